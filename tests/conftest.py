@@ -1,0 +1,184 @@
+"""Fixtures that several test files use: the checkout, real payloads, a browser on JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from rpmatrix import launcher
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# --no-sandbox: a container gives Chromium no user namespace. The rest keeps it from calling home.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find_chromium() -> str | None:
+    """Return the browser to drive: the one named in RPMATRIX_CHROMIUM, or one on the path."""
+    names = ["chromium", "chromium-browser", "google-chrome", "chrome", "msedge"]
+    found = (shutil.which(name) for name in [os.environ.get("RPMATRIX_CHROMIUM", ""), *names])
+    return next((path for path in found if path), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser tests last, and skip them where there is no browser.
+
+    Playwright leaves an event loop running in the thread that started it, which the kernels of
+    other tests would meet.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    if find_chromium() is None:
+        reason = "no Chromium found; install one or name it in RPMATRIX_CHROMIUM"
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout that the tests belong to."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """A folder of real payloads with judged verdicts, which is not part of the project.
+
+    RPMATRIX_CORPUS names it. It holds JSON files in any folders, `expected.csv` with the verdict
+    that a person reached for some of the VMs, and `manifest.csv`, which tells for each file what
+    it is and which disk records belong to it.
+    """
+    name = os.environ.get("RPMATRIX_CORPUS")
+    if not name:
+        pytest.skip("RPMATRIX_CORPUS names no folder of real payloads")
+    folder = Path(name).resolve()
+    if not (folder / "expected.csv").is_file():
+        pytest.fail(f"RPMATRIX_CORPUS is {name}, and there is no expected.csv in it")
+    return folder
+
+
+# --- a real browser against a real JupyterLab, all on this machine ---------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_type_launch_args, "executable_path": find_chromium(), "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture
+def page(page: Any) -> Iterator[Any]:
+    """A page whose test fails if it asks for anything outside this machine.
+
+    A workshop room may have no internet, and a request to a stranger says who is reading.
+    """
+    outside: set[str] = set()
+
+    def judge(route: Any) -> None:
+        url = urlsplit(route.request.url)
+        if url.scheme in ("data", "blob", "about") or url.hostname in LOOPBACK:
+            route.continue_()
+        else:
+            outside.add(route.request.url)
+            route.abort()
+
+    page.route("**/*", judge)
+    yield page
+    assert not outside, f"the page asked for {sorted(outside)}"
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab on a copy of the notebooks, set up as `rpmatrix lab` does it."""
+    base = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", base / "notebooks")
+    environment = launcher.lab_environment()
+    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
+        environment[f"JUPYTER_{name}"] = str(base / name.lower())
+    for name in ("SETTINGS_DIR", "WORKSPACES_DIR"):
+        environment[f"JUPYTERLAB_{name}"] = str(base / name.lower())
+    environment["IPYTHONDIR"] = str(base / "ipython")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+        *("--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True"),
+        f"--ServerApp.root_dir={base}",
+    ]
+    log = base / "lab.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, cwd=base, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_until_it_answers(server, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("JupyterLab did not start:\n" + log.read_text())
+
+
+# The menu entry "Run All Cells" loses a race with the start of the kernel now and then; the
+# command behind it, given once the kernel has answered, does not.
+RUN_ALL_CELLS = """async () => {
+  const app = window.jupyterapp, panel = app.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+  await app.commands.execute('notebook:run-all-cells');
+  return [...panel.content.widgets].filter(cell => cell.model.type === 'code').map(cell => ({
+    source: cell.model.sharedModel.getSource(),
+    count: cell.model.executionCount,
+    errors: cell.model.outputs.toJSON().filter(output => output.output_type === 'error')
+      .map(output => output.ename + ': ' + output.evalue),
+  }));
+}"""
+
+
+@pytest.fixture
+def open_in_lab(page: Any, lab: str) -> Callable[[str], Any]:
+    """Open a notebook in JupyterLab, run all its cells without an error, return the page."""
+
+    def open_and_run(name: str) -> Any:
+        page.goto(f"{lab}/lab/tree/notebooks/{name}?reset")
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
+        cells = page.evaluate(RUN_ALL_CELLS)
+        assert [cell for cell in cells if cell["errors"]] == []
+        assert [cell for cell in cells if not cell["count"] and cell["source"].strip()] == []
+        return page
+
+    return open_and_run
