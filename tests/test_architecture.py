@@ -1,0 +1,206 @@
+"""Imports run one way, and the core stands on the standard library.
+
+Read the order from the left: a module may import only from those before it. So a reader who knows
+a module knows all it can depend on, and the same core answers at once in a shell and runs in a
+browser kernel, where pandas is not to be had.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "rpmatrix"
+
+ORDER = (
+    *("tables", "matrix", "article", "inventory", "rules", "eligibility", "planning", "commands"),
+    *("fleet", "report", "exercises", "panels", "samples", "launcher", "cli"),
+)
+# Outside the order: the public face shows all modules, and __main__ starts the last one.
+FACES = ("__init__", "__main__")
+# The only module that is made of somebody else's classes; it is imported late itself.
+TOP_LEVEL_GUESTS = {"panels": {"ipywidgets"}}
+# A package that has one home, so that a change in it is felt in one place.
+ONLY_IN = {"ipywidgets": {"panels"}, "openpyxl": {"tables", "report"}, "rich": {"cli"}}
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: the names it takes, and when it takes them."""
+
+    package: str
+    module: str | None  # of rpmatrix
+    line: int
+    late: bool  # inside a function
+    typing_only: bool  # never happens when the program runs
+
+
+def imports_of(source: str) -> list[Import]:
+    return list(_walk(ast.parse(source), late=False, typing_only=False))
+
+
+def _walk(node: ast.AST, *, late: bool, typing_only: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            for package, module in _targets(child):
+                yield Import(package, module, child.lineno, late, typing_only)
+            continue
+        inside = late or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for statement in child.body:
+                yield from _walk(ast.Module([statement], []), late=inside, typing_only=True)
+            for statement in child.orelse:
+                yield from _walk(ast.Module([statement], []), late=inside, typing_only=typing_only)
+        else:
+            yield from _walk(child, late=inside, typing_only=typing_only)
+
+
+def _targets(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str | None]]:
+    """Give (package, module of rpmatrix) for each name that a statement imports."""
+    if isinstance(node, ast.Import):
+        dotted = [alias.name for alias in node.names]
+    elif node.level:
+        base = ".".join(["rpmatrix", *([node.module] if node.module else [])])
+        dotted = [base] if node.module else [f"{base}.{alias.name}" for alias in node.names]
+    elif node.module == "rpmatrix":
+        dotted = [f"rpmatrix.{alias.name}" for alias in node.names]
+    else:
+        dotted = [node.module or ""]
+    for name in dotted:
+        package, _, rest = name.partition(".")
+        yield package, (rest.partition(".")[0] if package == "rpmatrix" else None)
+
+
+def source_of(module: str) -> str:
+    return (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+
+
+def wrong_way(module: str, source: str) -> list[str]:
+    """Return the imports of rpmatrix's own modules that do not point to the left."""
+    allowed = ORDER[: ORDER.index(module)]
+    return [
+        f"{module}.py:{found.line} imports {found.module or 'rpmatrix itself'}"
+        for found in imports_of(source)
+        if found.package == "rpmatrix" and found.module not in allowed
+    ]
+
+
+def foreign_at_start(module: str, source: str) -> list[str]:
+    """Return the imports that happen with the module's own and are not of the standard library."""
+    known = {"rpmatrix", *sys.stdlib_module_names, *TOP_LEVEL_GUESTS.get(module, ())}
+    return [
+        f"{module}.py:{found.line} imports {found.package}; do it in the function that needs it"
+        for found in imports_of(source)
+        if not (found.late or found.typing_only) and found.package not in known
+    ]
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert set(MODULES) - set(ORDER) - set(FACES) == set()
+
+
+@pytest.mark.parametrize("module", [name for name in ORDER if name in MODULES])
+def test_imports_run_one_way(module: str) -> None:
+    assert wrong_way(module, source_of(module)) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_starts_with_the_standard_library_alone(module: str) -> None:
+    assert foreign_at_start(module, source_of(module)) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_package_with_one_home_is_used_there_only(module: str) -> None:
+    strays = [
+        f"{module}.py:{found.line} imports {found.package}"
+        for found in imports_of(source_of(module))
+        if module not in ONLY_IN.get(found.package, {module})
+    ]
+    assert strays == []
+
+
+def test_whatever_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    offered = list(project["dependencies"])
+    offered += [line for name, lines in extras.items() if name != "test" for line in lines]
+    declared = {canonicalize_name(Requirement(line).name) for line in offered}
+    homes = packages_distributions()
+    missing = {
+        f"{module}.py imports {found.package}"
+        for module in MODULES
+        for found in imports_of(source_of(module))
+        if found.package not in {"rpmatrix", *sys.stdlib_module_names}
+        and not declared & {canonicalize_name(name) for name in homes.get(found.package, ())}
+    }
+    assert missing == set()
+
+
+def test_importing_the_core_loads_the_standard_library_alone() -> None:
+    core = [name for name in ORDER if name in MODULES and name not in TOP_LEVEL_GUESTS]
+    lines = [
+        "import sys; before = set(sys.modules)",
+        "import rpmatrix",
+        *(f"import rpmatrix.{name}" for name in core),
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}",
+        "print(*sorted(loaded - set(sys.stdlib_module_names)))",
+    ]
+    answer = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], check=True, capture_output=True, text=True
+    )
+    assert answer.stdout.split() == ["rpmatrix"]
+
+
+# --- the reader of imports sees what it should -----------------------------------------------
+
+
+STATEMENTS = [
+    "import rpmatrix.{}",
+    "from rpmatrix.{} import name",
+    "from rpmatrix import {}",
+    "from . import {}",
+    "from .{} import name",
+    "def late():\n    from rpmatrix.{} import name",
+    "if TYPE_CHECKING:\n    from rpmatrix.{} import name",
+]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize(("module", "count"), [("matrix", 0), ("rules", 1), ("cli", 1)])
+def test_an_import_that_does_not_point_to_the_left_is_found(
+    statement: str, module: str, count: int
+) -> None:
+    assert len(wrong_way("rules", statement.format(module))) == count
+
+
+def test_an_import_of_the_whole_package_is_found() -> None:
+    assert wrong_way("rules", "import rpmatrix") == ["rules.py:1 imports rpmatrix itself"]
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("import pandas as pd", 1),
+        ("try:\n    from pandas import DataFrame\nexcept ImportError:\n    pass", 1),
+        ("class Frame:\n    import pandas", 1),
+        ("def frame():\n    import pandas", 0),
+        ("if TYPE_CHECKING:\n    import pandas", 0),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    import pandas", 1),
+        ("import json, csv", 0),
+    ],
+)
+def test_a_foreign_import_at_the_start_is_found(source: str, count: int) -> None:
+    assert len(foreign_at_start("rules", source)) == count
