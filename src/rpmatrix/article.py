@@ -200,7 +200,7 @@ def _blocks(
             case "list_item":
                 # What an item says in several paragraphs is one statement; lists in it are not.
                 own = [child for child in node.children if child.type == "paragraph"]
-                yield "bullet", ("\n".join(map(_plain, own)),), line
+                yield "bullet", (" ".join(map(_plain, own)),), line
                 yield from _blocks((child for child in node.children if child not in own), "bullet")
             case "blockquote":
                 yield from _blocks(node.children, "note")
