@@ -30,7 +30,7 @@ def uv():
     names = ("bin/uv", "bin/uv.exe", "Scripts/uv.exe")
     if not any((OWN_UV / name).is_file() for name in names):
         print("Bringing uv, which makes the environment ...", flush=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--root-user-action=ignore"]
         if subprocess.call([*pip, "--upgrade", "--target", str(OWN_UV), "uv"]):
             sys.exit(
                 "run.py: pip could not install uv; what pip printed above says why.\n"

@@ -6,7 +6,9 @@ The settings stand in ``_jupyter/`` beside this file, a Jupyter configuration fo
   from an upload without a word;
 - the announcements of JupyterLab are off: they ask a host on the internet, which a workshop room
   may not have, and a pop-up hides the page from a beginner;
-- Ctrl-C stops the server without asking again.
+- Ctrl-C stops the server without asking again;
+- root may start it, because a container often has no other user. The server still answers this
+  machine alone, and only with the token that it prints.
 """
 
 from __future__ import annotations
@@ -112,9 +114,10 @@ def open_lab(
         known = ", ".join(path.name for path in sorted(notebooks.glob("*.ipynb"))) or "none"
         raise LauncherError(f"no notebook {notebook!r} in {notebooks}; there: {known}")
     # The folder above is the root, so that a checkout shows its tables beside its notebooks.
-    page = f"{notebooks.name}/{notebook}"
-    command = [sys.executable, "-m", "jupyterlab", page, *options]
-    process = subprocess.Popen(command, cwd=notebooks.parent, env=lab_environment())
+    folder_above = f"--ServerApp.root_dir={notebooks.parent}"
+    page = str(notebooks / notebook)
+    command = [sys.executable, "-m", "jupyterlab", page, folder_above, *options]
+    process = subprocess.Popen(command, env=lab_environment())
     while True:
         try:
             return process.wait()
