@@ -129,8 +129,7 @@ def normalise(text: str) -> str:
         The folded text. Folding it again changes nothing.
     """
     folded = text
-    # Each step may uncover work for the one before it, as with a letter and its accent that an
-    # invisible character kept apart.
+    # One round may uncover work for the next: the small dash becomes a dash, then a hyphen.
     while (again := _fold(folded)) != folded:
         folded = again
     return folded
@@ -199,9 +198,10 @@ def _blocks(
                 yield from _blocks(node.children, kind)
             case "list_item":
                 # What an item says in several paragraphs is one statement; lists in it are not.
-                own = [child for child in node.children if child.type == "paragraph"]
-                yield "bullet", (" ".join(map(_plain, own)),), line
-                yield from _blocks((child for child in node.children if child not in own), "bullet")
+                own = [_plain(child) for child in node.children if child.type == "paragraph"]
+                yield "bullet", (" ".join(own),), line
+                rest = [child for child in node.children if child.type != "paragraph"]
+                yield from _blocks(rest, "bullet")
             case "blockquote":
                 yield from _blocks(node.children, "note")
             case "table":
