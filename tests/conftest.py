@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rpmatrix import launcher
-
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # --no-sandbox: a container gives Chromium no user namespace. The rest keeps it from calling home.
@@ -107,6 +105,9 @@ def page(page: Any) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a JupyterLab on a copy of the notebooks, set up as `rpmatrix lab` does it."""
+    # Not at the top: a package that cannot be imported would stop tests that do not need it.
+    from rpmatrix import launcher
+
     base = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", base / "notebooks")
     environment = launcher.lab_environment()

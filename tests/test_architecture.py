@@ -2,7 +2,8 @@
 
 Read the order from the left: a module may import only from those before it. So a reader who knows
 a module knows all it can depend on, and the same core answers at once in a shell and runs in a
-browser kernel, where pandas is not to be had.
+browser kernel, where pandas is not to be had. One step to the right is allowed: a result that a
+notebook displays asks the report for its HTML, inside `_repr_html_`, when it is displayed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ORDER = (
 FACES = ("__init__", "__main__")
 # The only module that is made of somebody else's classes; it is imported late itself.
 TOP_LEVEL_GUESTS = {"panels": {"ipywidgets"}}
+# The one step to the right: function and module.
+DISPLAY = ("_repr_html_", "report")
 # A package that has one home, so that a change in it is felt in one place.
 ONLY_IN = {"ipywidgets": {"panels"}, "openpyxl": {"tables", "report"}, "rich": {"cli"}}
 
@@ -45,28 +48,30 @@ class Import:
     package: str
     module: str | None  # of rpmatrix
     line: int
-    late: bool  # inside a function
+    function: str | None  # the innermost one around it; None: it happens with the module's own
     typing_only: bool  # never happens when the program runs
 
 
 def imports_of(source: str) -> list[Import]:
-    return list(_walk(ast.parse(source), late=False, typing_only=False))
+    return list(_walk(ast.parse(source), function=None, typing_only=False))
 
 
-def _walk(node: ast.AST, *, late: bool, typing_only: bool) -> Iterator[Import]:
+def _walk(node: ast.AST, *, function: str | None, typing_only: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             for package, module in _targets(child):
-                yield Import(package, module, child.lineno, late, typing_only)
+                yield Import(package, module, child.lineno, function, typing_only)
             continue
-        inside = late or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        inside = function
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = child.name
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            for statement in child.body:
-                yield from _walk(ast.Module([statement], []), late=inside, typing_only=True)
-            for statement in child.orelse:
-                yield from _walk(ast.Module([statement], []), late=inside, typing_only=typing_only)
+            checked = ast.Module(child.body, [])
+            other = ast.Module(child.orelse, [])
+            yield from _walk(checked, function=inside, typing_only=True)
+            yield from _walk(other, function=inside, typing_only=typing_only)
         else:
-            yield from _walk(child, late=inside, typing_only=typing_only)
+            yield from _walk(child, function=inside, typing_only=typing_only)
 
 
 def _targets(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str | None]]:
@@ -95,7 +100,9 @@ def wrong_way(module: str, source: str) -> list[str]:
     return [
         f"{module}.py:{found.line} imports {found.module or 'rpmatrix itself'}"
         for found in imports_of(source)
-        if found.package == "rpmatrix" and found.module not in allowed
+        if found.package == "rpmatrix"
+        and found.module not in allowed
+        and (found.function, found.module) != DISPLAY
     ]
 
 
@@ -105,7 +112,7 @@ def foreign_at_start(module: str, source: str) -> list[str]:
     return [
         f"{module}.py:{found.line} imports {found.package}; do it in the function that needs it"
         for found in imports_of(source)
-        if not (found.late or found.typing_only) and found.package not in known
+        if found.function is None and not found.typing_only and found.package not in known
     ]
 
 
@@ -185,6 +192,15 @@ def test_an_import_that_does_not_point_to_the_left_is_found(
     statement: str, module: str, count: int
 ) -> None:
     assert len(wrong_way("rules", statement.format(module))) == count
+
+
+@pytest.mark.parametrize(
+    ("function", "module", "count"),
+    [("_repr_html_", "report", 0), ("_repr_html_", "panels", 1), ("explain", "report", 1)],
+)
+def test_only_a_display_may_ask_the_report(function: str, module: str, count: int) -> None:
+    source = f"class Result:\n    def {function}(self):\n        from rpmatrix import {module}"
+    assert len(wrong_way("rules", source)) == count
 
 
 def test_an_import_of_the_whole_package_is_found() -> None:
