@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,9 +23,10 @@ from rpmatrix.inventory import (
     Reading,
     Vm,
     VmFacts,
+    request_readings,
 )
 from rpmatrix.matrix import MODES, Citation, Matrix, load_matrix
-from rpmatrix.rules import Decision, RuleSet, compile_rules
+from rpmatrix.rules import Decision, RuleSet, compile_rules, holds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,6 +202,35 @@ class Finding:
     evidence: tuple[Evidence, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How the next request for one VM stands against one limit.
+
+    Attributes
+    ----------
+    vm_id, vm_name, mode, row_id
+        Whose request, in which mode, against which row of ``limits``.
+    state : str
+        ``within``, ``exceeded`` or ``unknown``.
+    known : int or str or None
+        The quantity, the point or collection to come included.
+    bound, unit : str
+        What the limit says.
+    evidence : Evidence
+        Where the quantity comes from.
+    """
+
+    vm_id: str
+    vm_name: str
+    mode: str
+    row_id: str
+    state: str
+    known: int | str | None
+    bound: str
+    unit: str
+    evidence: Evidence
+
+
 class VerdictTable(tuple[Verdict, ...]):
     """Verdicts, one for every VM and mode; as a pandas frame when asked."""
 
@@ -301,6 +332,17 @@ class Evaluator:
                 for one in facts.disks
             ),
         )
+
+    def request_answers(self, vm: Vm) -> dict[str, Reading]:
+        """Give what a person answered about the request for one VM."""
+        mine = dict(self._answers)
+        for named in (vm.name.lower(), vm.key):
+            mine.update(self._answers_of.get(named, {}))
+        return {
+            name: Reading(_plain(value), "answered")
+            for name, value in mine.items()
+            if self.matrix.facts[name].grain == "request"
+        }
 
     def read(self, vm: Vm) -> VmFacts:
         """Read the facts of a VM and fill in the answers."""
@@ -715,6 +757,45 @@ class Assessment:
                                 for name in rules.facts_of_row[row.id]
                             ),
                         )
+
+    def limits_of(self, vm: Vm, *, as_of: datetime | None = None) -> Iterator[LimitState]:
+        """Hold the next request for one VM against every limit of the modes asked for.
+
+        Parameters
+        ----------
+        vm : Vm
+            One of the inventory's.
+        as_of : datetime, optional
+            The moment of the request; now if it is left out.
+        """
+        moment = as_of or datetime.now(UTC)
+        readings = {
+            **request_readings(vm, self.inventory, moment),
+            **self.evaluator.request_answers(vm),
+        }
+        asked = {verdict.mode for verdict in self.verdicts}
+        for row in self.matrix.table("limits"):
+            modes = MODES if row["mode"] == "both" else (row["mode"],)
+            if not row["fact_id"]:
+                continue
+            reading = readings.get(row["fact_id"], Reading(None))
+            state = "unknown"
+            if reading.value is not None:
+                kept = holds(row["comparator"], reading.value, row["value"])
+                state = "within" if kept else "exceeded"
+            for mode in modes:
+                if mode in asked:
+                    yield LimitState(
+                        vm.id,
+                        vm.name,
+                        mode,
+                        row.id,
+                        state,
+                        reading.value,
+                        row["value"],
+                        row["unit"],
+                        reading.evidence(row["fact_id"]),
+                    )
 
     def _reading(self, reading: Reading, name: str) -> Reading:
         assumed = self.evaluator._assumed

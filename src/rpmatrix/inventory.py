@@ -1833,6 +1833,67 @@ def restore_points(vm: Vm) -> tuple[RestorePoint, ...] | None:
     return tuple(found.values())
 
 
+def request_readings(vm: Vm, inventory: Inventory, as_of: datetime) -> dict[str, Reading]:
+    """Read what limits the next request for a VM: points and collections that are there already.
+
+    Parameters
+    ----------
+    vm : Vm
+        The VM.
+    inventory : Inventory
+        What was read; its restore point collections are counted.
+    as_of : datetime
+        The moment of the request, with a time zone.
+
+    Returns
+    -------
+    dict of str to Reading
+        Facts of the grain ``request``. Counts include the point, or the collection, to come.
+        What no collection in the inventory tells is left out.
+    """
+    found: dict[str, Reading] = {}
+    collections = inventory.of_kind("restore_point_collection")
+    if collections:
+        mine = [one for one in collections if _in_region(one, vm)]
+        new = not vm.related.get("restore_point_collection")
+        count = len({one.key for one in mine}) + new
+        record = mine[0] if mine else collections[0]
+        found["restore_point_collections_in_region"] = Reading(
+            count, "read", record, "location", f"{len(mine)} collections given"
+        )
+    points = restore_points(vm)
+    if points is None:
+        return found
+    record = vm.related["restore_point_collection"][0]
+    at = "restorepoints"
+    creating = sum(point.state.lower() == "creating" for point in points)
+    found["restore_points_of_vm"] = Reading(
+        len(points) + 1, "read", record, at, f"{len(points)} points given"
+    )
+    found["restore_points_being_created"] = Reading(
+        creating + 1, "read", record, at, f"{creating} being created"
+    )
+    for mode in ("application", "crash"):
+        times = [one.created for one in points if one.mode == mode and one.created]
+        if times:
+            hours = int((as_of - max(times)).total_seconds() // 3600)
+            shown = max(times).isoformat()
+            fact_id = f"hours_since_last_{mode}_point"
+            found[fact_id] = Reading(hours, "read", record, at, shown)
+    return found
+
+
+def _in_region(collection: Record, vm: Vm) -> bool:
+    subscription = id_parts(collection.key).get("subscription_id", "")
+    same = subscription.lower() == vm.subscription_id.lower()
+    return same and region(_text(collection.body, "location")) == region(vm.location)
+
+
+def region(name: str) -> str:
+    """Give a region in the one spelling: ``West Europe`` and ``westeurope`` are the same."""
+    return name.replace(" ", "").lower()
+
+
 _MODE_OF: Final = {"applicationconsistent": "application", "crashconsistent": "crash"}
 
 
