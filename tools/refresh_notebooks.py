@@ -12,7 +12,6 @@ refresh gives the same bytes, and a change in a diff is a change in an answer.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -51,11 +50,10 @@ def run(path: Path) -> Any:
     """Run a notebook in its own folder with the Python that runs this tool."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata["kernelspec"] = dict(KERNELSPEC)
-    # Sets print in the order of their hashes, and a hash of a text is random from run to run.
-    os.environ["PYTHONHASHSEED"] = "0"
     _Client(
         notebook,
         timeout=60,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         allow_errors=True,
         record_timing=False,
         store_widget_state=False,
