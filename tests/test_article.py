@@ -6,13 +6,14 @@ import hashlib
 import string
 import subprocess
 import sys
+from itertools import groupby
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rpmatrix.article import Statement, normalise, read_article
-from rpmatrix.tables import data_folder, read_tables
+from rpmatrix.tables import Row, Tables, data_folder, read_tables
 
 SAMPLE = """\
 ---
@@ -346,39 +347,32 @@ def test_no_text_is_too_odd_to_read(text: str) -> None:
 
 # --- statements.csv ----------------------------------------------------------------------------
 
-TABLES = read_tables(data_folder())
-STATEMENTS = TABLES["statements"].rows
-USED = {
-    row["statement_id"]
-    for table in TABLES.values()
-    if "statement_id" in table.columns
-    for row in table.rows
-    if row["statement_id"]
-}
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return read_tables(data_folder())
 
 
-def test_rows_point_to_statements_that_there_are() -> None:
-    assert not USED - {row.id for row in STATEMENTS}
+@pytest.fixture(scope="module")
+def in_order(tables: Tables) -> list[Row]:
+    """The statements in the order of the article."""
+    return sorted(tables["statements"].rows, key=lambda row: int(row["position"]))
 
 
-@pytest.mark.parametrize("row", STATEMENTS, ids=lambda row: row.id)
-def test_statement_is_used_or_excused(row: dict[str, str]) -> None:
-    if row["data"] == "yes":
-        assert row["id"] in USED
-        assert not row["no_data_reason"]
-    else:
-        assert row["id"] not in USED
-        assert row["no_data_reason"]
+def test_statement_is_used_or_excused(tables: Tables, in_order: list[Row]) -> None:
+    used = {row.get("statement_id", "") for table in tables.values() for row in table.rows} - {""}
+    known = {row.id for row in in_order}
+    data = {row.id for row in in_order if row["data"] == "yes"}
+    assert used == data
+    assert {row.id for row in in_order if row["no_data_reason"]} == known - data
 
 
-def test_statements_stand_in_the_order_of_the_article() -> None:
-    ordered = sorted(STATEMENTS, key=lambda row: int(row["position"]))
-    assert [int(row["position"]) for row in ordered] == list(range(1, len(ordered) + 1))
-    sections = [row["section"] for row in ordered]
-    changes = [now for before, now in zip(["", *sections], sections, strict=False) if before != now]
-    assert len(changes) == len(set(changes)), "a section begins twice"
+def test_statements_are_counted_through_section_by_section(in_order: list[Row]) -> None:
+    assert [int(row["position"]) for row in in_order] == list(range(1, len(in_order) + 1))
+    sections = [section for section, _ in groupby(in_order, key=lambda row: row["section"])]
+    assert len(sections) == len(set(sections)), "a section begins twice"
 
 
-def test_section_and_fingerprint_tell_statements_apart() -> None:
-    keys = [(row["edition"], row["section"], row["fingerprint"]) for row in STATEMENTS]
+def test_section_and_fingerprint_tell_statements_apart(in_order: list[Row]) -> None:
+    keys = [(row["edition"], row["section"], row["fingerprint"]) for row in in_order]
     assert len(keys) == len(set(keys))
