@@ -476,7 +476,7 @@ class Evaluator:
     ) -> Verdict:
         rulings = tuple(
             dict.fromkeys(
-                ruling for row in (*reasons, *caveats) for ruling in self.matrix.rulings(row)
+                ruling for row in (*reasons, *caveats) for ruling in self.matrix.rulings(row, mode)
             )
         )
         return Verdict(

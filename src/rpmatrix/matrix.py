@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 BASE_LAYER = "seed"
 MODES = ("application", "crash")
-CITABLE_TABLES = ("scenarios", "limits", "encryption", "cross_region", "errors")
+CITABLE_TABLES = (
+    *("scenarios", "limits", "encryption", "cross_region", "errors"),
+    *("steps", "changes"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,18 +193,27 @@ class Matrix:
         return repeats
 
     @cached_property
-    def _rulings_of(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
+    def _rulings_of(self) -> Mapping[str, tuple[Row, ...]]:
+        found: dict[str, tuple[Row, ...]] = {}
         for row in self.table("rulings"):
             for named in (*row.members("row_a"), *row.members("row_b")):
-                found[named] = (*found.get(named, ()), row.id)
+                found[named] = (*found.get(named, ()), row)
         return found
 
-    def rulings(self, row_id: str) -> tuple[str, ...]:
-        """Give the ids of the rulings that touch a row, directly or where it is repeated."""
+    def rulings(self, row_id: str, mode: str = "both") -> tuple[str, ...]:
+        """Give the ids of the rulings that touch a row, directly or where it is repeated.
+
+        Parameters
+        ----------
+        row_id : str
+            The row.
+        mode : str
+            A consistency mode, to leave out the rulings that are about the other one only.
+        """
         again = self._repeated_by.get(row_id, ())
-        named = [ruling for one in (row_id, *again) for ruling in self._rulings_of.get(one, ())]
-        return tuple(dict.fromkeys(named))
+        named = [row for one in (row_id, *again) for row in self._rulings_of.get(one, ())]
+        kept = (row.id for row in named if mode == "both" or row["mode"] in ("both", mode))
+        return tuple(dict.fromkeys(kept))
 
     @cached_property
     def facts(self) -> Mapping[str, Fact]:

@@ -235,15 +235,6 @@ class Header:
     def __hash__(self) -> int:
         return hash(tuple(self.columns))
 
-    @classmethod
-    def of(cls, columns: Iterable[str]) -> Header:
-        """Make the header of a file with just these columns."""
-        names = tuple(columns)
-        return cls(
-            {name: place for place, name in enumerate(names)},
-            {name: _letters(place) for place, name in enumerate(names)},
-        )
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Row(Mapping[str, str]):
@@ -395,6 +386,9 @@ class Problem:
         return f"{where} {self.message}; {self.advice}"
 
 
+_SHOWN = 30
+
+
 class TablesError(Exception):
     """The tables cannot be used.
 
@@ -414,7 +408,9 @@ class TablesError(Exception):
     def __str__(self) -> str:
         count = len(self.problems)
         lines = [f"{count} problem{'' if count == 1 else 's'} in the tables of {self.folder}:"]
-        lines += [f"  {problem}" for problem in self.problems]
+        lines += [f"  {problem}" for problem in self.problems[:_SHOWN]]
+        if count > _SHOWN:
+            lines.append(f"  and {count - _SHOWN} more; see all with: rpmatrix check")
         if any(problem.fixable for problem in self.problems):
             lines.append("Some of this can be repaired by: rpmatrix fix")
         return "\n".join(lines)
@@ -655,7 +651,8 @@ def _read_records(sheet: _Sheet, records: list[list[str]], types: Mapping[str, s
         else:
             record.append("")
             cells = tuple([record[sheet.places.get(name, -1)] for name in names])
-        cells = reader.read(cells, line)
+        if line not in sheet.ragged:
+            cells = reader.read(cells, line)
         sheet.rows.append(Row(header, cells, sheet.path.name, line))
     if empty:
         what = "the row is" if len(empty) == 1 else f"{len(empty)} rows are"
@@ -773,6 +770,7 @@ class _CellReader:
         self.sheet = sheet
         self.types = types
         columns = sheet.schema.columns
+        self.id_place = sheet.schema.names.index("id")
         # What settles the type of a cell is read before that cell.
         self.order = sorted(range(len(columns)), key=lambda place: bool(columns[place].typed_by))
         self.accepted: list[set[str]] = [
@@ -810,7 +808,7 @@ class _CellReader:
                     one.advice,
                     line,
                     column.name,
-                    row_id=now[0],
+                    row_id=now[self.id_place],
                     fixable=one.fixable,
                 )
         return tuple(now)
@@ -1564,7 +1562,7 @@ def _placeholder_is_known(known: _Known) -> Iterator[_Found]:
                 yield row, "fetch", message, _suggest(_closest(name, names), choice)
 
 
-@_rule("fact-is-used", "facts", "conditions", "limits", "cross_region")
+@_rule("fact-is-used", "facts", "conditions", "limits", "cross_region", "steps", "changes")
 def _fact_is_used(known: _Known) -> Iterator[_Found]:
     """Test every fact in a condition, a limit or a rule of copying."""
     for row in known.rows("facts"):
