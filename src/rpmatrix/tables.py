@@ -1108,8 +1108,8 @@ def _rule(
 ) -> Callable[[Callable[[_Known], Iterator[_Found]]], Callable[[_Known], Iterator[_Found]]]:
     """Register a check of meaning; its docstring is what it asks for.
 
-    It runs when all tables it `reads` are sound, and on an overlay only if it can judge the rows
-    of one folder `alone`.
+    It `reads` tables, named or given as ``with:`` and a column they have. It runs when all of them
+    are sound, and on an overlay only if it can judge the rows of one folder `alone`.
     """
 
     def register(
@@ -1171,8 +1171,15 @@ class _Known:
 
     def rows(self, *names: str) -> Iterator[Row]:
         """Give the rows of some tables."""
-        for name in names:
+        for name in _expand(names, self.schema):
             yield from self.tables.rows(name)
+
+    def tests(self) -> Iterator[tuple[Row, Column]]:
+        """Give the rows that compare a fact with a value, and the column of the word for it."""
+        for name in _expand(("with:fact_id",), self.schema):
+            for column in self.schema[name].columns:
+                if column.fits:
+                    yield from ((row, column) for row in self.tables.rows(name))
 
     def key(self, row: Row, column: str, table: str) -> str:
         """Give the id a cell means, which may be spelled alike only."""
@@ -1237,6 +1244,16 @@ class _Known:
         return pairs
 
 
+def _expand(names: Iterable[str], schema: Schema) -> Iterator[str]:
+    """Name the tables that a rule reads."""
+    for name in names:
+        column = name.removeprefix("with:")
+        if column == name:
+            yield name
+        else:
+            yield from (one for one in schema if column in schema[one].names)
+
+
 def check_together(tables: Tables) -> tuple[Problem, ...]:
     """Check what the tables say together: keys, references and meaning.
 
@@ -1252,7 +1269,7 @@ def _judge(tables: Tables, sound: frozenset[str], *, partial: bool) -> list[Prob
     problems = [] if partial else [*_judge_keys(known), *_judge_references(known)]
     problems += _judge_citations(known)
     for rule in _RULES:
-        if rule.alone if partial else sound.issuperset(rule.check.scope):
+        if rule.alone if partial else sound.issuperset(_expand(rule.check.scope, known.schema)):
             for row, column, message, advice in rule.run(known):
                 problems.append(_problem_at(rule.check.id, row, column, message, advice))
     return problems
@@ -1311,8 +1328,6 @@ def _judge_citations(known: _Known) -> Iterator[Problem]:
 # --- what the tables must mean --------------------------------------------------------------------
 
 _OUTCOMES = ("application", "crash")
-_TESTS = (("conditions", "operator"), ("cross_region", "operator"), ("limits", "comparator"))
-"""Where a fact is compared with a value: the table, and the column with the word for it."""
 
 
 @_rule("caveat-is-given", "scenarios", alone=True)
@@ -1394,10 +1409,10 @@ def _condition_stands_once(known: _Known) -> Iterator[_Found]:
             yield row, "id", message, "delete one of the two rows, or mend its value"
 
 
-@_rule("rule-is-complete", "cross_region", alone=True)
-def _rule_is_complete(known: _Known) -> Iterator[_Found]:
-    """Give a rule of copying a fact and an operator, or neither."""
-    for row in known.rows("cross_region"):
+@_rule("test-is-complete", "with:operator", alone=True)
+def _test_is_complete(known: _Known) -> Iterator[_Found]:
+    """Give a test a fact and an operator, or neither where a row may always apply."""
+    for row in known.rows("with:operator"):
         if row["fact_id"] and not row["operator"]:
             message = f'nothing says how the fact "{row["fact_id"]}" is compared'
             yield row, "operator", message, "write an operator, or leave the fact empty"
@@ -1419,54 +1434,64 @@ def _limit_is_complete(known: _Known) -> Iterator[_Found]:
             yield row, empty[0], message, "write it, or say which row this one repeats"
 
 
-@_rule("operator-fits-type", "facts", "conditions", "cross_region", "limits")
+@_rule("operator-fits-type", "facts", "with:fact_id")
 def _operator_fits_type(known: _Known) -> Iterator[_Found]:
     """Choose an operator that suits the type of the fact: by size, only what has an order."""
-    for name, column in _TESTS:
-        fits = known.schema[name].column(column).fits
-        for row in known.rows(name):
-            fact = known.fact(row)
-            kinds = fits.get(row[column])
-            if fact and kinds and fact.type not in kinds:
-                words = [word for word, fitting in fits.items() if fact.type in fitting]
-                if not words:
-                    continue
-                message = f'{row[column]} does not suit the fact "{fact.row.id}" ({fact.type})'
-                yield row, column, message, f"write one of: {', '.join(words)}"
+    for row, column in known.tests():
+        fact, word = known.fact(row), row[column.name]
+        fitting = [one for one, kinds in column.fits.items() if fact and fact.type in kinds]
+        if fact and word in column.fits and fitting and word not in fitting:
+            message = f'{word} does not suit the fact "{fact.row.id}" ({fact.type})'
+            yield row, column.name, message, f"write one of: {', '.join(fitting)}"
 
 
-@_rule("value-is-given", "conditions", "cross_region", alone=True)
+@_rule("value-is-given", "with:operator", alone=True)
 def _value_is_given(known: _Known) -> Iterator[_Found]:
     """Give every test a value; only present and absent take none."""
-    for row in known.rows("conditions", "cross_region"):
+    for row in known.rows("with:operator"):
         if row["operator"] in ("present", "absent") and row["value"]:
             yield row, "value", f"{row['operator']} takes no value", "leave it empty"
         elif row["operator"] not in ("", "present", "absent") and not row["value"]:
             yield row, "value", f"{row['operator']} needs a value", "write what is compared with"
 
 
-@_rule("value-is-allowed", "facts", "conditions", "cross_region", "limits", "operating_systems")
+@_rule("value-is-allowed", "facts", "with:fact_id", "operating_systems")
 def _value_is_allowed(known: _Known) -> Iterator[_Found]:
     """Compare a fact with values it can have: one, or a list for in and not_in."""
-    for name, column in _TESTS:
-        for row in known.rows(name):
-            fact, word, value = known.fact(row), row[column], row["value"]
-            if not fact or not value or word in ("present", "absent", "listed_in"):
-                continue
-            if word not in ("in", "not_in") and SEPARATOR in value:
-                yield row, "value", f"{word} takes one value, not a list", "write in or not_in"
-                continue
-            for member in _members(value):
-                advice = fact.objection(member, prefix=word == "starts_with")
-                if advice:
-                    message = f'the fact "{fact.row.id}" cannot be "{_short(member)}"'
-                    yield row, "value", message, advice
+    for row, column in known.tests():
+        word, value = row[column.name], row["value"]
+        if word in ("present", "absent", "listed_in"):
+            continue
+        if word not in ("in", "not_in") and SEPARATOR in value:
+            yield row, "value", f"{word} takes one value, not a list", "write in or not_in"
+        else:
+            yield from _objections(known, row, "value", prefix=word == "starts_with")
 
 
-@_rule("list-fits-fact", "facts", "conditions", "cross_region", "operating_systems")
+@_rule("change-is-possible", "facts", "changes", "operating_systems")
+def _change_is_possible(known: _Known) -> Iterator[_Found]:
+    """Let a change lead from values that the fact can have to another one."""
+    for row in known.rows("changes"):
+        yield from _objections(known, row, "from_value")
+        yield from _objections(known, row, "to_value")
+        if row["to_value"] in row.members("from_value"):
+            message = f'the change leads from "{row["to_value"]}" to itself'
+            yield row, "to_value", message, "write the value after the change"
+
+
+def _objections(known: _Known, row: Row, column: str, *, prefix: bool = False) -> Iterator[_Found]:
+    fact = known.fact(row)
+    for value in row.members(column) if fact else ():
+        advice = fact.objection(value, prefix=prefix) if fact else ""
+        if advice:
+            message = f'the fact "{row["fact_id"]}" cannot be "{_short(value)}"'
+            yield row, column, message, advice
+
+
+@_rule("list-fits-fact", "facts", "with:operator")
 def _list_fits_fact(known: _Known) -> Iterator[_Found]:
     """Name after listed_in a table, the ids of which are the values of the fact."""
-    for row in known.rows("conditions", "cross_region"):
+    for row in known.rows("with:operator"):
         fact = known.fact(row)
         if row["operator"] != "listed_in" or not row["value"] or not fact:
             continue
@@ -1562,12 +1587,12 @@ def _placeholder_is_known(known: _Known) -> Iterator[_Found]:
                 yield row, "fetch", message, _suggest(_closest(name, names), choice)
 
 
-@_rule("fact-is-used", "facts", "conditions", "limits", "cross_region", "steps", "changes")
+@_rule("fact-is-used", "facts", "with:fact_id")
 def _fact_is_used(known: _Known) -> Iterator[_Found]:
-    """Test every fact in a condition, a limit or a rule of copying."""
+    """Use every fact in a condition, a limit, a rule of copying or a plan."""
     for row in known.rows("facts"):
         if ("facts", row.id) not in known.users:
-            yield row, "id", f'nothing tests the fact "{row.id}"', "test it somewhere, or delete it"
+            yield row, "id", f'nothing uses the fact "{row.id}"', "test it somewhere, or delete it"
 
 
 @_rule("grain-fits-facts", "scenarios", "conditions", "facts")
@@ -1618,24 +1643,16 @@ def _ruling_is_complete(known: _Known) -> Iterator[_Found]:
             yield row, "source_b", message, "name the source, or the rows in row_b"
 
 
-@_rule(
-    "source-is-named",
-    *("scenarios", "operating_systems", "limits", "encryption", "cross_region"),
-    alone=True,
-)
+@_rule("source-is-named", "with:statement_id", alone=True)
 def _source_is_named(known: _Known) -> Iterator[_Found]:
     """Name a statement of the article, or another source, for all that is stated."""
-    for name in CHECKS["source-is-named"].scope:
-        for row in known.rows(name):
-            if not row["statement_id"] and not row["source"]:
-                message = "nothing says where this comes from"
-                yield row, "statement_id", message, "name a statement, or another source in source"
+    for row in known.rows("with:statement_id"):
+        if not row["statement_id"] and not row["source"]:
+            message = "nothing says where this comes from"
+            yield row, "statement_id", message, "name a statement, or another source in source"
 
 
-@_rule(
-    "statement-is-used",
-    *("statements", "scenarios", "operating_systems", "limits", "encryption", "cross_region"),
-)
+@_rule("statement-is-used", "statements", "with:statement_id")
 def _statement_is_used(known: _Known) -> Iterator[_Found]:
     """Use every statement that is data in a row, and none that is not."""
     for row in known.rows("statements"):
