@@ -11,6 +11,7 @@ means something only in a full record; otherwise the fact is unknown.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -316,7 +317,7 @@ def id_parts(resource_id: str) -> dict[str, str]:
         rest = parts[start + 1 :]
         if len(rest) >= 3 and len(rest) % 2:
             found["type"] = "/".join([rest[0], *rest[1::2]]).lower()
-            found["parent"] = "/".join(parts[:-2]).lower() if len(rest) > 3 else ""
+            found["parent"] = "/" + "/".join(parts[:-2]).lower() if len(rest) > 3 else ""
     return found
 
 
@@ -332,6 +333,10 @@ def fold(value: Json) -> Json:
     """
     if isinstance(value, dict):
         folded = {str(key).lower(): fold(child) for key, child in value.items()}
+        if len(folded) < len(value):
+            for key, child in value.items():
+                if child not in _EMPTY and folded[str(key).lower()] in _EMPTY:
+                    folded[str(key).lower()] = fold(child)
         inner = folded.get("properties")
         if isinstance(inner, dict):
             del folded["properties"]
@@ -399,14 +404,19 @@ def decode(data: bytes) -> str:
         (b"\xfe\xff", "utf-16"),
     ):
         if data.startswith(mark):
-            return data.decode(encoding)
+            return _whole(data, encoding)
     if data[:200].count(0) > len(data[:200]) // 4:
-        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
+        return _whole(data, "utf-16-be" if data[0] == 0 else "utf-16-le")
     try:
-        return data.decode("utf-8")
+        return _whole(data, "utf-8")
     except UnicodeDecodeError:
         # Windows consoles still write their legacy code page; ids and enumerations are ASCII.
         return data.decode("cp1252")
+
+
+def _whole(data: bytes, encoding: str) -> str:
+    """Decode all but a last character that was cut in two."""
+    return codecs.getincrementaldecoder(encoding)().decode(data)
 
 
 _DECODER: Final = json.JSONDecoder(strict=False)
@@ -1789,6 +1799,35 @@ _DISK_DERIVATIONS: Final[dict[str, Callable[[Disk], Reading]]] = {
     "private_link": _private_link,
     "storage": _storage,
 }
+
+
+# --------------------------------------------------------------------------- groups
+
+_GROUP_PATHS: Final = {
+    "availability_set": ("availabilityset", "id"),
+    "flexible_scale_set": ("virtualmachinescaleset", "id"),
+}
+
+
+def vm_groups(inventory: Inventory) -> dict[tuple[str, str], tuple[Vm, ...]]:
+    """Gather the VMs that are protected together, by kind and lower-cased id of their group."""
+    groups: dict[tuple[str, str], tuple[Vm, ...]] = {}
+    for vm in inventory.vms:
+        for kind, path in _GROUP_PATHS.items():
+            key = _key_of(_shown(_of_vm(vm), *path)[0])
+            if key.startswith("/"):
+                groups[kind, key] = (*groups.get((kind, key), ()), vm)
+    return groups
+
+
+def listed_members(inventory: Inventory, group_key: str) -> tuple[str, ...] | None:
+    """Give the ids of the VMs that the record of a group lists, or None if no record does."""
+    for record in inventory.records:
+        if record.key == group_key:
+            members = look(record.body, ("virtualmachines", "[]", "id"))
+            if isinstance(members, list):
+                return tuple(str(one) for one in members)
+    return None
 
 
 # --------------------------------------------------------------------------- restore points
