@@ -354,7 +354,7 @@ class Evaluator:
         for name in names:
             reading = readings[name]
             value = reading.value
-            if value is None and not reading.why and name in self._assumed:
+            if self._is_assumed(name, reading):
                 sure, possible = words(name, self._assumed[name])
                 strict &= sure
                 lenient &= possible
@@ -499,6 +499,9 @@ class Evaluator:
         strict, lenient = self.rules.words(DISKS_LEFT, left)
         return self.rules.decide("verdict", strict, lenient)[mode]
 
+    def _is_assumed(self, name: str, reading: Reading) -> bool:
+        return reading.value is None and not reading.why and name in self._assumed
+
     def _decisive(self, row_id: str, mode: str) -> bool:
         outcome = self.rules.rows[row_id].outcomes[mode]
         return outcome in ("not_supported", "not_stated", "exclude_disk")
@@ -508,7 +511,7 @@ class Evaluator:
     ) -> tuple[str, ...]:
         """Give the assumed facts without which a row could still have decided."""
         found: list[str] = []
-        grains = [("vm", on_vm, facts.readings)]
+        grains: list[tuple[str, _Known, Mapping[str, Reading]]] = [("vm", on_vm, facts.readings)]
         grains += [
             (one.disk.role, known, {**facts.readings, **one.readings})
             for one, known in zip(facts.disks, on_disks, strict=True)
@@ -519,15 +522,8 @@ class Evaluator:
                 continue
             for row in self.rules.rows.values():
                 if row.mask & open_bits and self._decisive(row.id, mode):
-                    found += self.rules.open_facts(
-                        row.id,
-                        open_bits,
-                        lambda name, known=readings: (
-                            name in self._assumed
-                            and known[name].value is None
-                            and not known[name].why
-                        ),
-                    )
+                    assumed = {name for name in readings if self._is_assumed(name, readings[name])}
+                    found += self.rules.open_facts(row.id, open_bits, assumed.__contains__)
         return tuple(dict.fromkeys(found))
 
     def _questions(
@@ -798,9 +794,8 @@ class Assessment:
                     )
 
     def _reading(self, reading: Reading, name: str) -> Reading:
-        assumed = self.evaluator._assumed
-        if reading.value is None and not reading.why and name in assumed:
-            return Reading(assumed[name], "assumed")
+        if self.evaluator._is_assumed(name, reading):
+            return Reading(self.evaluator._assumed[name], "assumed")
         return reading
 
     def explain(self, vm: str) -> Explanation:

@@ -277,7 +277,7 @@ class Inventory:
 
 # --------------------------------------------------------------------------- small helpers
 
-_EMPTY: Final = (None, "", [], {})
+_EMPTY: Final[tuple[Json, ...]] = (None, "", [], {})
 
 
 class _Marker:
@@ -778,7 +778,7 @@ class _Collector:
         self.fail(at, "an example without an answer that holds a resource")
 
     def _table(self, columns: list[Json], rows: list[Json], at: str) -> None:
-        names = [one.get("name") if isinstance(one, dict) else str(one) for one in columns]
+        names = [str(one.get("name") if isinstance(one, dict) else one) for one in columns]
         for position, row in enumerate(rows):
             here = f"{at}/{position}"
             if not isinstance(row, list) or len(row) != len(names):
@@ -1535,7 +1535,7 @@ def _listed_ade(vm: Vm) -> Reading | None:
     return None
 
 
-def _accelerated_networking(vm: Vm, _: _OperatingSystems) -> Reading:
+def _accelerated_networking(vm: Vm, _systems: _OperatingSystems) -> Reading:
     off: Reading | None = None
     for record in vm.related.get("network_interface", ()):
         value = look(record.body, ("enableacceleratednetworking",))
