@@ -1,0 +1,8 @@
+"""Run the commands of rpmatrix with ``python -m rpmatrix``."""
+
+import sys
+
+from rpmatrix.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
