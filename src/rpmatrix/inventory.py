@@ -55,7 +55,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{' '.join(part for part in (self.file, self.record, self.path) if part)}: {self.message}"
+        where = " ".join(part for part in (self.file, self.record, self.path) if part)
+        return f"{where}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +426,8 @@ _TRAILING_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOT
 _CANDIDATE: Final = re.compile(r'\{(?=\s*["}])|\[(?=\s*[\[{"\]])')
 _LIST_INSIDE: Final = re.compile(r'"(?:value|data|resources)"\s*:\s*\[', re.IGNORECASE)
 _NEXT_START: Final = re.compile(r"^[{\[]", re.MULTILINE)
+# What published output writes for the lines that it leaves out.
+_ELLIPSIS: Final = re.compile(r"^[ \t]*[\"']?(?:\.\.\.|…)[\"']?,?[ \t]*$", re.MULTILINE)
 
 
 def _without_comments(text: str) -> str:
@@ -432,8 +435,20 @@ def _without_comments(text: str) -> str:
     return _TRAILING_COMMA.sub(lambda m: m[1] or "", plain)
 
 
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
+class _Lines:
+    """Tells the line of a position; asked in rising order, it reads the text once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+        self._line = 1
+
+    def at(self, position: int) -> str:
+        if position < self._position:
+            self._position, self._line = 0, 1
+        self._line += self._text.count("\n", self._position, position)
+        self._position = position
+        return f"line {self._line}"
 
 
 def _documents(text: str) -> _Documents:
@@ -452,7 +467,8 @@ def _documents(text: str) -> _Documents:
         text = html.unescape(text)
     found = _scan(text)
     if found.faults or not found.values:
-        cleaned = _scan(_without_comments(text))
+        shortened, gaps = _ELLIPSIS.subn("", _without_comments(text))
+        cleaned = _scan(shortened, projected=gaps > 0)
         if len(cleaned.faults) < len(found.faults) or len(cleaned.values) > len(found.values):
             found = cleaned
     if not found.values and not found.faults:
@@ -461,25 +477,26 @@ def _documents(text: str) -> _Documents:
     return found
 
 
-def _scan(text: str) -> _Documents:
+def _scan(text: str, projected: bool = False) -> _Documents:
+    lines = _Lines(text)
     values: list[tuple[str, Json, bool]] = []
     faults: list[tuple[str, str]] = []
     skipped = False
     position = 0
     while match := _CANDIDATE.search(text, position):
         start = match.start()
-        skipped = skipped or bool(text[position:start].strip(" \t\r\n,;"))
-        place = f"line {_line(text, start)}"
+        skipped = skipped or bool(text[position:start].strip(" \t\r\n,;\ufeff"))
+        place = lines.at(start)
         try:
             value, position = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            saved, reached = _salvage(text, start)
-            values += saved
+            saved, reached = _salvage(text, start, lines)
+            values += [(at, one, projected) for at, one in saved]
             at = getattr(error, "pos", start)
             reason = getattr(error, "msg", "nested too deeply")
             faults.append(
                 (
-                    f"line {_line(text, max(at, reached))}",
+                    lines.at(max(at, reached)),
                     f"the JSON breaks off or is malformed here ({reason.lower()}); "
                     "save the output again, whole",
                 )
@@ -490,7 +507,7 @@ def _scan(text: str) -> _Documents:
             position = following.start()
             continue
         if isinstance(value, dict) or (isinstance(value, list) and any(value)):
-            values.append((place if values or skipped else "", value, False))
+            values.append((place if values or skipped else "", value, projected))
         else:
             skipped = True
     skipped = skipped or bool(text[position:].strip(" \t\r\n,;"))
@@ -498,7 +515,7 @@ def _scan(text: str) -> _Documents:
     return _Documents(values, faults, notes)
 
 
-def _salvage(text: str, start: int) -> tuple[list[tuple[str, Json, bool]], int]:
+def _salvage(text: str, start: int, lines: _Lines) -> tuple[list[tuple[str, Json]], int]:
     """Read the whole members of a list that breaks off later."""
     if text[start] == "{":
         inside = _LIST_INSIDE.search(text, start, start + 2000)
@@ -507,22 +524,30 @@ def _salvage(text: str, start: int) -> tuple[list[tuple[str, Json, bool]], int]:
         position = inside.end()
     else:
         position = start + 1
-    saved: list[tuple[str, Json, bool]] = []
+    saved: list[tuple[str, Json]] = []
     while True:
         while position < len(text) and text[position] in " \t\r\n,":
             position += 1
-        place = f"line {_line(text, position)}"
+        place = lines.at(position)
         try:
             value, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
             return saved, position
-        saved.append((place, value, False))
+        saved.append((place, value))
 
 
 _CSV_COLUMNS: Final = {"id", "name", "type", "properties", "resourceid", "resourcetype"}
 
 
+# What Excel and Export-Csv of Windows PowerShell write before the header.
+_PREAMBLE: Final = re.compile(r"(?:sep=(.)|#TYPE\b[^\r\n]*)\r?\n", re.IGNORECASE)
+
+
 def _csv_rows(text: str) -> _Documents | None:
+    skipped = 0
+    while preamble := _PREAMBLE.match(text):
+        text = text[preamble.end() :]
+        skipped += 1
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
@@ -534,7 +559,7 @@ def _csv_rows(text: str) -> _Documents | None:
     values: list[tuple[str, Json, bool]] = []
     faults: list[tuple[str, str]] = []
     try:
-        for number, cells in enumerate(reader, start=2):
+        for number, cells in enumerate(reader, start=2 + skipped):
             if not any(cells):
                 continue
             if len(cells) != len(columns):
@@ -581,6 +606,8 @@ def _kind_by_shape(body: Body) -> str | None:
     keys = body.keys()
     if "virtualmachineprofile" in keys or "orchestrationmode" in keys or "upgradepolicy" in keys:
         return "scale_set"
+    if "publishingprofile" in keys or "sourcevirtualmachine" in keys:
+        return "other"
     if "storageprofile" in keys or ("hardwareprofile" in keys and "osprofile" in keys):
         return "vm"
     if "sourcemetadata" in keys or "excludedisks" in keys or "sourcerestorepoint" in keys:
@@ -609,11 +636,10 @@ def _kind(body: Body) -> str | None:
     for witness in (by_id, by_type and by_type.strip().lower()):
         if witness in _PROVIDER_KINDS:
             return _PROVIDER_KINDS[witness]
-    if shape := _kind_by_shape(body):
-        return shape
     if by_id or (by_type and _TYPE.fullmatch(by_type.strip().lower())):
+        # An image has a storage profile and a bastion has addresses, yet neither is a VM or NIC.
         return "other"
-    return None
+    return _kind_by_shape(body)
 
 
 def _is_full(kind: str, body: Body, projected: bool) -> bool:
@@ -629,6 +655,19 @@ def _is_full(kind: str, body: Body, projected: bool) -> bool:
         named = look(body, ("sku", "name")) is not MISSING
         return named and look(body, ("creationdata",)) is not MISSING
     return True
+
+
+# Where recorders of HTTP traffic put the answer and the request.
+_EXCHANGES: Final = (
+    ("response_body", "request_body"),
+    ("responsebody", "requestbody"),
+    ("response", "request"),
+)
+# What clients and recorders wrap around records.
+_ENVELOPES: Final = (
+    *("value", "data", "content", "body", "entries", "interactions", "http_interactions"),
+    "compute",
+)
 
 
 class _Collector:
@@ -651,27 +690,36 @@ class _Collector:
     def take_text(self, text: str) -> None:
         found = _documents(text)
         for place, value, projected in found.values:
-            self.unwrap(value, place, projected)
+            self.take(value, place, projected)
         for place, message in found.faults:
             self.fail(place, message)
         for note in found.notes:
             self.note(note)
 
+    def take(self, value: Json, at: str, projected: bool = False) -> None:
+        """Take all records out of a value, however deep the value is."""
+        try:
+            self.unwrap(value, at, projected)
+        except RecursionError:
+            self.fail(at[:80], "nested too deeply to be a record; save the output again")
+
     def unwrap(self, value: Json, at: str, projected: bool = False) -> None:
         """Open lists and envelopes until a record is reached."""
         if isinstance(value, list):
             for position, child in enumerate(value):
-                self.unwrap(child, f"{at}/{position}", projected)
-        elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+                self.take(child, f"{at}/{position}", projected)
+        elif _holds_json(value):
             try:
-                self.unwrap(json.loads(value, strict=False), at, projected)
+                inner = json.loads(value, strict=False)
             except ValueError:
                 self.fail(at, "a text stands where a record should; export the data again")
+            else:
+                self.unwrap(inner, at, projected)
         elif isinstance(value, dict):
             if not self._open(value, {str(key).lower(): key for key in value}, at, projected):
                 self._record(value, at, projected)
         else:
-            self.fail(at, f"not a record but {json.dumps(value)[:40]}; leave it out")
+            self.fail(at, f"not a record but {_brief(value)}; leave it out")
 
     def _open(self, value: Body, names: Mapping[str, str], at: str, projected: bool) -> bool:
         def child(name: str) -> Json:
@@ -683,15 +731,12 @@ class _Collector:
         if _is_template(value, names):
             self._template(child("resources"), step("resources"))
             return True
-        for body, request in (("response_body", "request_body"), ("response", "request")):
+        for body, request in _EXCHANGES:
             if body in names and request in names:
                 self._exchange(value, names, body, request, at)
                 return True
         if isinstance(child("log"), dict) and isinstance(child("log").get("entries"), list):
             self.unwrap(child("log")["entries"], f"{step('log')}/entries")
-            return True
-        if isinstance(child("interactions"), list):
-            self.unwrap(child("interactions"), step("interactions"))
             return True
         if isinstance(child("responses"), dict) and "parameters" in names:
             self._example(child("responses"), step("responses"))
@@ -699,10 +744,16 @@ class _Collector:
         if isinstance(child("columns"), list) and isinstance(child("rows"), list):
             self._table(child("columns"), child("rows"), step("rows"))
             return True
-        plain = not {"id", "type", "properties"} & names.keys()
-        for name in ("value", "data"):
+        if {"id", "type"} & names.keys():
+            return False
+        for name in ("template", "properties"):
             inner = child(name)
-            if plain and isinstance(inner, (list, dict)):
+            if isinstance(inner, dict) and self._deployment(inner, step(name)):
+                return True
+        plain = "properties" not in names
+        for name in _ENVELOPES:
+            inner = child(name)
+            if plain and (isinstance(inner, (list, dict)) or _holds_json(inner)):
                 self.unwrap(inner, step(name), projected)
                 self._pages(value, names, inner)
                 return True
@@ -712,17 +763,32 @@ class _Collector:
             return True
         return plain and self._bundle(value, at, projected)
 
-    def _bundle(self, value: Body, at: str, projected: bool) -> bool:
-        """Open an object that only names several lists or records, such as ``{"vms": […]}``."""
-        if not value or _kind(fold(value)):
+    def _deployment(self, inner: Body, at: str) -> bool:
+        """Open the template inside the request or the export of a deployment."""
+        template = inner
+        if "template" in inner and isinstance(inner["template"], dict):
+            template, at = inner["template"], f"{at}/template"
+        names = {str(key).lower(): key for key in template}
+        if not _is_template(template, names):
             return False
-        for child in value.values():
-            members_of = child if isinstance(child, list) else [child]
-            if not all(isinstance(one, dict) and _kind(fold(one)) for one in members_of):
-                return False
-        for key, child in value.items():
-            self.unwrap(child, f"{at}/{key}", projected)
+        self._template(template[names["resources"]], f"{at}/{names['resources']}")
         return True
+
+    def _bundle(self, value: Body, at: str, projected: bool) -> bool:
+        """Open an object that only names lists or records, such as ``{"vms": […]}``."""
+        if _kind(_one_form(value)):
+            return False
+        named = {key: child for key, child in value.items() if isinstance(child, (list, dict))}
+        members = [
+            one
+            for child in named.values()
+            for one in (child if isinstance(child, list) else [child])
+        ]
+        if not all(isinstance(one, dict) and _kind(_one_form(one)) for one in members):
+            return False
+        for key, child in named.items():
+            self.unwrap(child, f"{at}/{key}", projected)
+        return bool(named)
 
     def _pages(self, value: Body, names: Mapping[str, str], inner: Json) -> None:
         for name in ("nextlink", "odata.nextlink", "$skiptoken", "skiptoken", "skip_token"):
@@ -739,7 +805,8 @@ class _Collector:
         for position, resource in listed:
             here = f"{at}/{position}"
             if not isinstance(resource, dict):
-                self.fail(here, "an expression stands where a resource should; expand the template")
+                advice = "an expression stands where a resource should; expand the template"
+                self.fail(here, advice)
                 continue
             self._record(resource, here)
             if "copy" in resource:
@@ -759,7 +826,7 @@ class _Collector:
                 for key in ("body", "content", "postData", "text", "string"):
                     while isinstance(content, dict) and key in content and "id" not in content:
                         content = content[key]
-            if isinstance(content, str) and content.lstrip()[:1] in ("{", "["):
+            if _holds_json(content):
                 try:
                     content = json.loads(content, strict=False)
                 except ValueError:
@@ -796,14 +863,12 @@ class _Collector:
                 except ValueError:
                     self.fail(at, "the column is not whole JSON; export the table again", key)
                     return
-        body = fold(source)
-        if any("." in key or key.startswith("properties_") for key in body):
-            body, projected = _nest(body), True
-        _rename(body)
+        body = _one_form(source)
+        projected = projected or _names_paths(source) or not _tells_security(body)
         kind = _kind(body)
         if kind is None:
             shown = ", ".join(list(raw)[:6]) or "nothing"
-            self.fail(at, f"not a resource that is known here; it holds {shown}")
+            self.fail(at, f"not a resource that is known here; it holds {shown[:200]}")
             return
         resource_id = body.get("id")
         key = _key_of(resource_id)
@@ -813,12 +878,32 @@ class _Collector:
         self.records.append(Record(kind, key, body, source, self.file, at or "/", full))
 
 
+def _one_form(source: Body) -> Body:
+    """Bring a whole record to the one form, whichever client named its parts."""
+    body: Body = fold(source)
+    if _names_paths(body):
+        body = _nest(body)
+    _rename(body)
+    if _METADATA in body:
+        _from_metadata(body)
+    return body
+
+
+def _names_paths(body: Body) -> bool:
+    """Tell columns that name a path: ``properties_storageProfile`` or with dots."""
+    return any(_is_path(str(key).lower()) for key in body)
+
+
+def _is_path(key: str) -> bool:
+    return key.startswith("properties_") or ("." in key and not key.startswith(("@", "odata")))
+
+
 def _nest(body: Body) -> Body:
-    """Build objects out of columns that name a path, ``properties_storageProfile`` or dotted."""
+    """Build objects out of columns that name a path."""
     nested: Body = {}
     for key, value in body.items():
         name = key.removeprefix("properties_").removeprefix("properties.")
-        parts = name.split(".") if "." in name else [name]
+        parts = name.split(".") if _is_path(key) and "." in name else [name]
         target = nested
         for part in parts[:-1]:
             inner = target.setdefault(part, {})
@@ -834,6 +919,8 @@ _OTHER_NAMES: Final = {
     "resourcename": "name",
     "resourcegroupname": "resourcegroup",
     "resource_group": "resourcegroup",
+    "availabilitysetreference": "availabilityset",
+    "extensions": "resources",
 }
 
 
@@ -842,6 +929,33 @@ def _rename(body: Body) -> None:
     for other, usual in _OTHER_NAMES.items():
         if other in body and body.get(usual) in _EMPTY:
             body[usual] = body[other]
+
+
+# The instance metadata service, which answers inside the guest, names the cloud so.
+_METADATA: Final = "azenvironment"
+
+
+def _from_metadata(body: Body) -> None:
+    """Give what the instance metadata service tells the names of a VM record."""
+    if body.get("vmsize"):
+        body.setdefault("hardwareprofile", {"vmsize": body["vmsize"]})
+    if body.get("vmscalesetname"):
+        body.setdefault("virtualmachinescaleset", {"id": body["vmscalesetname"]})
+
+
+def _tells_security(body: Body) -> bool:
+    """Tell whether the absence of a security type means anything: older metadata leave it out."""
+    security = body.get("securityprofile")
+    named = isinstance(security, dict) and "securitytype" in security
+    return _METADATA not in body or named
+
+
+def _holds_json(value: Json) -> bool:
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+
+
+def _brief(value: Json) -> str:
+    return json.dumps(value, default=str)[:40]
 
 
 def _is_template(value: Body, names: Mapping[str, str]) -> bool:
@@ -872,8 +986,9 @@ def read_inventory(*sources: Any) -> Inventory:
     digests: dict[str, str] = {}
     for name, content in _inputs(sources):
         collector.file = name
-        if isinstance(content, OSError):
-            collector.fail("", f"cannot be read ({content.strerror or content})")
+        if isinstance(content, Exception):
+            reason = getattr(content, "strerror", None) or content
+            collector.fail("", f"cannot be read ({reason})")
         elif isinstance(content, bytes):
             digests[name] = _digest(content)
             try:
@@ -881,8 +996,8 @@ def read_inventory(*sources: Any) -> Inventory:
             except UnicodeDecodeError:
                 collector.fail("", "neither UTF-8 nor UTF-16 text; is it a JSON or CSV file?")
         else:
-            digests[name] = _digest(json.dumps(content, sort_keys=True, default=str).encode())
-            collector.unwrap(content, "")
+            digests[name] = _digest(_canonical(content))
+            collector.take(content, "")
     vms = _join(collector)
     return Inventory(
         vms, tuple(collector.records), tuple(collector.problems), tuple(collector.notes), digests
@@ -893,6 +1008,15 @@ def _digest(content: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(content).hexdigest()
+
+
+def _canonical(value: Json) -> bytes:
+    """Give the bytes that stand for a value that was parsed elsewhere."""
+    try:
+        return json.dumps(value, sort_keys=True, default=str).encode()
+    except (TypeError, ValueError, RecursionError):
+        # Keys of mixed types, a cycle, or a depth that no file has.
+        return type(value).__name__.encode()
 
 
 _READABLE: Final = {".json", ".ndjson", ".jsonl", ".csv", ".txt"}
@@ -911,19 +1035,19 @@ def _inputs(sources: Iterable[Any]) -> Iterator[tuple[str, Any]]:
             yield ("standard input", sys.stdin.buffer.read())
         elif isinstance(source, str) and (source.lstrip()[:1] in ("{", "[") or "\n" in source):
             pasted += 1
-            yield (f"pasted text {pasted}", source.encode())
+            yield (f"pasted text {pasted}", source.encode(errors="replace"))
         else:
             yield from _files(Path(source))
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes | OSError]]:
+def _files(path: Path) -> Iterator[tuple[str, bytes | Exception]]:
     paths = [path]
     if path.is_dir():
         paths = sorted(one for one in path.rglob("*") if one.suffix.lower() in _READABLE)
     for one in paths:
         try:
             yield (str(one), one.read_bytes())
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a path that holds a zero byte
             yield (str(one), error)
 
 
@@ -996,8 +1120,8 @@ def _disks(records: tuple[Record, ...], known: Mapping[str, list[Record]]) -> tu
             listed["data"] = listed["data"] or not _loops(storage)
             for position, disk in enumerate(data_disks):
                 body = disk if isinstance(disk, dict) else {"manageddisk": UNREADABLE.name}
-                lun = body.get("lun")
-                mark = ("data", lun if isinstance(lun, int) else f"entry {position}")
+                lun = _lun(body)
+                mark = ("data", f"entry {position}" if lun is None else lun)
                 entry = (record, f"storageprofile.datadisks[{position}]", body)
                 attached.setdefault(mark, []).append(entry)
         elif data_disks is None and record.full and not _loops(storage):
@@ -1009,6 +1133,14 @@ def _disks(records: tuple[Record, ...], known: Mapping[str, list[Record]]) -> tu
     return tuple(
         sorted(found, key=lambda disk: (disk.role != "os", disk.lun is None, disk.lun or 0))
     )
+
+
+def _lun(body: Body) -> int | None:
+    """Read the logical unit number, which some clients give as a text."""
+    lun = body.get("lun")
+    if isinstance(lun, int):
+        return lun
+    return int(lun) if isinstance(lun, str) and lun.isdecimal() and len(lun) < 4 else None
 
 
 def _loops(storage: Body) -> bool:
@@ -1096,7 +1228,6 @@ def _embedded(record: Record) -> Iterator[Record]:
     inside = record.body.get("resources")
     for position, body in enumerate(inside if isinstance(inside, list) else ()):
         if isinstance(body, dict):
-            _rename(body)
             kind = _kind(body)
             if kind is None and body.get("type") == "extensions":
                 kind = "extension"
@@ -1475,7 +1606,7 @@ def _image_source(vm: Vm, _: _OperatingSystems) -> Reading:
 
 def _lists_extensions(record: Record) -> bool:
     """Tell a record that would carry the extensions: Resource Graph keeps them apart."""
-    return record.full and not {"tenantid", "extended"} & record.body.keys()
+    return record.full and not {"tenantid", "extended", _METADATA} & record.body.keys()
 
 
 def _extension_records(vm: Vm) -> list[tuple[Record, Body, str]]:
