@@ -38,8 +38,8 @@ from rpmatrix.eligibility import (
     assess,
     check_answer,
 )
-from rpmatrix.inventory import Evidence, Inventory, read_inventory
-from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, load_matrix
+from rpmatrix.inventory import Evidence, Inventory, Vm, read_inventory
+from rpmatrix.matrix import CITABLE_TABLES, MODES, Fact, Matrix, load_matrix
 from rpmatrix.tables import DESCRIPTOR, Row, TablesError, check, data_folder, fix, read_tables
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ exit codes:
 SHELLS: Final = ("bash", "zsh", "fish", "powershell")
 LISTED: Final = 20
 """Entries that a block of a page lists in full; it says how many more there are."""
+
+LONGEST_NAME: Final = 64
+"""Letters of the longest name a VM may have; only what is longer is folded."""
 
 # The sign for people, the sign where the terminal's encoding lacks it, the colour.
 _LOOKS: Final = {
@@ -489,7 +492,7 @@ def _assess(
     return assess(inventory, matrix, modes=modes, strict=arguments.strict, answers=answers)
 
 
-def _vms_named(inventory: Inventory, name: str) -> list[Any]:
+def _vms_named(inventory: Inventory, name: str) -> list[Vm]:
     wanted = name.lower()
     return [vm for vm in inventory.vms if wanted in (vm.key, vm.name.lower())]
 
@@ -595,15 +598,23 @@ def _print_assessment(page: Page, result: Assessment) -> None:
 def _labels(result: Assessment) -> dict[str, str]:
     """Name the VMs; two of one name are told apart by their resource group, else by id."""
     vms = result.inventory.vms
-    names = Counter(vm.name.lower() for vm in vms)
-    longer = Counter((vm.name.lower(), vm.resource_group.lower()) for vm in vms)
-    labels = {}
-    for vm in vms:
-        labels[vm.id] = vm.name or vm.id
-        if vm.name and names[vm.name.lower()] > 1:
-            alone = longer[vm.name.lower(), vm.resource_group.lower()] == 1
-            labels[vm.id] = f"{vm.name} ({vm.resource_group})" if alone else vm.id
-    return labels
+    chosen: dict[str, str] = {}
+    for wording in (_short_label, _grouped_label):
+        told = {vm.id: wording(vm) for vm in vms if vm.id not in chosen}
+        often = Counter(label.lower() for label in told.values())
+        chosen |= {key: label for key, label in told.items() if often[label.lower()] == 1}
+    return {vm.id: chosen.get(vm.id, vm.id) for vm in vms}
+
+
+def _short_label(vm: Vm) -> str:
+    if vm.name:
+        return vm.name
+    record = vm.records[0]
+    return f"{Path(record.file).name} {record.pointer}".rstrip(" /")
+
+
+def _grouped_label(vm: Vm) -> str:
+    return f"{_short_label(vm)} ({vm.resource_group or Path(vm.records[0].file).name})"
 
 
 def _summary(verdict: Verdict, matrix: Matrix) -> Iterator[str]:
@@ -699,13 +710,14 @@ def _print_questions(page: Page, result: Assessment, labels: Mapping[str, str]) 
         entries = []
         for fact_id, vms in asked.items():
             fact = result.matrix.facts[fact_id]
-            values = "|".join(fact.allowed_values) or "..."
-            entries.append((f"{fact_id}={values}", f"{fact.question or fact.title} {_of(vms)}"))
+            about = f"{_values(fact)}; {_few(list(vms))}"
+            entries.append((fact_id, f"{fact.question or fact.title} ({about})"))
         page.entries(entries)
 
 
-def _of(vms: Iterable[str]) -> str:
-    return f"({_few(list(vms))})"
+def _values(fact: Fact) -> str:
+    free = {"integer": "a whole number", "api_version": "such as 2022-03-01"}
+    return " or ".join(fact.allowed_values) or free.get(fact.type, f"any {_word(fact.type)}")
 
 
 def _print_caveats(page: Page, result: Assessment) -> None:
@@ -718,7 +730,7 @@ def _print_caveats(page: Page, result: Assessment) -> None:
 
 def _advice(row: Row) -> str:
     """Give what a row says beside its outcome."""
-    texts = [row[name] for name in ("caveat", "remedy", "effect", "action") if row.get(name)]
+    texts = [row[name] for name in ("caveat", "remedy", "action") if row.get(name)]
     return " ".join(texts) or row.get("title", "") or row.get("meaning", "")
 
 
@@ -733,7 +745,7 @@ def _print_assumptions(page: Page, result: Assessment, labels: Mapping[str, str]
     entries = []
     for fact_id, vms in sorted(found.items()):
         fact = result.matrix.facts[fact_id]
-        of = f" {_of(vms)}" if len(result.inventory.vms) > 1 else ""
+        of = f" ({_few(list(vms))})" if len(result.inventory.vms) > 1 else ""
         entries.append((f"{fact_id}={fact.assumption}", f"{fact.question or fact.title}{of}"))
     page.entries(entries)
 
@@ -1000,13 +1012,17 @@ def _print_limits(page: Page, result: Assessment, states: Sequence[LimitState]) 
 
 def _print_ruling(page: Page, row: Row) -> None:
     page.line(f"{row.id}: {row['topic']}", indent=2, style="bold")
+    _print_readings(page, row, indent=4)
+
+
+def _print_readings(page: Page, row: Row, *, indent: int) -> None:
     sources = {name: ", ".join(row.members(f"row_{name}")) for name in ("a", "b")}
     sources["b"] = sources["b"] or row["source_b"]
     for name in ("a", "b"):
         taken = " (taken)" if row["adopted"] == name else ""
-        page.prose(f"{name}{taken}: {row[f'reading_{name}']} [{sources[name]}]", indent=4)
+        page.prose(f"{name}{taken}: {row[f'reading_{name}']} [{sources[name]}]", indent=indent)
     chosen = "neither is taken" if row["adopted"] == "neither" else "why"
-    page.prose(f"{chosen} ({row['policy']}): {row['reason']}", indent=4)
+    page.prose(f"{chosen} ({row['policy']}): {row['reason']}", indent=indent)
 
 
 # --- check, fix, show, facts ------------------------------------------------------------------
@@ -1116,10 +1132,10 @@ def _conditions(matrix: Matrix, table: str, row: Row) -> list[Row]:
 def _print_row(page: Page, matrix: Matrix, table: str, row: Row) -> None:
     page.line(f"{row.id}: {row.get('title') or row.get('topic') or table}", style="bold")
     page.line(f"a row of {table}, layer {matrix.layer_of(row.id, table)}")
-    if table == "rulings":
-        _print_ruling(page, row)
-        return
     page.blank()
+    if table == "rulings":
+        _print_readings(page, row, indent=2)
+        return
     page.entries(
         (name, ", ".join(row.members(name)) if "|" in cell else cell)
         for name, cell in row.items()
@@ -1135,6 +1151,15 @@ def _print_row(page: Page, matrix: Matrix, table: str, row: Row) -> None:
             clauses.setdefault(one["clause"], []).append(told)
         for place, tests in enumerate(clauses.values()):
             page.line(("or " if place else "") + " and ".join(tests), indent=2)
+    if table == "facts":
+        users = [
+            *matrix.table("conditions"),
+            *matrix.table("limits"),
+            *matrix.table("cross_region"),
+        ]
+        rows = [one.get("scenario_id") or one.id for one in users if one["fact_id"] == row.id]
+        page.heading("Tested by")
+        page.prose(", ".join(dict.fromkeys(rows)), indent=2)
     if table not in CITABLE_TABLES:
         return
     page.heading("Who says so")
@@ -1177,11 +1202,10 @@ def run_facts(arguments: argparse.Namespace) -> int:
         page = Page(stream)
         rows = []
         for fact in facts:
-            values = " | ".join(fact.allowed_values) or f"any {_word(fact.type)}"
             rows.append(
                 (
                     page.text(fact.id, "bold"),
-                    page.text(values),
+                    page.text(_values(fact)),
                     page.text(fact.assumption),
                     page.text(fact.question or fact.title),
                 )
@@ -1294,6 +1318,8 @@ class Page:
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True, overflow="fold")
+        grid.add_column(overflow="fold")
         for name, text in entries:
             grid.add_row(self.text(name, "bold"), self.text(text))
         self._print(Padding(grid, (0, 0, 0, indent)))
@@ -1325,16 +1351,28 @@ class Page:
         from rich.measure import Measurement
         from rich.table import Table
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            show_edge=False,
+            header_style="bold",
+        )
+        made = list(rows)
         for place, name in enumerate(header):
-            table.add_column(name, no_wrap=self._piped and place < keep, overflow="fold")
-        for row in rows:
+            longest = max((row[place].cell_len for row in made), default=0)
+            whole = self._piped and place < keep and longest <= LONGEST_NAME
+            limit = None if whole or place >= keep else LONGEST_NAME
+            table.add_column(name, no_wrap=whole, max_width=limit, overflow="fold")
+        for row in made:
             table.add_row(*row)
+        width = self._console.width
         if self._piped:
             options = self._console.options.update(max_width=1_000_000)
             needed = Measurement.get(self._console, options, table)
-            self._console.width = max(self._console.width, needed.minimum)
+            self._console.width = max(width, needed.minimum)
         self._print(table)
+        self._console.width = width
 
     def _print(self, what: RenderableType, *, whole: bool = False) -> None:
         if not self._piped:
