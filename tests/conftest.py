@@ -153,13 +153,19 @@ def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int, log: Path
 
 
 # The menu entry "Run All Cells" loses a race with the start of the kernel now and then; the
-# command behind it, given once the kernel has answered, does not.
+# command behind it, given once the kernel has answered, does not. A dialog that asks for a kernel
+# would be waited for without end, so there is one.
 RUN_ALL_CELLS = """async () => {
   const app = window.jupyterapp, panel = app.shell.currentWidget;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
-  await panel.sessionContext.session.kernel.info;
-  await app.commands.execute('notebook:run-all-cells');
+  const run = async () => {
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
+    await app.commands.execute('notebook:run-all-cells');
+  };
+  const late = new Promise((_, reject) =>
+    setTimeout(() => reject(new Error('the notebook did not run to its end in 120 s')), 120_000));
+  await Promise.race([run(), late]);
   return [...panel.content.widgets].filter(cell => cell.model.type === 'code').map(cell => ({
     source: cell.model.sharedModel.getSource(),
     count: cell.model.executionCount,
