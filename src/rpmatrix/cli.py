@@ -19,8 +19,8 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -104,22 +104,37 @@ def main(argv: Sequence[str] | None = None) -> int:
             # A name may hold a letter that the console's encoding lacks.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(sys.argv[1:] if argv is None else list(argv))
+        code = _told(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
+    except OSError as error:
+        # Windows says EINVAL where others say EPIPE.
+        if not isinstance(error, BrokenPipeError) and error.errno != errno.EINVAL:
+            complain(f"cannot write: {error.strerror or error}")
+            return WRONG
+        _silence()
+        return CUT_OFF
+    return code
+
+
+def _told(argv: list[str]) -> int:
+    """Run one command; what a person did wrong becomes a message."""
+    try:
+        return _run(argv)
     except (UsageError, AnswerError, TablesError) as error:
         complain(str(error))
         return WRONG
     except KeyboardInterrupt:
         complain("stopped")
         return STOPPED
-    except OSError as error:
-        # Windows says EINVAL where others say EPIPE.
-        if not isinstance(error, BrokenPipeError) and error.errno != errno.EINVAL:
-            raise
-        # Python flushes once more when it ends, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CUT_OFF
-    return code
+
+
+def _silence() -> None:
+    """Send what is left in the buffers to nowhere: Python flushes them once more when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _run(argv: list[str]) -> int:
@@ -371,7 +386,7 @@ def _add_overlay(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help="write to this file instead")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file instead")
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -554,7 +569,7 @@ def _write_verdicts_csv(result: Assessment, stream: IO[str]) -> int:
         cells = [*texts, *(" | ".join(members) for members in lists)]
         safe = [_guard(cell) for cell in cells]
         guarded += sum(before != after for before, after in zip(cells, safe, strict=True))
-        writer.writerow(safe)
+        writer.writerow([printable(cell) for cell in safe] if stream.isatty() else safe)
     return guarded
 
 
@@ -579,10 +594,10 @@ def _print_assessment(page: Page, result: Assessment) -> None:
         for place, (lines, modes) in enumerate(told.items()):
             rows.append(
                 (
-                    page.text(labels[vm.id] if place == 0 else "", "bold"),
+                    page.text(labels[vm.id] if place == 0 else "", style="bold"),
                     page.text("both" if len(modes) > 1 else modes[0]),
                     page.verdict(looks[lines]),
-                    page.text("\n".join(lines[1:])),
+                    page.text(*lines[1:]),
                 )
             )
     page.table(("VM", "Mode", "Verdict", "Why"), rows, keep=3)
@@ -907,10 +922,14 @@ def _print_explanation(page: Page, explanation: Explanation) -> None:
         page.line(vm.id)
     disks = sum(disk.listed for disk in vm.disks)
     files = dict.fromkeys(record.file for record in vm.records)
-    place = " ".join(part for part in (vm.resource_group, vm.location) if part)
-    page.line(f"{place + ', ' if place else ''}{_count(disks, 'disk')}; from {_few(list(files))}")
+    places = (("resource group", vm.resource_group), ("location", vm.location))
+    known = [f"{name} {place}" for name, place in places if place]
+    page.line(f"{', '.join([*known, _count(disks, 'disk')])}; from {_few(list(files))}")
+    alike: dict[Verdict, list[str]] = {}
     for verdict in explanation.verdicts:
-        _print_verdict(page, explanation, verdict)
+        alike.setdefault(replace(verdict, mode="", rulings=()), []).append(verdict.mode)
+    for verdict, modes in alike.items():
+        _print_verdict(page, explanation, verdict, modes)
     _print_limits(page, result, list(result.limits_of(vm)))
     rulings = {ruling for verdict in explanation.verdicts for ruling in verdict.rulings}
     if rulings:
@@ -922,12 +941,15 @@ def _print_explanation(page: Page, explanation: Explanation) -> None:
     page.prose(f"matrix {_matrix_name(result.matrix)}")
 
 
-def _print_verdict(page: Page, explanation: Explanation, verdict: Verdict) -> None:
+def _print_verdict(
+    page: Page, explanation: Explanation, verdict: Verdict, modes: Sequence[str]
+) -> None:
+    """Print a verdict with all that speaks for it, once for the modes that share it."""
     result = explanation.assessment
     matrix = result.matrix
     vm = explanation.vm
     files = {record.file for record in (*vm.records, *(r for d in vm.disks for r in d.records))}
-    page.verdict_heading(f"{verdict.mode} consistency", verdict.verdict)
+    page.verdict_heading(f"{' and '.join(modes)} consistency", verdict.verdict)
     if verdict.verdict == "unknown":
         page.prose(f"at best {_word(verdict.ceiling)}, at worst {_word(verdict.floor)}", indent=2)
     if verdict.exclude_disks:
@@ -936,7 +958,7 @@ def _print_verdict(page: Page, explanation: Explanation, verdict: Verdict) -> No
             page.line(f"{_place(disk):<7}  {disk.id or _no_id(disk)}", indent=4)
     of_row: dict[str, list[Finding]] = {}
     for finding in explanation.findings:
-        if finding.mode == verdict.mode and finding.applies != "assumed no":
+        if finding.mode in modes and finding.applies != "assumed no":
             of_row.setdefault(finding.row_id, []).append(finding)
     for label, rows in (("because", verdict.reasons), ("caveats", verdict.caveats)):
         if rows:
@@ -944,7 +966,7 @@ def _print_verdict(page: Page, explanation: Explanation, verdict: Verdict) -> No
         for row_id in rows:
             page.line(_titled(matrix, row_id), indent=4, style="bold")
             row = matrix.row(row_id)
-            if row.get(verdict.mode) != "supported":
+            if any(row.get(mode) != "supported" for mode in modes):
                 page.prose(_advice(row), indent=6)
             for told in dict.fromkeys(
                 (f"{finding.disk}: " if finding.disk else "")
@@ -969,7 +991,11 @@ def _print_verdict(page: Page, explanation: Explanation, verdict: Verdict) -> No
             if question.command:
                 page.line(question.command, indent=6)
             if question.ask:
-                page.prose(f"{question.ask} Answer: --assume {question.fact_id}=...", indent=6)
+                values = _values(matrix.facts[question.fact_id])
+                page.prose(
+                    f"{question.ask} Answer with --assume {question.fact_id}=... ({values})",
+                    indent=6,
+                )
     if verdict.assumptions:
         page.label("assumed, please confirm")
         assumed = [matrix.facts[fact_id] for fact_id in verdict.assumptions]
@@ -1102,7 +1128,8 @@ def _show_order(matrix: Matrix) -> list[str]:
 def _no_row(matrix: Matrix, wanted: str) -> str:
     from difflib import get_close_matches
 
-    known = [row.id for table in _show_order(matrix) for row in matrix.table(table)]
+    tables = (*CITABLE_TABLES, "rulings", "facts", "operating_systems")
+    known = [row.id for table in tables for row in matrix.table(table)]
     close = list(dict.fromkeys(get_close_matches(wanted.lower(), known, n=3)))
     meant = f"did you mean {' or '.join(close)}?" if close else "rpmatrix assess prints ids in [ ]"
     return f"there is no row {wanted!r} in the tables; {meant}"
@@ -1204,7 +1231,7 @@ def run_facts(arguments: argparse.Namespace) -> int:
         for fact in facts:
             rows.append(
                 (
-                    page.text(fact.id, "bold"),
+                    page.text(fact.id, style="bold"),
                     page.text(_values(fact)),
                     page.text(fact.assumption),
                     page.text(fact.question or fact.title),
@@ -1291,20 +1318,20 @@ class Page:
         except (UnicodeEncodeError, LookupError):
             self._look = 1
 
-    def text(self, text: str, style: str = "") -> Text:
+    def text(self, *lines: str, style: str = "") -> Text:
         """Make a piece of text safe to print."""
         from rich.text import Text
 
-        return Text(printable(text, lines=True), style=style)
+        return Text("\n".join(printable(line) for line in lines), style=style)
 
     def verdict(self, name: str) -> Text:
         """Make a verdict: sign, word and colour."""
         look = _LOOKS[name]
-        return self.text(f"{look[self._look]} {_word(name)}", look[2])
+        return self.text(f"{look[self._look]} {_word(name)}", style=look[2])
 
     def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
         """Print a line that is not broken, such as an id or a command."""
-        self._print(self.text(" " * indent + text.replace("\n", "\\n"), style), whole=True)
+        self._print(self.text(" " * indent + text, style=style), whole=True)
 
     def prose(self, text: str, *, indent: int = 0) -> None:
         """Print sentences, broken into lines."""
@@ -1321,7 +1348,7 @@ class Page:
         grid.add_column(no_wrap=True, overflow="fold")
         grid.add_column(overflow="fold")
         for name, text in entries:
-            grid.add_row(self.text(name, "bold"), self.text(text))
+            grid.add_row(self.text(name, style="bold"), self.text(text))
         self._print(Padding(grid, (0, 0, 0, indent)))
 
     def heading(self, text: str) -> None:
@@ -1338,12 +1365,12 @@ class Page:
         from rich.text import Text
 
         self.blank()
-        both = Text.assemble(self.text(f"{text}: ", "bold"), self.verdict(verdict))
+        both = Text.assemble(self.text(f"{text}: ", style="bold"), self.verdict(verdict))
         self._print(both, whole=True)
 
     def blank(self) -> None:
         """Print an empty line."""
-        self._console.print()
+        self._print("")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[Text]], *, keep: int) -> None:
         """Print a table, whose first columns are not broken away from a terminal."""
@@ -1481,7 +1508,7 @@ _rpmatrix() {{
   # Where nothing is said here, the shell completes the names of files.
   COMPREPLY=( $(compgen -W "$words" -- "$current") )
   case "${{COMPREPLY[0]}}" in
-    *=) compopt -o nospace ;;
+    *=) compopt -o nospace 2>/dev/null ;;
   esac
 }}
 complete -o default -F _rpmatrix rpmatrix
@@ -1527,8 +1554,11 @@ _rpmatrix() {{
 {names}
   )
   if (( CURRENT == 2 )); then
-    _describe command names
-    _arguments {options}
+    if [[ "$words[2]" == -* ]]; then
+      _arguments {options}
+    else
+      _describe command names
+    fi
     return
   fi
   local command="$words[2]"
