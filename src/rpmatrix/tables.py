@@ -669,7 +669,8 @@ def _read_header(sheet: _Sheet, records: Sequence[Sequence[str]]) -> None:
         name = _tidy(cell)
         if name in sheet.places:
             message = f'the column "{name}" is there twice'
-            sheet.give_up("header", message, "keep one of them, and delete the other", 1)
+            sheet.report("header", message, "keep one of them, and delete the other", 1, place)
+            sheet.sound = sheet.whole = False
         elif name in names:
             sheet.places[name] = place
             if name != cell:
@@ -784,7 +785,7 @@ class _CellReader:
         names = self.sheet.schema.names
         place = names.index(column.typed_by)
         if self.sheet.schema.columns[place].key_of:
-            return lambda cells: self.types.get(cells[place], "text")
+            return lambda cells: self.types.get(cells[place], "unknown")
         return lambda cells: cells[place]
 
     def read(self, cells: tuple[str, ...], line: int) -> tuple[str, ...]:
@@ -941,6 +942,8 @@ def _read_value(column: Column, kind: str, text: str, findings: list[_Finding]) 
         return _read_date(text, findings, strict=strict)
     if kind == "api_version":
         return _read_api_version(text, findings)
+    if kind == "unknown":
+        return text
     if text.casefold() in _BOOLEANS:
         advice = f"write {_BOOLEANS[text.casefold()]}, or more words"
         findings.append(_Finding("boolean", _boolean(text), advice))
@@ -1197,8 +1200,8 @@ class _Known:
 
     def _fact(self, row: Row) -> _Fact:
         allowed: tuple[str, ...] | None = row.members("allowed_values")
-        if allowed and allowed[0] in self.lists:
-            name = self.lists[allowed[0]]
+        if allowed and allowed[0].endswith(".id"):
+            name = self.lists.get(allowed[0], "")
             allowed = tuple(one.id for one in self.rows(name)) if name in self.tables else None
         elif row["type"] == "flag":
             allowed = tuple(_BOOLEANS.values())
@@ -1310,8 +1313,12 @@ def _judge_references(known: _Known) -> Iterator[Problem]:
                     if member in ids:
                         continue
                     message = f'unknown row "{_short(member)}"'
-                    bars = "part ids by a vertical bar, " if re.search("[,; ]", member) else ""
-                    advice = _suggest(_closest(member, ids), f"{bars}write ids of {files}")
+                    parts = re.split("[,; ]+", member)
+                    advice = (
+                        f"part ids by a vertical bar: {SEPARATOR.join(parts)}"
+                        if len(parts) > 1 and ids.issuperset(parts)
+                        else _suggest(_closest(member, ids), f"write ids of {files}")
+                    )
                     yield _problem_at("reference", row, column.name, message, advice)
 
 
@@ -1600,11 +1607,12 @@ def _grain_fits_facts(known: _Known) -> Iterator[_Found]:
     """Let a scenario test facts of its own grain, and one of a disk those of its VM too."""
     fits = known.schema["scenarios"].column("grain").fits
     scenarios = known.tables["scenarios"].by_id
+    grains = known.schema["facts"].column("grain").enum
     for scenario, rows in known.conditions.items():
         grain = scenarios[scenario]["grain"] if scenario in scenarios else ""
         for row in rows:
             fact = known.fact(row)
-            if fact and fact.row["grain"] not in fits.get(grain, (fact.row["grain"],)):
+            if fact and fact.row["grain"] in {*grains} - {*fits.get(grain, grains)}:
                 message = f"a scenario of a {grain} cannot test a fact of a {fact.row['grain']}"
                 advice = f"test a fact of: {', '.join(fits[grain])}; or change the grain"
                 yield row, "fact_id", message, advice
@@ -1920,7 +1928,9 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         If the file cannot be written; what was there has stayed.
     """
     ordered = sorted(rows, key=lambda row: row["id"])
-    text = _csv_text([columns, *([row[name] for name in columns] for row in ordered)])
+    # A bare carriage return would be taken for the end of a row.
+    cells = [[row[name].replace("\r", "\n") for name in columns] for row in ordered]
+    text = _csv_text([columns, *cells])
     # Where the name is a link, the file behind it is what is written.
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
