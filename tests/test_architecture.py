@@ -26,8 +26,8 @@ PACKAGE = ROOT / "src" / "rpmatrix"
 
 ORDER = (
     *("tables", "matrix", "article", "inventory", "rules", "eligibility", "schedule"),
-    *("operations", "commands", "planning", "fleet", "report", "exercises", "panels"),
-    *("samples", "launcher", "cli"),
+    *("operations", "commands", "planning", "fleet", "report", "samples", "exercises"),
+    *("panels", "launcher", "cli"),
 )
 # Outside the order: the public face shows all modules, and __main__ starts the last one.
 FACES = ("__init__", "__main__")
