@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.inventory import (
     Disk,
@@ -25,7 +25,7 @@ from rpmatrix.inventory import (
     VmFacts,
     request_readings,
 )
-from rpmatrix.matrix import MODES, Citation, Matrix, load_matrix
+from rpmatrix.matrix import MODES, Citation, Fact, Matrix, load_matrix
 from rpmatrix.rules import Decision, RuleSet, compile_rules, holds
 
 if TYPE_CHECKING:
@@ -271,12 +271,95 @@ class VerdictTable(tuple[Verdict, ...]):
 # --------------------------------------------------------------------------- evaluation
 
 
-class _Known(NamedTuple):
-    """What is known of the VM or of one disk: words with assumptions made, and without."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What is known at one place, the VM or a disk: words with assumptions made, and without."""
 
     strict: int
     lenient: int
     unassumed: int
+    assumed: frozenset[str]
+
+    def __and__(self, other: _Known) -> _Known:
+        return _Known(
+            self.strict & other.strict,
+            self.lenient & other.lenient,
+            self.unassumed & other.unassumed,
+            self.assumed | other.assumed,
+        )
+
+
+class _Knowing:
+    """Turns what was read at one kind of place into words, once for all that read the same."""
+
+    _SHOWN: Final = "\0"  # stands for a value that is shown and cannot be used
+
+    def __init__(self, rules: RuleSet, facts: Iterable[Fact], *, strict: bool) -> None:
+        self._rules = rules
+        self._names: list[str] = []
+        self._assumptions: list[str | int | None] = []
+        for fact in facts:
+            assumption: str | int | None = None
+            if fact.assumption and not strict:
+                assumption = int(fact.assumption) if fact.type == "integer" else fact.assumption
+            self._names.append(fact.id)
+            self._assumptions.append(assumption)
+        self._seen: dict[tuple[str | int | None, ...], _Known] = {}
+
+    def assumption(self, fact_id: str) -> str | int | None:
+        """Give what is taken for granted of a fact that nothing tells."""
+        if fact_id not in self._names:
+            return None
+        return self._assumptions[self._names.index(fact_id)]
+
+    def of(self, readings: Mapping[str, Reading]) -> _Known:
+        """Give the words of these readings."""
+        read = [readings[name] for name in self._names]
+        mark = tuple([self._SHOWN if one.why and one.value is None else one.value for one in read])
+        known = self._seen.get(mark)
+        if known is None:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            known = self._seen[mark] = self._work_out(mark)
+        return known
+
+    def _work_out(self, mark: tuple[str | int | None, ...]) -> _Known:
+        strict = lenient = unassumed = self._rules.everything
+        assumed: list[str] = []
+        for name, told, assumption in zip(self._names, mark, self._assumptions, strict=True):
+            value = None if told == self._SHOWN else told
+            if told is None and assumption is not None:
+                value = assumption
+                assumed.append(name)
+            sure, possible = self._rules.words(name, value)
+            strict &= sure
+            lenient &= possible
+            if not (assumed and assumed[-1] == name):
+                unassumed &= possible
+        return _Known(strict, lenient, unassumed, frozenset(assumed))
+
+
+# A fleet of a million VMs has some ten thousand different ones.
+_REMEMBERED: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """A verdict but for the names in it: the same for all VMs of which the same is known."""
+
+    verdict: str
+    floor: str
+    ceiling: str
+    reasons: tuple[str, ...]
+    caveats: tuple[str, ...]
+    rulings: tuple[str, ...]
+    excluded: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    assumptions: tuple[str, ...] = ()
+    possible_caveats: tuple[str, ...] = ()
+
+
+# What the outline hangs on: the VM, and the role of each disk with what is known of it.
+_Configuration = tuple[_Known, tuple[tuple[str, _Known], ...]]
 
 
 class Evaluator:
@@ -305,14 +388,12 @@ class Evaluator:
         self.reader: FactReader = matrix.prepared("reader", FactReader)
         self.strict = strict
         self._answers, self._answers_of = _sorted_answers(matrix, answers or {})
-        facts = {name: matrix.facts[name] for name in self.rules.facts}
-        self._vm_facts = [name for name, fact in facts.items() if fact.grain == "vm"]
-        self._disk_facts = [name for name, fact in facts.items() if fact.grain == "disk"]
-        self._assumed: dict[str, str | int] = {}
-        for name, fact in facts.items():
-            if fact.assumption and not strict:
-                integer = fact.type == "integer"
-                self._assumed[name] = int(fact.assumption) if integer else fact.assumption
+        facts = [matrix.facts[name] for name in self.rules.facts]
+        self._of_vm, self._of_disk = (
+            _Knowing(self.rules, [one for one in facts if one.grain == grain], strict=strict)
+            for grain in ("vm", "disk")
+        )
+        self._outlines: dict[_Configuration, tuple[_Outline, ...]] = {}
 
     def settle(self, facts: VmFacts) -> VmFacts:
         """Fill in what a person answered, where the payload leaves a fact unknown."""
@@ -348,22 +429,13 @@ class Evaluator:
         """Read the facts of a VM and fill in the answers."""
         return self.settle(self.reader.read(vm))
 
-    def _known(self, names: Iterable[str], readings: Mapping[str, Reading]) -> _Known:
-        strict = lenient = unassumed = self.rules.everything
-        words = self.rules.words
-        for name in names:
-            reading = readings[name]
-            value = reading.value
-            if self._is_assumed(name, reading):
-                sure, possible = words(name, self._assumed[name])
-                strict &= sure
-                lenient &= possible
-                continue
-            sure, possible = words(name, value)
-            strict &= sure
-            lenient &= possible
-            unassumed &= possible
-        return _Known(strict, lenient, unassumed)
+    def places(self, facts: VmFacts) -> list[tuple[str, DiskFacts | None, _Known]]:
+        """Give what is known of the VM and of each of its disks."""
+        on_vm = self._of_vm.of(facts.readings)
+        return [
+            ("vm", None, on_vm),
+            *((one.disk.role, one, self._of_disk.of(one.readings) & on_vm) for one in facts.disks),
+        ]
 
     def verdicts(self, facts: VmFacts) -> tuple[Verdict, ...]:
         """Give the verdict of one VM in each mode.
@@ -373,188 +445,152 @@ class Evaluator:
         facts : VmFacts
             As :meth:`read` gives them.
         """
-        on_vm = self._known(self._vm_facts, facts.readings)
-        of_vm = self.rules.decide("vm", on_vm.strict, on_vm.lenient)
-        on_disks = []
-        of_disks = []
-        for one in facts.disks:
-            alone = self._known(self._disk_facts, one.readings)
-            known = _Known(
-                alone.strict & on_vm.strict,
-                alone.lenient & on_vm.lenient,
-                alone.unassumed & on_vm.unassumed,
-            )
-            on_disks.append(known)
-            of_disks.append(self.rules.decide(one.disk.role, known.strict, known.lenient))
+        configuration = (
+            self._of_vm.of(facts.readings),
+            tuple([(one.disk.role, self._of_disk.of(one.readings)) for one in facts.disks]),
+        )
+        outlines = self._outlines.get(configuration)
+        if outlines is None:
+            if len(self._outlines) >= _REMEMBERED:
+                self._outlines.clear()
+            outlines = tuple(self._outline(mode, configuration) for mode in MODES)
+            self._outlines[configuration] = outlines
         return tuple(
-            self._verdict(
-                mode, facts, on_vm, of_vm[mode], on_disks, [found[mode] for found in of_disks]
-            )
-            for mode in MODES
+            self._verdict(mode, outline, facts)
+            for mode, outline in zip(MODES, outlines, strict=True)
         )
 
-    def _verdict(
-        self,
-        mode: str,
-        facts: VmFacts,
-        on_vm: _Known,
-        of_vm: Decision,
-        on_disks: Sequence[_Known],
-        of_disks: Sequence[Decision],
-    ) -> Verdict:
+    def _verdict(self, mode: str, outline: _Outline, facts: VmFacts) -> Verdict:
+        disks = tuple(
+            ExcludedDisk(disk.id, disk.name, disk.lun, disk.role, rows)
+            for disk, rows in ((facts.disks[at].disk, rows) for at, rows in outline.excluded)
+        )
+        missing: tuple[Question, ...] = ()
+        if outline.verdict == "unknown":
+            missing = self._questions(mode, facts, outline.reasons)
+        return Verdict(
+            facts.vm.id,
+            facts.vm.name,
+            mode,
+            outline.verdict,
+            outline.floor,
+            outline.ceiling,
+            disks,
+            outline.reasons,
+            outline.caveats,
+            outline.assumptions,
+            missing,
+            outline.rulings,
+            outline.possible_caveats,
+        )
+
+    def _outline(self, mode: str, configuration: _Configuration) -> _Outline:
+        """Combine what the rules say of the VM and of each disk."""
+        on_vm, alone = configuration
+        roles = [role for role, _ in alone]
+        on_disks = [known & on_vm for _, known in alone]
+        of_vm = self.rules.decide("vm", on_vm.strict, on_vm.lenient)[mode]
+        of_disks = [
+            self.rules.decide(role, known.strict, known.lenient)[mode]
+            for role, known in zip(roles, on_disks, strict=True)
+        ]
         everything = (of_vm, *of_disks)
         blocked = _rows(found.blocked for found in everything)
         caveats = _rows(found.caveats for found in everything)
-        if blocked:
-            return self._made(mode, facts.vm, "not_supported", blocked, caveats)
 
-        excluded = tuple(
-            ExcludedDisk(one.disk.id, one.disk.name, one.disk.lun, one.disk.role, found.excluded)
-            for one, found in zip(facts.disks, of_disks, strict=True)
-            if found.excluded
-        )
-        after = self._consequence(mode, _disks_left(facts.disks, of_disks, sure=True))
+        def outline(verdict: str, reasons: tuple[str, ...], **more: Any) -> _Outline:
+            touched = [self.matrix.rulings(row, mode) for row in (*reasons, *caveats)]
+            given = {"floor": verdict, "ceiling": verdict, **more}
+            return _Outline(
+                verdict, reasons=reasons, caveats=caveats, rulings=_rows(touched), **given
+            )
+
+        if blocked:
+            return outline("not_supported", blocked)
+
+        excluded = tuple((at, one.excluded) for at, one in enumerate(of_disks) if one.excluded)
+        after = self._consequence(mode, _disks_left(roles, of_disks, sure=True))
         caveats = _rows((caveats, after.caveats))
         exclusions = _rows(found.excluded for found in of_disks)
         if after.blocked:
-            reasons = (*exclusions, *after.blocked)
-            return self._made(
-                mode, facts.vm, "not_supported", reasons, caveats, exclude_disks=excluded
-            )
+            return outline("not_supported", (*exclusions, *after.blocked), excluded=excluded)
 
         unstated = _rows(found.unstated for found in everything)
         may_block = _rows(found.may_block for found in everything)
         may_exclude = _rows(found.may_exclude for found in of_disks if not found.excluded)
-        may_tell = _rows(found.may_tell for found in everything)
         ceiling = "exclude_disks" if excluded else "supported"
-        assumptions = self._assumptions(mode, facts, on_vm, on_disks)
+        besides = {
+            "assumptions": self._assumptions(
+                mode, [("vm", on_vm), *zip(roles, on_disks, strict=True)]
+            ),
+            "possible_caveats": _rows(found.may_tell for found in everything),
+        }
         if unstated or may_block or may_exclude:
-            rows = _rows((unstated, may_block, may_exclude))
             floor = "not_supported"
             if not unstated and not may_block:
-                worst = _disks_left(facts.disks, of_disks, sure=False)
+                worst = _disks_left(roles, of_disks, sure=False)
                 if not self._consequence(mode, worst).blocked:
                     floor = "exclude_disks"
-            return self._made(
-                mode,
-                facts.vm,
-                "unknown",
-                rows,
-                caveats,
-                floor=floor,
-                ceiling=ceiling,
-                assumptions=assumptions,
-                missing=self._questions(facts, rows, on_vm, on_disks),
-                possible_caveats=may_tell,
-            )
+            rows = _rows((unstated, may_block, may_exclude))
+            return outline("unknown", rows, floor=floor, ceiling=ceiling, **besides)
         applied = _rows(found.applied for found in everything)
-        return self._made(
-            mode,
-            facts.vm,
-            ceiling,
-            exclusions if excluded else applied,
-            caveats,
-            exclude_disks=excluded,
-            assumptions=assumptions,
-            possible_caveats=may_tell,
-        )
-
-    def _made(
-        self,
-        mode: str,
-        vm: Vm,
-        verdict: str,
-        reasons: tuple[str, ...],
-        caveats: tuple[str, ...],
-        *,
-        floor: str = "",
-        ceiling: str = "",
-        exclude_disks: tuple[ExcludedDisk, ...] = (),
-        assumptions: tuple[str, ...] = (),
-        missing: tuple[Question, ...] = (),
-        possible_caveats: tuple[str, ...] = (),
-    ) -> Verdict:
-        rulings = tuple(
-            dict.fromkeys(
-                ruling for row in (*reasons, *caveats) for ruling in self.matrix.rulings(row, mode)
-            )
-        )
-        return Verdict(
-            vm.id,
-            vm.name,
-            mode,
-            verdict,
-            floor or verdict,
-            ceiling or verdict,
-            exclude_disks,
-            reasons,
-            caveats,
-            assumptions,
-            missing,
-            rulings,
-            possible_caveats,
-        )
+        return outline(ceiling, exclusions if excluded else applied, excluded=excluded, **besides)
 
     def _consequence(self, mode: str, left: str) -> Decision:
         strict, lenient = self.rules.words(DISKS_LEFT, left)
         return self.rules.decide("verdict", strict, lenient)[mode]
 
-    def _is_assumed(self, name: str, reading: Reading) -> bool:
-        return reading.value is None and not reading.why and name in self._assumed
+    def reading(self, name: str, readings: Mapping[str, Reading]) -> Reading:
+        """Give a reading, or the assumption that takes its place."""
+        reading = readings[name]
+        if reading.value is None and not reading.why:
+            knowing = self._of_disk if self.matrix.facts[name].grain == "disk" else self._of_vm
+            assumption = knowing.assumption(name)
+            if assumption is not None:
+                return Reading(assumption, "assumed")
+        return reading
 
     def _decisive(self, row_id: str, mode: str) -> bool:
         outcome = self.rules.rows[row_id].outcomes[mode]
         return outcome in ("not_supported", "not_stated", "exclude_disk")
 
-    def _assumptions(
-        self, mode: str, facts: VmFacts, on_vm: _Known, on_disks: Sequence[_Known]
-    ) -> tuple[str, ...]:
+    def _assumptions(self, mode: str, places: Iterable[tuple[str, _Known]]) -> tuple[str, ...]:
         """Give the assumed facts without which a row could still have decided."""
         found: list[str] = []
-        grains: list[tuple[str, _Known, Mapping[str, Reading]]] = [("vm", on_vm, facts.readings)]
-        grains += [
-            (one.disk.role, known, {**facts.readings, **one.readings})
-            for one, known in zip(facts.disks, on_disks, strict=True)
-        ]
-        for grain, known, readings in grains:
+        for grain, known in places:
             open_bits = known.unassumed & ~known.lenient & self.rules.masks[grain]
-            if not open_bits:
-                continue
             for row in self.rules.rows.values():
                 if row.mask & open_bits and self._decisive(row.id, mode):
-                    assumed = {name for name in readings if self._is_assumed(name, readings[name])}
-                    found += self.rules.open_facts(row.id, open_bits, assumed.__contains__)
+                    found += self.rules.open_facts(row.id, open_bits, known.assumed.__contains__)
         return tuple(dict.fromkeys(found))
 
-    def _questions(
-        self, facts: VmFacts, rows: Sequence[str], on_vm: _Known, on_disks: Sequence[_Known]
-    ) -> tuple[Question, ...]:
+    def _questions(self, mode: str, facts: VmFacts, rows: Sequence[str]) -> tuple[Question, ...]:
+        """Give what would settle each row that is open at some place."""
         waiting: dict[tuple[str, str], tuple[Question, list[str]]] = {}
-
-        def ask(
-            row_id: str, lenient: int, readings: Mapping[str, Reading], disk: Disk | None
-        ) -> None:
-            def unknown(name: str) -> bool:
-                reading = readings.get(name)
-                if reading is None or reading.value is not None:
-                    return False
-                return bool(reading.why) or name not in self._assumed
-
-            for name in self.rules.open_facts(row_id, lenient, unknown):
-                about = disk if self.matrix.facts[name].grain == "disk" else None
-                mark = (name, about.label if about else "")
-                if mark not in waiting:
-                    waiting[mark] = (self._question(facts.vm, name, about, readings[name]), [])
-                waiting[mark][1].append(row_id)
-
+        places = self.places(facts)
         for row_id in rows:
             row = self.rules.rows[row_id]
-            if row.grain == "vm":
-                ask(row_id, on_vm.lenient & ~on_vm.strict, facts.readings, None)
-                continue
-            for one, known in zip(facts.disks, on_disks, strict=True):
-                bits = known.lenient & ~known.strict & self.rules.masks[one.disk.role]
-                ask(row_id, bits, {**facts.readings, **one.readings}, one.disk)
+            for grain, about, known in places:
+                bits = row.mask & known.lenient & ~known.strict & self.rules.masks[grain]
+                gone = (
+                    about and self.rules.decide(grain, known.strict, known.lenient)[mode].excluded
+                )
+                if not bits or row.mask & known.strict:
+                    continue
+                if gone and row.outcomes[mode] == "exclude_disk":
+                    continue
+                readings = {**facts.readings, **about.readings} if about else facts.readings
+
+                def unknown(name: str, readings: Mapping[str, Reading] = readings) -> bool:
+                    return self.reading(name, readings).value is None
+
+                for name in self.rules.open_facts(row_id, bits, unknown):
+                    of_disk = about is not None and name in about.readings
+                    disk = about.disk if about and of_disk else None
+                    mark = (name, disk.label if disk else "")
+                    if mark not in waiting:
+                        waiting[mark] = (self._question(facts.vm, name, disk, readings[name]), [])
+                    waiting[mark][1].append(row_id)
         return tuple(
             replace(question, rows=tuple(dict.fromkeys(found)))
             for question, found in waiting.values()
@@ -593,23 +629,15 @@ def _rows(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row for group in groups for row in group))
 
 
-def _disks_left(disks: Sequence[DiskFacts], found: Sequence[Decision], *, sure: bool) -> str:
+def _disks_left(roles: Sequence[str], found: Sequence[Decision], *, sure: bool) -> str:
     """Name what is left when disks are excluded: the value of the fact ``disks_left``.
 
     With `sure`, only disks that surely must be excluded are; else also those that might be.
     """
-    left = {
-        one.disk.role
-        for one, decision in zip(disks, found, strict=True)
-        if not (decision.excluded or (not sure and decision.may_exclude))
-    }
-    gone = {
-        one.disk.role
-        for one, decision in zip(disks, found, strict=True)
-        if decision.excluded or (not sure and decision.may_exclude)
-    }
-    if not gone:
+    gone = [bool(one.excluded or (not sure and one.may_exclude)) for one in found]
+    if not any(gone):
         return "all"
+    left = {role for role, is_gone in zip(roles, gone, strict=True) if not is_gone}
     if not left:
         return "none"
     return {"os": "os_only", "data": "data_only"}.get("".join(sorted(left)), "os_and_data")
@@ -722,17 +750,10 @@ class Assessment:
         """Give every row that bears on one VM: it applies, might apply, or was assumed away."""
         rules, matrix = self.evaluator.rules, self.matrix
         facts = self.evaluator.read(vm)
-        on_vm = self.evaluator._known(self.evaluator._vm_facts, facts.readings)
-        places: list[tuple[str, str, _Known, Mapping[str, Reading]]] = [
-            ("vm", "", on_vm, facts.readings)
-        ]
-        for one in facts.disks:
-            alone = self.evaluator._known(self.evaluator._disk_facts, one.readings)
-            both = _Known(*(a & b for a, b in zip(alone, on_vm, strict=True)))
-            readings = {**facts.readings, **one.readings}
-            places.append((one.disk.role, one.disk.label, both, readings))
+        places = self.evaluator.places(facts)
         for mode in (mode for mode in MODES if mode in set(modes)):
-            for grain, label, known, readings in places:
+            for grain, about, known in places:
+                readings = {**facts.readings, **(about.readings if about else {})}
                 for row in rules.rows.values():
                     bits = row.mask & rules.masks[grain]
                     if row.outcomes[mode] == "not_applicable" or not bits:
@@ -744,12 +765,12 @@ class Assessment:
                             vm.name,
                             mode,
                             row.id,
-                            label,
+                            about.disk.label if about else "",
                             row.outcomes[mode],
                             applies,
                             matrix.layer_of(row.id),
                             tuple(
-                                self._reading(readings[name], name).evidence(name)
+                                self.evaluator.reading(name, readings).evidence(name)
                                 for name in rules.facts_of_row[row.id]
                             ),
                         )
@@ -792,11 +813,6 @@ class Assessment:
                         row["unit"],
                         reading.evidence(row["fact_id"]),
                     )
-
-    def _reading(self, reading: Reading, name: str) -> Reading:
-        if self.evaluator._is_assumed(name, reading):
-            return Reading(self.evaluator._assumed[name], "assumed")
-        return reading
 
     def explain(self, vm: str) -> Explanation:
         """Say why, for one VM given by its name or id."""
