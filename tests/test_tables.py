@@ -434,12 +434,16 @@ def both(*damages: Damage) -> Damage:
     return damage
 
 
-def place(column: int, text: str = "") -> Callable[[list[list[str]]], None]:
-    """Put a new column with that name, and no cells, into the rows."""
+def encode(table: str, codec: str) -> Damage:
+    return write(table, lambda data: data.decode().encode(codec))
+
+
+def place(column: int, name: str = "", cells: str = "") -> Callable[[list[list[str]]], None]:
+    """Put a new column into the rows."""
 
     def change(records: list[list[str]]) -> None:
         for number, row in enumerate(records):
-            row.insert(column, text if number == 0 else "")
+            row.insert(column, cells if number else name)
 
     return change
 
@@ -600,7 +604,7 @@ FORM_CASES = [
     *(
         form(
             "encoding",
-            write("scenarios", lambda data, codec=codec: data.decode().encode(codec)),
+            encode("scenarios", codec),
             "scenarios.csv",
             "the file is UTF-16; save it as CSV in UTF-8 without a byte order mark",
         )
@@ -677,9 +681,7 @@ FORM_CASES = [
     ),
     Case(
         "header",
-        edit(
-            "scenarios", lambda rows: [row.append("?" if n else "") for n, row in enumerate(rows)]
-        ),
+        edit("scenarios", place(WIDTH, cells="?")),
         beyond("scenarios", 1),
         "the column has cells but no name; "
         f"name it, or delete it; the columns are {', '.join(SCHEMA['scenarios'].names)}",
@@ -1598,7 +1600,8 @@ def stacked(base: Tables, *overlays: Tables) -> Tables:
 def test_tables_put_together_are_judged_together(
     folder: Path, tmp_path: Path, cells: Mapping[str, str], says: list[str]
 ) -> None:
-    row = dict(zip(SCHEMA["conditions"].names, records_of("conditions")[4], strict=True)) | cells
+    row = dict(zip(SCHEMA["conditions"].names, records_of("conditions")[4], strict=True))
+    row.update(cells)
     own = overlay(tmp_path / "own", "conditions", list(row.values()))
     together = stacked(read_tables(folder), read_tables(own, partial=True))
     assert [str(problem) for problem in check_together(together)] == says
@@ -1706,7 +1709,7 @@ def test_repair_is_done_once_and_keeps_letters_and_digits(
     for old, new in zip(records, after, strict=True):
         for name, was, now in zip(records[0], old, new, strict=True):
             column = SCHEMA[table].column(name)
-            if was == now or "date" in name or column.typed_by:
+            if was == now or column.type == "date" or column.typed_by:
                 continue
             if column.is_list:
                 assert {essence(one) for one in was.split("|")} - {""} >= {
@@ -1797,7 +1800,7 @@ def test_a_crash_leaves_the_old_file_whole(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(*((module.os, "fsync") if step == "fsync" else (Path, "replace")), fail)
+    monkeypatch.setattr({"fsync": os, "replace": Path}[step], step, fail)
     if isinstance(error, OSError):
         report = fix(folder)
         assert str(report.refused[0]) == (
