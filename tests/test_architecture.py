@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rpmatrix"
 
 ORDER = (
-    *("tables", "matrix", "article", "inventory", "rules", "eligibility", "schedule"),
-    *("operations", "commands", "planning", "fleet", "report", "samples", "exercises"),
-    *("panels", "launcher", "cli"),
+    *("tables", "matrix", "article", "inventory", "rules", "eligibility"),
+    *("schedule", "encryption", "operations", "commands", "planning", "fleet", "report"),
+    *("samples", "exercises", "panels", "launcher", "cli"),
 )
 # Outside the order: the public face shows all modules, and __main__ starts the last one.
 FACES = ("__init__", "__main__")
