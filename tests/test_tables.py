@@ -1562,6 +1562,16 @@ def test_an_overlay_is_judged_by_itself_where_that_is_possible(tmp_path: Path) -
     assert [one.check for one in check(folder, partial=True)] == ["caveat-is-given"]
 
 
+def test_an_overlay_speaks_of_the_facts_of_the_base(tmp_path: Path) -> None:
+    facts = read_tables(data_folder())["facts"].rows
+    cells = dict(zip(SCHEMA["limits"].names, records_of("limits")[3], strict=True))
+    cells["fact_id"] = next(row.id for row in facts if row["type"] == "integer")
+    cells["value"] = "10,000"
+    folder = overlay(tmp_path / "own", "limits", list(cells.values()))
+    assert [one.check for one in fix(folder, partial=True).repaired] == ["integer"]
+    assert read_tables(folder, partial=True)["limits"].rows[0]["value"] == "10000"
+
+
 def test_an_overlay_without_any_table_is_a_mistake(tmp_path: Path) -> None:
     (problem,) = check(tmp_path, partial=True)
     assert str(problem).startswith(f"{tmp_path.name} holds none of the tables; put one of these")

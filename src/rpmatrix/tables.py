@@ -1785,14 +1785,18 @@ def _read_folder(folder: Path, *, partial: bool) -> _Reading:
         return _Reading(None, (), error.problems)
     problems = _judge_files(folder, schema, partial=partial)
     sheets: dict[str, _Sheet] = {}
+    # Facts come first: their types tell how the cells of other tables are read. An overlay
+    # speaks of those of the base too.
     types: dict[str, str] = {}
-    # Facts come first: their types tell how the cells of other tables are read.
+    if partial:
+        base = _read_sheet(data_folder() / schema["facts"].file, schema["facts"], types)
+        types.update((row.id, row["type"]) for row in base.rows)
     for name in sorted(schema, key=lambda name: name != "facts"):
         path = folder / schema[name].file
         if path.exists():
             sheets[name] = _read_sheet(path, schema[name], types)
             if name == "facts":
-                types = {row.id: row["type"] for row in sheets[name].rows}
+                types.update((row.id, row["type"]) for row in sheets[name].rows)
     tables = Tables(
         folder,
         schema,
