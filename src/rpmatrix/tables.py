@@ -418,7 +418,11 @@ class TablesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: its id, what it looks at, and what it asks for in plain words."""
+    """One check: its id, what it looks at, and what it asks for in plain words.
+
+    The scope of a check of form is ``folder``, ``file``, ``row`` or ``cell``. That of a check of
+    meaning is the tables it reads, each by name, or as ``with:`` and a column they all have.
+    """
 
     id: str
     scope: tuple[str, ...]
