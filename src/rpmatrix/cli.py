@@ -424,11 +424,10 @@ def run_assess(arguments: argparse.Namespace) -> int:
                     f"{_count(guarded, 'cell')} began like a formula and got a ' in front, "
                     "so that a spreadsheet takes it for text"
                 )
-            _print_problems(Page(sys.stderr), inventory)
         elif inventory.vms:
             _print_assessment(Page(stream), result)
-        else:
-            _print_problems(Page(sys.stderr), inventory)
+    if not arguments.json and (arguments.csv or not inventory.vms):
+        _complain_of_problems(inventory)
     for note in _unused_answers(result, answers):
         complain(note)
     if not inventory.vms:
@@ -541,7 +540,8 @@ def _no_vm(inventory: Inventory) -> str:
 
 def _print_json(value: Any, stream: IO[str]) -> None:
     """Print JSON in ASCII, which no console and no redirection can spoil."""
-    stream.write(json.dumps(value, indent=2) + "\n")
+    stream.write(json.dumps(value, indent=2))
+    stream.write("\n")
 
 
 CSV_COLUMNS: Final = (
@@ -784,6 +784,11 @@ def _print_problems(page: Page, inventory: Inventory) -> None:
             page.line(note, indent=2)
 
 
+def _complain_of_problems(inventory: Inventory) -> None:
+    if inventory.problems or inventory.notes:
+        _print_problems(Page(sys.stderr), inventory)
+
+
 def _print_counts(page: Page, result: Assessment) -> None:
     counts = result.inventory.counts
     page.blank()
@@ -831,7 +836,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
         # Two paths and no VM: the first one was meant as a path too.
         inventory, wanted = _inventory([wanted, *paths]), None
     if not inventory.vms:
-        _print_problems(Page(sys.stderr), inventory)
+        _complain_of_problems(inventory)
         raise UsageError(_no_vm(inventory))
     if wanted is None and len(inventory.vms) > 1:
         names = [vm.name or vm.id for vm in inventory.vms]
