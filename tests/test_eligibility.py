@@ -61,6 +61,9 @@ def known(fact_id: str) -> st.SearchStrategy[Known]:
         st.sampled_from(values).map(Known),
         st.just(Known()),
         st.just(Known(shown=True)),
+        st.lists(st.sampled_from(values), min_size=2, max_size=3, unique=True).map(
+            lambda several: Known(shown=True, options=tuple(several))
+        ),
     )
 
 
@@ -89,7 +92,12 @@ def cases(draw: Callable[[Any], Any]) -> Case:
 
 def readings(known_facts: Mapping[str, Known]) -> dict[str, Reading]:
     return {
-        name: Reading(one.value, "unknown" if one.value is None else "read", why="x" * one.shown)
+        name: Reading(
+            one.value,
+            "unknown" if one.value is None else "read",
+            why="shown, of no use" if one.shown else "",
+            options=one.options,
+        )
         for name, one in known_facts.items()
     }
 

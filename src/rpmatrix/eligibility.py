@@ -26,7 +26,7 @@ from rpmatrix.inventory import (
     request_readings,
 )
 from rpmatrix.matrix import MODES, Citation, Fact, Matrix, load_matrix
-from rpmatrix.rules import Decision, RuleSet, compile_rules, holds
+from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,6 +289,10 @@ class _Known:
         )
 
 
+# A value, None, or the values of which one is true.
+_Told = str | int | None | tuple[str | int | None, ...]
+
+
 class _Knowing:
     """Turns what was read at one kind of place into words, once for all that read the same."""
 
@@ -304,7 +308,7 @@ class _Knowing:
                 assumption = int(fact.assumption) if fact.type == "integer" else fact.assumption
             self._names.append(fact.id)
             self._assumptions.append(assumption)
-        self._seen: dict[tuple[str | int | None, ...], _Known] = {}
+        self._seen: dict[tuple[_Told, ...], _Known] = {}
 
     def assumption(self, fact_id: str) -> str | int | None:
         """Give what is taken for granted of a fact that nothing tells."""
@@ -314,8 +318,7 @@ class _Knowing:
 
     def of(self, readings: Mapping[str, Reading]) -> _Known:
         """Give the words of these readings."""
-        read = [readings[name] for name in self._names]
-        mark = tuple([self._SHOWN if one.why and one.value is None else one.value for one in read])
+        mark = tuple([self._told(readings[name]) for name in self._names])
         known = self._seen.get(mark)
         if known is None:
             if len(self._seen) >= _REMEMBERED:
@@ -323,20 +326,34 @@ class _Knowing:
             known = self._seen[mark] = self._work_out(mark)
         return known
 
-    def _work_out(self, mark: tuple[str | int | None, ...]) -> _Known:
+    def _told(self, reading: Reading) -> _Told:
+        if reading.value is not None:
+            return reading.value
+        return reading.options or (self._SHOWN if reading.why else None)
+
+    def _work_out(self, mark: tuple[_Told, ...]) -> _Known:
         strict = lenient = unassumed = self._rules.everything
-        assumed: list[str] = []
+        assumed: set[str] = set()
         for name, told, assumption in zip(self._names, mark, self._assumptions, strict=True):
-            value = None if told == self._SHOWN else told
             if told is None and assumption is not None:
-                value = assumption
-                assumed.append(name)
-            sure, possible = self._rules.words(name, value)
+                sure, possible = self._rules.words(name, assumption)
+                assumed.add(name)
+            else:
+                sure, possible = self._words(name, told)
+                unassumed &= possible
             strict &= sure
             lenient &= possible
-            if not (assumed and assumed[-1] == name):
-                unassumed &= possible
         return _Known(strict, lenient, unassumed, frozenset(assumed))
+
+    def _words(self, name: str, told: _Told) -> Words:
+        if not isinstance(told, tuple):
+            return self._rules.words(name, None if told == self._SHOWN else told)
+        sure, possible = self._rules.everything, 0
+        for one in told:  # any of these may be true: sure is what all say, possible what one says
+            always, perhaps = self._rules.words(name, one)
+            sure &= always
+            possible |= perhaps
+        return sure, possible
 
 
 # A fleet of a million VMs has some ten thousand different ones.

@@ -364,18 +364,17 @@ def look(body: Json, path: Sequence[str]) -> Json:
     for position, key in enumerate(path):
         if isinstance(body, dict):
             body = body.get(key, MISSING)
+            if body is MISSING:
+                return MISSING
         elif isinstance(body, list) and key == "[]":
-            rest = path[position + 1 :]
-            found = [look(member, rest) for member in body]
+            found = [look(member, path[position + 1 :]) for member in body]
             return [member for member in found if member is not MISSING] or MISSING
-        elif isinstance(body, (str, int, float, bool)) and body not in _EMPTY:
+        elif isinstance(body, (str, int, float)) and body != "":
             return UNREADABLE
         else:
             return MISSING
-        if body is MISSING:
-            return MISSING
-    if is_expression(body):
-        return UNREADABLE
+    if isinstance(body, str):
+        return MISSING if not body else UNREADABLE if is_expression(body) else body
     return MISSING if body in _EMPTY else body
 
 
@@ -919,6 +918,8 @@ _OTHER_NAMES: Final = {
     "resourcename": "name",
     "resourcegroupname": "resourcegroup",
     "resource_group": "resourcegroup",
+    "virtualmachineextensiontype": "typepropertiestype",
+    "extensiontype": "typepropertiestype",
     "availabilitysetreference": "availabilityset",
     "extensions": "resources",
 }
@@ -1228,6 +1229,7 @@ def _embedded(record: Record) -> Iterator[Record]:
     inside = record.body.get("resources")
     for position, body in enumerate(inside if isinstance(inside, list) else ()):
         if isinstance(body, dict):
+            _rename(body)
             kind = _kind(body)
             if kind is None and body.get("type") == "extensions":
                 kind = "extension"
@@ -1269,6 +1271,8 @@ class Reading(NamedTuple):
         The record, the path of lower-case keys inside it, and what stands there.
     why : str
         Why the fact is unknown although something is shown: then no assumption is made either.
+    options : tuple
+        Values of which one is true where records disagree.
     """
 
     value: str | int | None
@@ -1277,6 +1281,7 @@ class Reading(NamedTuple):
     path: str = ""
     shown: Json = None
     why: str = ""
+    options: tuple[str | int | None, ...] = ()
 
     def evidence(self, fact_id: str) -> Evidence:
         """Tell it to a person, with the path as the record itself spells it."""
@@ -1303,6 +1308,9 @@ def _spell(raw: Json, steps: Sequence[str]) -> str:
             continue
         while isinstance(raw, dict):
             names = {str(name).lower(): str(name) for name in raw}
+            for other, usual in _OTHER_NAMES.items():
+                if other in names:
+                    names.setdefault(usual, names[other])
             outer = step if step != "typepropertiestype" or step in names else ""
             if outer in names and (raw[names[outer]] not in _EMPTY or "properties" not in names):
                 spelled += f".{names[outer]}"
@@ -1341,8 +1349,8 @@ class VmFacts:
     disks: tuple[DiskFacts, ...]
 
 
-# One place a generic fact may be read from: a body, its record, and the path down to the body.
-_Place = tuple[Body, Record, str]
+# A place to look into: a record, the path down to a body inside it, and that body.
+_Place = tuple[Record, str, Body]
 
 
 class FactReader:
@@ -1356,41 +1364,48 @@ class FactReader:
 
     def __init__(self, matrix: Matrix) -> None:
         self._systems = _OperatingSystems(matrix)
-        self._vm_facts = [_FactPlan(fact) for fact in matrix.facts.values() if fact.grain == "vm"]
-        self._disk_facts = [
-            _FactPlan(fact) for fact in matrix.facts.values() if fact.grain == "disk"
-        ]
+        plans = [_FactPlan(fact) for fact in matrix.facts.values()]
+        self._of_vm = [plan for plan in plans if plan.fact.grain == "vm"]
+        self._of_disk = [plan for plan in plans if plan.fact.grain == "disk"]
+        self._columns = frozenset(plan.column for plan in plans)
 
     def read(self, vm: Vm) -> VmFacts:
         """Read every fact of one VM and of its disks."""
-        os_disk = next((disk for disk in vm.disks if disk.role == "os"), None)
-        places: dict[str, list[_Place]] = {
-            "vm": [(record.body, record, "") for record in vm.records],
-            "os_disk": [(one.body, one, "") for one in (os_disk.records if os_disk else ())],
-        }
+        places: dict[str, Sequence[_Place]] = {"vm": _whole_records(vm.records)}
+        for disk in vm.disks:
+            if disk.role == "os" and disk.records:
+                places["os_disk"] = _whole_records(disk.records)
         for kind, records in vm.related.items():
-            places[kind] = [(record.body, record, "") for record in records]
+            places[kind] = _whole_records(records)
+        answered = self._answered(vm.records)
         readings = {}
-        for plan in self._vm_facts:
+        for plan in self._of_vm:
             if plan.derive is None:
-                readings[plan.fact.id] = plan.read(places)
+                readings[plan.fact.id] = plan.read(places, answered)
             else:
                 readings[plan.fact.id] = plan.derive(vm, self._systems)
-        disks = tuple(self._read_disk(disk) for disk in vm.disks)
-        return VmFacts(vm, readings, disks)
+        return VmFacts(vm, readings, tuple([self._read_disk(disk) for disk in vm.disks]))
 
     def _read_disk(self, disk: Disk) -> DiskFacts:
-        places: dict[str, list[_Place]] = {
-            "attachment": [(body, record, path) for record, path, body in disk.attachments],
-            "disk": [(record.body, record, "") for record in disk.records],
-        }
+        places: dict[str, Sequence[_Place]] = {"attachment": disk.attachments}
+        if disk.records:
+            places["disk"] = _whole_records(disk.records)
+        answered = self._answered(disk.records)
         readings = {}
-        for plan in self._disk_facts:
+        for plan in self._of_disk:
             if plan.derive_disk is None:
-                readings[plan.fact.id] = plan.read(places)
+                readings[plan.fact.id] = plan.read(places, answered)
             else:
                 readings[plan.fact.id] = plan.derive_disk(disk)
         return DiskFacts(disk, readings)
+
+    def _answered(self, records: Iterable[Record]) -> bool:
+        """Tell whether a person wrote an answer into a column of any of these records."""
+        return any(not self._columns.isdisjoint(record.body) for record in records)
+
+
+def _whole_records(records: Iterable[Record]) -> list[_Place]:
+    return [(record, "", record.body) for record in records]
 
 
 class _FactPlan:
@@ -1406,27 +1421,26 @@ class _FactPlan:
         self.derive = _VM_DERIVATIONS.get(fact.id) if derived else None
         self.derive_disk = _DISK_DERIVATIONS.get(fact.id) if derived else None
         self.column = fact.id if "_" in fact.id else f"fact_{fact.id}"
+        self.absence: str | int = (
+            int(fact.absence) if fact.type == "integer" and fact.absence else fact.absence
+        )
 
-    def read(self, places: Mapping[str, list[_Place]]) -> Reading:
+    def read(self, places: Mapping[str, Sequence[_Place]], answered: bool) -> Reading:
+        """Read the fact where it shows first; an answer in a column comes next."""
         blocked: Reading | None = None
         for kind, path in self.paths:
             found: Reading | None = None
-            for body, record, prefix in places.get(kind, ()):
+            for record, prefix, body in places.get(kind, ()):
                 value = look(body, path)
                 if value is MISSING:
                     continue
-                at = f"{prefix}.{'.'.join(path)}" if prefix else ".".join(path)
-                reading = self._reading(value, record, at)
-                if found is None:
-                    found = reading
-                elif found.value != reading.value:
-                    why = f"records disagree: {found.shown!r} and {reading.shown!r}"
-                    return Reading(None, "unknown", record, at, value, why)
+                reading = self._reading(value, record, _join_path(prefix, path))
+                found = reading if found is None else _both(found, reading)
             if found is not None:
                 if found.value is not None:
                     return found
                 blocked = blocked or found
-        if answer := self._column(places):
+        if answered and (answer := self._column(places)):
             return answer
         if blocked is not None:
             return blocked
@@ -1436,8 +1450,10 @@ class _FactPlan:
         if value is UNREADABLE:
             return Reading(None, "unknown", record, at, None, _CUT)
         known = self._value(value)
-        why = "" if known is not None else f"{value!r} is not among the values known for this"
-        return Reading(known, "unknown" if known is None else "read", record, at, value, why)
+        if known is not None:
+            return Reading(known, "read", record, at, value)
+        why = f"{value!r} is not among the values known for this"
+        return Reading(None, "unknown", record, at, value, why)
 
     def _value(self, value: Json) -> str | int | None:
         reading, kind = self.fact.reading, self.fact.type
@@ -1457,25 +1473,37 @@ class _FactPlan:
             text = "yes" if value else "no"
         return self.canonical.get(text.lower()) if self.canonical else text
 
-    def _column(self, places: Mapping[str, list[_Place]]) -> Reading | None:
+    def _column(self, places: Mapping[str, Sequence[_Place]]) -> Reading | None:
         """Take an answer that a person wrote into a column of the inventory."""
         for kind in ("disk", "vm"):
-            for body, record, _ in places.get(kind, ()):
+            for record, _, body in places.get(kind, ()):
                 value = body.get(self.column)
                 if value not in _EMPTY:
                     return self._reading(value, record, self.column)
         return None
 
-    def _absent(self, places: Mapping[str, list[_Place]]) -> Reading:
+    def _absent(self, places: Mapping[str, Sequence[_Place]]) -> Reading:
         """Take the documented default, if a full record of the first kind leaves it out."""
-        if not self.fact.absence or not self.paths:
-            return UNKNOWN
-        for _, record, _ in places.get(self.paths[0][0], ()):
-            if record.full:
-                default = self.fact.absence
-                value = int(default) if self.fact.type == "integer" else default
-                return Reading(value, "absent", record)
+        if self.absence != "" and self.paths:
+            for record, _, _ in places.get(self.paths[0][0], ()):
+                if record.full:
+                    return Reading(self.absence, "absent", record)
         return UNKNOWN
+
+
+def _join_path(prefix: str, path: Sequence[str]) -> str:
+    return f"{prefix}.{'.'.join(path)}" if prefix else ".".join(path)
+
+
+def _both(first: Reading, second: Reading) -> Reading:
+    """Put together what two records of the same thing tell."""
+    if second.value == first.value and not first.options:
+        return first
+    why = f"records disagree: {first.shown!r} and {second.shown!r}"
+    told = (*(first.options or (first.value,)), second.value)
+    # One of these is true; if a record shows what cannot be read, anything may be.
+    options = () if None in told else tuple(dict.fromkeys(told))
+    return second._replace(value=None, how="unknown", why=why, options=options)
 
 
 # --------------------------------------------------------------------------- derived facts
@@ -1485,32 +1513,32 @@ def _full(vm: Vm) -> Record | None:
     return next((record for record in vm.records if record.full), None)
 
 
-def _shown(
-    places: Iterable[tuple[Record, Body, str]], *path: str
-) -> tuple[Json, Record | None, str]:
+_Shown = tuple[Json, Record | None, str]
+_NOTHING: Final[_Shown] = (MISSING, None, "")
+
+
+def _shown(places: Iterable[_Place], *path: str) -> _Shown:
     """Give the first value at a path, with its record and place."""
-    cut: tuple[Json, Record | None, str] = (MISSING, None, "")
-    for record, body, prefix in places:
+    cut = _NOTHING
+    for record, prefix, body in places:
         value = look(body, path)
-        if value is MISSING:
-            continue
-        at = ".".join((*((prefix,) if prefix else ()), *path))
-        if value is not UNREADABLE:
-            return value, record, at
-        cut = (UNREADABLE, record, at)
+        if value is UNREADABLE:
+            cut = (UNREADABLE, record, _join_path(prefix, path))
+        elif value is not MISSING:
+            return value, record, _join_path(prefix, path)
     return cut
 
 
-def _of_vm(vm: Vm) -> list[tuple[Record, Body, str]]:
-    return [(record, record.body, "") for record in vm.records]
-
-
-def _of_attachment(disk: Disk) -> list[tuple[Record, Body, str]]:
-    return [(record, body, path) for record, path, body in disk.attachments]
-
-
-def _of_disk(disk: Disk) -> list[tuple[Record, Body, str]]:
-    return [(record, record.body, "") for record in disk.records]
+def _told(records: Iterable[Record], *path: str) -> _Shown:
+    """Give the first value at a path of these records, with its record and place."""
+    cut = _NOTHING
+    for record in records:
+        value = look(record.body, path)
+        if value is UNREADABLE:
+            cut = (UNREADABLE, record, ".".join(path))
+        elif value is not MISSING:
+            return value, record, ".".join(path)
+    return cut
 
 
 def _os_disk(vm: Vm) -> Disk | None:
@@ -1528,10 +1556,10 @@ def _scale_set_orchestration(vm: Vm, _: _OperatingSystems) -> Reading:
         if kind.endswith("virtualmachinescalesets/virtualmachines"):
             return Reading("uniform", "read", record, "type", record.body["type"])
     if not vm.key.startswith("/"):
-        value, found, at = _shown(_of_vm(vm), "instanceid")
+        value, found, at = _told(vm.records, "instanceid")
         if found is not None and "vmid" in found.body:
             return Reading("uniform", "read", found, at, value)
-    value, found, at = _shown(_of_vm(vm), "virtualmachinescaleset", "id")
+    value, found, at = _told(vm.records, "virtualmachinescaleset", "id")
     if found is not None and value is not UNREADABLE:
         return Reading("flexible", "read", found, at, value)
     if found is not None:
@@ -1541,15 +1569,15 @@ def _scale_set_orchestration(vm: Vm, _: _OperatingSystems) -> Reading:
 
 
 def _security_type(vm: Vm, _: _OperatingSystems) -> Reading:
-    value, found, at = _shown(_of_vm(vm), "securityprofile", "securitytype")
+    value, found, at = _told(vm.records, "securityprofile", "securitytype")
     if found is None:
         path = ("storageprofile", "osdisk", "manageddisk", "securityprofile")
-        value, found, at = _shown(_of_vm(vm), *path, "securityencryptiontype")
+        value, found, at = _told(vm.records, *path, "securityencryptiontype")
         if isinstance(value, str):
             return Reading("ConfidentialVM", "read", found, at, value)
     os_disk = _os_disk(vm)
     if found is None and os_disk is not None:
-        value, found, at = _shown(_of_disk(os_disk), "securityprofile", "securitytype")
+        value, found, at = _told(os_disk.records, "securityprofile", "securitytype")
     if found is not None:
         if value is UNREADABLE:
             return Reading(None, "unknown", found, at, None, _CUT)
@@ -1570,7 +1598,7 @@ _SIZE_NAME: Final = re.compile(
 
 def _size(vm: Vm) -> tuple[re.Match[str] | None, Record | None, str, Json]:
     for path in (("hardwareprofile", "vmsize"), ("sku", "name")):
-        value, found, at = _shown(_of_vm(vm), *path)
+        value, found, at = _told(vm.records, *path)
         if isinstance(value, str):
             return _SIZE_NAME.fullmatch(value), found, at, value
     return None, None, "", None
@@ -1594,11 +1622,11 @@ def _temporary_disk(vm: Vm, _: _OperatingSystems) -> Reading:
 def _image_source(vm: Vm, _: _OperatingSystems) -> Reading:
     image = ("storageprofile", "imagereference")
     for name in ("id", "sharedgalleryimageid", "communitygalleryimageid"):
-        value, found, at = _shown(_of_vm(vm), *image, name)
+        value, found, at = _told(vm.records, *image, name)
         if isinstance(value, str):
             return Reading("custom", "read", found, at, value)
     for path in ((*image, "publisher"), ("plan", "publisher"), ("plan", "name")):
-        value, found, at = _shown(_of_vm(vm), *path)
+        value, found, at = _told(vm.records, *path)
         if isinstance(value, str):
             return Reading("marketplace", "read", found, at, value)
     return UNKNOWN
@@ -1609,15 +1637,11 @@ def _lists_extensions(record: Record) -> bool:
     return record.full and not {"tenantid", "extended", _METADATA} & record.body.keys()
 
 
-def _extension_records(vm: Vm) -> list[tuple[Record, Body, str]]:
-    return [(record, record.body, "") for record in vm.related.get("extension", ())]
-
-
 def _extensions(vm: Vm, _: _OperatingSystems) -> Reading:
-    for record, body, at in _extension_records(vm):
-        return Reading("yes", "read", record, at or "id", body.get("id"))
+    for record in vm.related.get("extension", ()):
+        return Reading("yes", "read", record, "id", record.body.get("id"))
     for path in (("resources",), ("instanceview", "extensions")):
-        value, found, at = _shown(_of_vm(vm), *path)
+        value, found, at = _told(vm.records, *path)
         if isinstance(value, list):
             return Reading("yes", "read", found, at, f"{len(value)} listed")
     full = next((record for record in vm.records if _lists_extensions(record)), None)
@@ -1629,19 +1653,18 @@ _ADE_TYPES: Final = ("azurediskencryption", "azurediskencryptionforlinux")
 
 def _azure_disk_encryption(vm: Vm, _: _OperatingSystems) -> Reading:
     off: Reading | None = None
-    places = _of_vm(vm)
     for path in (
         ("storageprofile", "osdisk", "encryptionsettings", "enabled"),
         ("instanceview", "disks", "[]", "encryptionsettings", "[]", "enabled"),
     ):
-        value, found, at = _shown(places, *path)
+        value, found, at = _told(vm.records, *path)
         if "true" in str(value).lower():
             return Reading("yes", "read", found, at, value)
         if found is not None and value is not UNREADABLE:
             off = Reading("no", "read", found, at, value)
     for disk in vm.disks:
-        value, found, at = _shown(_of_disk(disk), "encryptionsettingscollection", "enabled")
-        if value is True:
+        value, found, at = _told(disk.records, "encryptionsettingscollection", "enabled")
+        if str(value).lower() == "true":
             return Reading("yes", "read", found, at, value)
     listed = _listed_ade(vm)
     if listed is not None and off is not None:
@@ -1656,10 +1679,12 @@ def _azure_disk_encryption(vm: Vm, _: _OperatingSystems) -> Reading:
 
 
 def _listed_ade(vm: Vm) -> Reading | None:
-    for record, body, _ in _extension_records(vm):
-        named = body.get("typepropertiestype") or body.get("type")
+    for record in vm.related.get("extension", ()):
+        body = record.body
+        at = "typepropertiestype" if body.get("typepropertiestype") else "type"
+        named = body.get(at)
         if str(named).lower().rpartition(".")[2] in _ADE_TYPES:
-            return Reading("yes", "read", record, "typepropertiestype", named)
+            return Reading("yes", "read", record, at, named)
         if str(body.get("publisher") or "") == "" and last_part(record.key) in _ADE_TYPES:
             why = "an extension has that name, its type is not shown"
             return Reading(None, "unknown", record, "id", body.get("id"), why)
@@ -1674,28 +1699,30 @@ def _accelerated_networking(vm: Vm, _systems: _OperatingSystems) -> Reading:
             return Reading("yes", "read", record, "enableacceleratednetworking", value)
         if value is False:
             off = Reading("no", "read", record, "enableacceleratednetworking", value)
-    named, _, _ = _shown(_of_vm(vm), "networkprofile", "networkinterfaces", "[]", "id")
+    named, _, _ = _told(vm.records, "networkprofile", "networkinterfaces", "[]", "id")
     count = len(named) if isinstance(named, list) else 0
     whole = len({record.key for record in vm.related.get("network_interface", ())}) >= count > 0
     return off if off and whole else UNKNOWN
 
 
+# PowerShell gives an enumeration as its number.
+_FAMILY_NUMBERS: Final = {0: "Windows", 1: "Linux"}
+
+
 def _os_family(vm: Vm, systems: _OperatingSystems) -> Reading:
     os_disk = _os_disk(vm)
-    places = (
-        [
-            *((record, body, path) for record, body, path in _of_attachment(os_disk) if os_disk),
-            *_of_disk(os_disk),
-        ]
-        if os_disk
-        else []
-    )
-    value, found, at = _shown(places, "ostype")
+    value, found, at = _NOTHING
+    if os_disk is not None:
+        value, found, at = _shown(os_disk.attachments, "ostype")
+        if found is None:
+            value, found, at = _told(os_disk.records, "ostype")
+    if type(value) is int and value in _FAMILY_NUMBERS:
+        return Reading(_FAMILY_NUMBERS[value], "read", found, at, value)
     for family in ("Windows", "Linux"):
         if str(value).lower() == family.lower():
             return Reading(family, "read", found, at, value)
     for family, profile in (("Windows", "windowsconfiguration"), ("Linux", "linuxconfiguration")):
-        value, found, at = _shown(_of_vm(vm), "osprofile", profile)
+        value, found, at = _told(vm.records, "osprofile", profile)
         if isinstance(value, dict):
             return Reading(family, "read", found, at, "given")
     system = systems.find(vm)
@@ -1746,15 +1773,14 @@ class _OperatingSystems:
 
     def find(self, vm: Vm) -> Reading:
         """Find the one row that what is shown points to; the guest's own word comes first."""
-        places = _of_vm(vm)
         for view in (("instanceview",), ("extended", "instanceview")):
-            name, record, at = _shown(places, *view, "osname")
+            name, record, at = _told(vm.records, *view, "osname")
             if isinstance(name, str):
-                version, _, _ = _shown(places, *view, "osversion")
+                version, _, _ = _told(vm.records, *view, "osversion")
                 shown = (name.lower(), str(version).lower() if isinstance(version, str) else "")
                 return self._reading(self._names, shown, record, at, name)
         image = ("storageprofile", "imagereference")
-        urn = [_shown(places, *image, part) for part in ("publisher", "offer", "sku")]
+        urn = [_told(vm.records, *image, part) for part in ("publisher", "offer", "sku")]
         if urn[0][1] is not None:
             texts = tuple(value.lower() if isinstance(value, str) else "" for value, _, _ in urn)
             at = ".".join(image)
@@ -1763,8 +1789,8 @@ class _OperatingSystems:
         return self._of_os_disk(os_disk) if os_disk else UNKNOWN
 
     def _of_os_disk(self, disk: Disk) -> Reading:
-        places = _of_disk(disk)
-        plan = [_shown(places, "purchaseplan", part) for part in ("publisher", "product", "name")]
+        parts = ("publisher", "product", "name")
+        plan = [_told(disk.records, "purchaseplan", part) for part in parts]
         if isinstance(plan[0][0], str):
             texts = tuple(value.lower() if isinstance(value, str) else "" for value, _, _ in plan)
             reading = self._reading(
@@ -1772,10 +1798,10 @@ class _OperatingSystems:
             )
             if reading.value is not None:
                 return reading
-        value, record, at = _shown(places, "creationdata", "imagereference", "id")
+        value, record, at = _told(disk.records, "creationdata", "imagereference", "id")
         if isinstance(value, str):
-            parts = value.lower().split("/")
-            named = dict(zip(parts[1::2], parts[2::2], strict=False))
+            steps = value.lower().split("/")
+            named = dict(zip(steps[1::2], steps[2::2], strict=False))
             texts = tuple(named.get(part, "") for part in ("publishers", "offers", "skus"))
             if texts[0]:
                 return self._reading(self._images, texts, record, at, ":".join(texts))
@@ -1799,33 +1825,44 @@ class _OperatingSystems:
         return Reading(None, "unknown", record, at, text, why)
 
 
+# How PowerShell names an object that lies deeper than it was asked to show.
+_TYPE_NAMES: Final = ("Microsoft.Azure.", "System.", "@{")
+
+
+def _is_given(value: Json) -> bool:
+    """Tell an object that is there, be it shown or only named."""
+    return isinstance(value, dict) or (isinstance(value, str) and value.startswith(_TYPE_NAMES))
+
+
 def _storage(disk: Disk) -> Reading:
-    places = _of_attachment(disk)
-    managed = next(
-        ((r, at) for r, body, at in places if isinstance(body.get("manageddisk"), dict)), None
-    )
-    blob, record, at = _shown(places, "vhd", "uri")
+    places = disk.attachments
+    managed: tuple[Record, str] | None = None
+    for record, at, body in places:
+        if _is_given(body.get("manageddisk")):
+            managed = (record, at)
+            break
+    blob, found, place = _shown(places, "vhd", "uri")
     if blob is not MISSING and managed:
         why = "both a managed disk and a page blob are shown"
-        return Reading(None, "unknown", record, at, None, why)
+        return Reading(None, "unknown", found, place, None, why)
     if isinstance(blob, str):
-        return Reading("unmanaged", "read", record, at, blob)
+        return Reading("unmanaged", "read", found, place, blob)
     if managed:
         shown = disk.id or "given"
         return Reading("managed", "read", managed[0], f"{managed[1]}.manageddisk", shown)
-    cut, record, at = _shown(places, "manageddisk")
-    if record is not None or blob is UNREADABLE:
-        return Reading(None, "unknown", record, at, None if cut is UNREADABLE else cut, _CUT)
+    cut, found, place = _shown(places, "manageddisk")
+    if found is not None or blob is UNREADABLE:
+        return Reading(None, "unknown", found, place, None if cut is UNREADABLE else cut, _CUT)
     return UNKNOWN
 
 
 def _ephemeral(disk: Disk) -> Reading:
-    value, found, at = _shown(_of_attachment(disk), "diffdisksettings", "option")
+    value, found, at = _shown(disk.attachments, "diffdisksettings", "option")
     if value is UNREADABLE:
         return Reading(None, "unknown", found, at, None, _CUT)
     if found is not None:
         return Reading("yes" if str(value).lower() == "local" else "no", "read", found, at, value)
-    full = next((record for record, _, _ in _of_attachment(disk) if record.full), None)
+    full = next((record for record, _, _ in disk.attachments if record.full), None)
     return Reading("no", "absent", full) if full else UNKNOWN
 
 
@@ -1834,15 +1871,16 @@ def _full_disk(disk: Disk) -> Record | None:
 
 
 def _from_trusted_launch_os_disk(disk: Disk) -> Reading:
-    places = _of_disk(disk)
-    value, found, at = _shown(places, "securityprofile", "securitytype")
+    if not disk.records:
+        return UNKNOWN
+    value, found, at = _told(disk.records, "securityprofile", "securitytype")
     if value is UNREADABLE:
         return Reading(None, "unknown", found, at, None, _CUT)
     if str(value).lower() == "trustedlaunch":
         return Reading("yes", "read", found, at, value)
-    copied, _, _ = _shown(places, "creationdata", "createoption")
-    system, found, at = _shown(places, "ostype")
-    generation, _, _ = _shown(places, "hypervgeneration")
+    copied, _, _ = _told(disk.records, "creationdata", "createoption")
+    system, found, at = _told(disk.records, "ostype")
+    generation, _, _ = _told(disk.records, "hypervgeneration")
     suspicious = str(copied).lower() in ("copy", "restore") and str(generation).upper() == "V2"
     if disk.role == "data" and isinstance(system, str) and suspicious:
         why = "the disk is a copy of a generation 2 OS disk; whether of a trusted launch VM is open"
@@ -1861,19 +1899,22 @@ _ENCRYPTION_TYPES: Final = {
 }
 
 
-def _named_set(disk: Disk) -> tuple[Json, Record | None, str]:
-    places = (*_of_disk(disk), *_of_attachment(disk))
-    for path in ENCRYPTION_SET_PATHS:
-        value, found, at = _shown(places, *path)
-        if found is not None:
-            return value, found, at
-    return MISSING, None, ""
+def _named_set(disk: Disk) -> _Shown:
+    """Give the disk encryption set that the disk, or else the VM, names."""
+    own, *attached = ENCRYPTION_SET_PATHS
+    named = _told(disk.records, *own)
+    for path in attached:
+        if named is _NOTHING:
+            named = _shown(disk.attachments, *path)
+    return named
 
 
 def _encryption_type(disk: Disk) -> Reading:
-    sets = [(record, record.body, "") for record in disk.encryption_sets]
-    for places, path in ((_of_disk(disk), ("encryption", "type")), (sets, ("encryptiontype",))):
-        value, found, at = _shown(places, *path)
+    for records, path in (
+        (disk.records, ("encryption", "type")),
+        (disk.encryption_sets, ("encryptiontype",)),
+    ):
+        value, found, at = _told(records, *path)
         if found is None:
             continue
         known = _ENCRYPTION_TYPES.get(str(value).lower())
@@ -1892,6 +1933,8 @@ def _customer_key(disk: Disk) -> Reading:
     value, found, at = _named_set(disk)
     if isinstance(value, str):
         return Reading("yes", "read", found, at, value)
+    if found is None and not disk.records:
+        return UNKNOWN
     kind = _encryption_type(disk)
     if kind.value is not None:
         return kind._replace(value="yes" if "Customer" in str(kind.value) else "no")
@@ -1899,7 +1942,9 @@ def _customer_key(disk: Disk) -> Reading:
 
 
 def _private_link(disk: Disk) -> Reading:
-    value, found, at = _shown(_of_disk(disk), "networkaccesspolicy")
+    if not disk.records:
+        return UNKNOWN
+    value, found, at = _told(disk.records, "networkaccesspolicy")
     if value is UNREADABLE:
         return Reading(None, "unknown", found, at, None, _CUT)
     if found is not None:
@@ -1945,7 +1990,7 @@ def vm_groups(inventory: Inventory) -> dict[tuple[str, str], tuple[Vm, ...]]:
     groups: dict[tuple[str, str], tuple[Vm, ...]] = {}
     for vm in inventory.vms:
         for kind, path in _GROUP_PATHS.items():
-            key = _key_of(_shown(_of_vm(vm), *path)[0])
+            key = _key_of(_told(vm.records, *path)[0])
             if key.startswith("/"):
                 groups[kind, key] = (*groups.get((kind, key), ()), vm)
     return groups
