@@ -388,7 +388,7 @@ def _about(found: Explanation) -> Iterable[_Html]:
     }
     for fact_id, value in answered.items():
         fact = found.assessment.matrix.facts[fact_id]
-        shown = _value(found.assessment.matrix, fact_id, value)
+        shown = value_title(found.assessment.matrix, fact_id, value)
         yield _escape(f"answered: {fact.title} = {shown}")
 
 
@@ -481,13 +481,16 @@ def _disks(found: Explanation) -> _Html:
 
 def _fate(disk_id: str | None, label: str, verdict: Verdict, concerning: Sequence[Finding]) -> str:
     """Say what becomes of a disk in one mode: one of the badges that begin with ``disk_``."""
+    here = [one for one in concerning if one.mode == verdict.mode]
+    surely = {one.outcome for one in here if one.applies == "yes"}
+    if "not_supported" in surely:
+        return "disk_blocks"
     if any((one.id, one.label) == (disk_id, label) for one in verdict.exclude_disks):
         return "disk_excluded"
-    here = [one for one in concerning if one.mode == verdict.mode]
-    if any(one.applies == "yes" and one.outcome == "not_supported" for one in here):
-        return "disk_blocks"
     if verdict.verdict == "not_supported":
         return "disk_unsaved"
+    if "exclude_disk" in surely:
+        return "disk_excluded"
     if any(one.applies == "unknown" and one.outcome in _DECISIVE for one in here):
         return "disk_open"
     return "disk_included"
@@ -650,7 +653,7 @@ def _assumptions(found: Explanation) -> _Html:
                 "div",
                 _p(
                     _tag("strong", fact.title),
-                    f": {_value(matrix, fact_id, fact.assumption)} (",
+                    f": {value_title(matrix, fact_id, fact.assumption)} (",
                     _code(fact_id),
                     f", matters for {' and '.join(modes)})",
                 ),
@@ -717,7 +720,7 @@ def _seen(matrix: Matrix, evidence: Evidence) -> _Html:
     if evidence.value is None:
         why = f": {evidence.why}" if evidence.why else ""
         return _escape(f"{fact.title}: not known{why}")
-    known = f"{fact.title}: {_value(matrix, evidence.fact_id, evidence.value)}"
+    known = f"{fact.title}: {value_title(matrix, evidence.fact_id, evidence.value)}"
     where = _spaced([one for one in (evidence.file, evidence.record) if one], " ")
     if evidence.how == "read":
         return _markup([known, ", for ", _code(evidence.path), f" is {evidence.shown} in ", where])
@@ -728,8 +731,8 @@ def _seen(matrix: Matrix, evidence: Evidence) -> _Html:
 # --------------------------------------------------------------------------- rows of the matrix
 
 
-def _value(matrix: Matrix, fact_id: str, value: str) -> str:
-    """Give the title of a value that is the id of a row, else the value."""
+def value_title(matrix: Matrix, fact_id: str, value: str) -> str:
+    """Give the title of a fact's value where that is the id of a row, else the value."""
     table, _, column = matrix.row(fact_id, "facts")["allowed_values"].partition(".")
     if column != "id":
         return value
@@ -768,7 +771,7 @@ def _condition(matrix: Matrix, row: Row) -> str:
         operator = "in"
     if operator == "in" and len(values) == 1:
         operator = "is"
-    titles = [_value(matrix, fact_id, value) for value in values]
+    titles = [value_title(matrix, fact_id, value) for value in values]
     fact = matrix.facts[fact_id]
     verb = " is " if fact.type in ("enum", "text") else ": "
     return f"{fact.title}{verb}{_OPERATORS[operator]}{', '.join(titles)}"

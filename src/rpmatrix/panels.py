@@ -1,0 +1,758 @@
+"""Panels for notebooks: controls, and below them one view of the answer.
+
+What a panel shows is a function of its state, and its state are its keyword arguments; so a panel
+can be opened anywhere in any state, and ``panel.call`` is the line of Python that gives the same
+answer without it. Whatever goes wrong is shown in the view, where the user looks: an exception
+in a callback would otherwise vanish. The only module that imports ipywidgets.
+"""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from rpmatrix import report
+from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
+from rpmatrix.inventory import Inventory, Vm, decode, read_inventory
+from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
+from rpmatrix.samples import sample_names, sample_title, sample_vm
+from rpmatrix.tables import Row, TablesError
+
+LONGEST_TEXT_IN_CALL: Final = 2000
+"""A pasted text beyond this many characters is named in ``call``, not repeated."""
+
+_WIDE: Final = {"description_width": "13em"}
+
+
+def _layout(**more: str) -> widgets.Layout:
+    return widgets.Layout(width="auto", **more)
+
+
+class Panel(widgets.VBox):
+    """Controls, and a view whose HTML is a function of what they say.
+
+    A subclass names its controls, says what it shows in :meth:`render`, and gives its keyword
+    arguments in :attr:`state`.
+
+    Attributes
+    ----------
+    controls : mapping of str to Widget
+        The controls by the name of what they set.
+    fault : Exception or None
+        What went wrong in the last update; the view tells it to the user.
+    """
+
+    def __init__(self, controls: Mapping[str, widgets.Widget]) -> None:
+        self._controls = dict(controls)
+        self._view = widgets.HTML(layout=_layout())
+        self._quiet = False
+        self.fault: Exception | None = None
+        super().__init__(children=[*self._controls.values(), self._view])
+        self.add_class("rpm-panel")
+
+    @property
+    def controls(self) -> Mapping[str, widgets.Widget]:
+        """The controls by name."""
+        return MappingProxyType(self._controls)
+
+    @property
+    def html(self) -> str:
+        """What the view shows."""
+        shown: str = self._view.value
+        return shown
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The keyword arguments that open the panel as it is; those at their default left out."""
+        raise NotImplementedError
+
+    @property
+    def call(self) -> str:
+        """The line of Python that gives what the view shows, where ``rp`` is the package."""
+        return f"rp.{self!r}"
+
+    def render(self) -> str:
+        """Give the HTML for the state the panel is in."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Bring the view up to date."""
+        self._guarded(self._refresh)()
+
+    def _refresh(self) -> None:
+        shown = self.render()
+        self._view.value = report.joined(shown, report.foot(self.call) if self.call else "")
+
+    def _watch(
+        self, control: widgets.Widget, handler: Callable[[], None], name: str = "value"
+    ) -> None:
+        """Call a handler on each change that does not come from the panel itself."""
+
+        def changed(_: object) -> None:
+            if not self._quiet:
+                self._guarded(handler)()
+
+        control.observe(changed, names=name)
+
+    def _guarded(self, handler: Callable[[], None]) -> Callable[[], None]:
+        """Wrap a handler so that whatever it raises is shown in the view."""
+
+        def guarded() -> None:
+            self.fault = None
+            try:
+                handler()
+            except Exception as fault:
+                self.fault = fault
+                self._view.value = report.error(_told(fault))
+            finally:
+                self._quiet = False
+
+        return guarded
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={_short(value)}" for name, value in self.state.items())
+        return f"{type(self).__name__}({arguments})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """Add what the view shows, for readers who have no kernel, and to be compared."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": repr(self), "text/html": self.html}
+
+
+def _short(value: object) -> str:
+    """Give the repr of a value, cut in the middle if it is a long text."""
+    shown = repr(value)
+    if isinstance(value, str) and len(shown) > 60:
+        shorter = reprlib.Repr()
+        shorter.maxstring = 60
+        return shorter.repr(value)
+    return shown
+
+
+def _told(fault: Exception) -> str:
+    """Tell an exception to a user: their input's fault in its own words, ours as such."""
+    if isinstance(fault, (AnswerError, TablesError, OSError)) or type(fault) is LookupError:
+        return str(fault)
+    kind = type(fault).__name__
+    return f"This is a fault of rpmatrix, not of your input: {kind}: {fault}. Please report it."
+
+
+def _titled(rows: Iterable[str]) -> list[tuple[str, str]]:
+    return [(row.replace("_", " "), row) for row in rows]
+
+
+# --------------------------------------------------------------------------- the matrix
+
+_FILTERS: Final = ("area", "application", "crash")
+
+
+class MatrixPanel(Panel):
+    """Browse the rows of the matrix: filter them, and open one to see who says so.
+
+    Parameters
+    ----------
+    table : str
+        The table to browse: ``scenarios``, ``limits``, ``encryption``, ``cross_region`` or
+        ``errors``.
+    area, application, crash : str
+        Only scenarios of this area, or with this outcome in a mode; empty for all.
+    text : str
+        Only rows that hold each of these words.
+    row : str
+        Id of the row to open; empty for none.
+    matrix : Matrix, optional
+        The matrix to browse; the seed edition if it is left out.
+    """
+
+    def __init__(
+        self,
+        table: str = "scenarios",
+        *,
+        area: str = "",
+        application: str = "",
+        crash: str = "",
+        text: str = "",
+        row: str = "",
+        matrix: Matrix | None = None,
+    ) -> None:
+        self.matrix = matrix or load_matrix()
+        self._given_matrix = matrix is not None
+        if row and not self.matrix.has_row(row):
+            raise LookupError(f"no row {row!r} in the matrix")
+        if row:
+            table = self.matrix.table_of(row)
+        chosen = {"area": area, "application": application, "crash": crash}
+        controls: dict[str, widgets.Widget] = {
+            "table": widgets.Dropdown(
+                options=_titled(CITABLE_TABLES),
+                value=table,
+                description="Table",
+                style=_WIDE,
+                layout=_layout(),
+            )
+        }
+        for name in _FILTERS:
+            known = dict.fromkeys(one[name] for one in self.matrix.table("scenarios"))
+            options = [("any", ""), *((report.word(one), one) for one in known)]
+            if name == "area":
+                options = [("any", ""), *_titled(sorted(known))]
+            controls[name] = widgets.Dropdown(
+                options=options,
+                value=chosen[name],
+                description={"area": "Area"}.get(name, f"In {name} mode"),
+                style=_WIDE,
+                layout=_layout(),
+            )
+        controls["text"] = widgets.Text(
+            value=text,
+            description="Words to find",
+            placeholder="ultra, windows 2012, encryption …",
+            style=_WIDE,
+            layout=_layout(),
+        )
+        controls["row"] = widgets.Select(
+            options=[("", "")], description="Open a row", rows=8, style=_WIDE, layout=_layout()
+        )
+        super().__init__(controls)
+        for name in ("table", *_FILTERS, "text"):
+            self._watch(controls[name], self._filter)
+        self._watch(controls["row"], self._refresh)
+        self._guarded(lambda: self._filter(row))()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The keyword arguments that open the panel as it is."""
+        names = ["table", *(_FILTERS if self._table == "scenarios" else ()), "text", "row"]
+        values = {name: self._controls[name].value for name in names}
+        if values["table"] == "scenarios" or values["row"]:
+            del values["table"]  # the default, or told by the row
+        return {name: value for name, value in values.items() if value}
+
+    @property
+    def call(self) -> str:
+        """The line of Python that opens the same panel."""
+        shown = repr(self)
+        if not self._given_matrix:
+            return f"rp.{shown}"
+        between = ", " if self.state else ""
+        return f"rp.{shown[:-1]}{between}matrix={_loading(self.matrix)})"
+
+    @property
+    def _table(self) -> str:
+        table: str = self._controls["table"].value
+        return table
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The ids of the rows that fit the filter."""
+        return tuple(row.id for row in self.matrix.table(self._table) if self._fits(row))
+
+    def _fits(self, row: Row) -> bool:
+        if self._table == "scenarios":
+            for name in _FILTERS:
+                wanted = self._controls[name].value
+                if wanted and row[name] != wanted:
+                    return False
+        words = self._controls["text"].value.lower().replace(",", " ").split()
+        held = " ".join(row.values()).lower()
+        return all(one in held for one in words)
+
+    def _filter(self, row: str | None = None) -> None:
+        wanted = self._controls["row"].value if row is None else row
+        rows = self.rows
+        self._quiet = True
+        for name in _FILTERS:
+            self._controls[name].layout.display = None if self._table == "scenarios" else "none"
+        listed = self._controls["row"]
+        listed.options = [("none", ""), *((self._line(one), one) for one in rows)]
+        listed.value = wanted if wanted in rows else ""
+        self._quiet = False
+        self._refresh()
+
+    def _line(self, row_id: str) -> str:
+        title = report.row_title(self.matrix, row_id)
+        if self._table != "scenarios":
+            return title
+        row = self.matrix.row(row_id)
+        return (
+            f"{title} · application {report.word(row['application'])}"
+            f" · crash {report.word(row['crash'])}"
+        )
+
+    def render(self) -> str:
+        """Give the HTML of the opened row and of all rows that fit."""
+        row = self._controls["row"].value
+        card = report.row_card(self.matrix, row) if row else ""
+        table = report.matrix_table(self.matrix, self._table, self.rows, selected=row)
+        return report.joined(card, table)
+
+
+def _loading(matrix: Matrix) -> str:
+    return f"rp.load_matrix({', '.join(repr(layer) for layer in matrix.layers[1:])})"
+
+
+# --------------------------------------------------------------------------- one VM
+
+_INPUTS: Final = (
+    ("A sample", "sample"),
+    ("A file or a folder", "path"),
+    ("Pasted or uploaded text", "text"),
+)
+
+
+class EligibilityPanel(Panel):
+    """Check a VM: both modes side by side, why, and what would settle what is open.
+
+    Parameters
+    ----------
+    sample : str, optional
+        Name of a sample to check; the first one if no input is named.
+    path : str or Path, optional
+        A file or folder to check instead.
+    text : str, optional
+        JSON text to check instead.
+    vm : str, optional
+        Name or id of the VM to explain; the first one if it is left out.
+    strict : bool
+        Make no assumption.
+    answers : mapping of str to str, optional
+        Values for facts that the input leaves unknown; ``vm:fact`` answers for one VM.
+    matrix : Matrix, optional
+        What decides; the seed edition if it is left out.
+
+    Raises
+    ------
+    ValueError
+        If more than one input is named.
+    LookupError
+        If there is no such sample.
+    """
+
+    def __init__(
+        self,
+        sample: str | None = None,
+        *,
+        path: str | Path | None = None,
+        text: str | None = None,
+        vm: str | None = None,
+        strict: bool = False,
+        answers: Mapping[str, str] | None = None,
+        matrix: Matrix | None = None,
+    ) -> None:
+        named = [
+            name
+            for name, value in (("sample", sample), ("path", path), ("text", text))
+            if value is not None
+        ]
+        if len(named) > 1:
+            raise ValueError(f"give one input, not {' and '.join(named)}")
+        if sample is not None:
+            sample_title(sample)
+        self.matrix = matrix or load_matrix()
+        self._given_matrix = matrix is not None
+        self._answers = dict(answers or {})
+        self._read: _Read | None = None
+        self._assessed: tuple[Inventory, object, Assessment] | None = None
+        self._answer_controls: dict[str, widgets.Widget] = {}
+        controls = _input_controls(named[0] if named else "sample", sample, path, text)
+        controls["vm"] = widgets.Dropdown(
+            options=[], description="VM", style=_WIDE, layout=_layout()
+        )
+        controls["strict"] = widgets.Checkbox(
+            value=strict,
+            description="Strict: assume nothing that the input does not tell",
+            indent=False,
+            layout=_layout(),
+        )
+        super().__init__(controls)
+        self._answer_box = widgets.VBox([], layout=_layout())
+        self.children = [*controls.values(), self._answer_box, self._view]
+        for name in ("source", "sample", "path", "text"):
+            self._watch(controls[name], self._input_changed)
+        self._watch(controls["upload"], self._uploaded)
+        self._watch(controls["vm"], self._update)
+        self._watch(controls["strict"], self._update)
+        controls["again"].on_click(lambda _: self._guarded(self._read_again)())
+        self._guarded(lambda: self._load(vm))()
+
+    # --- state
+
+    @property
+    def controls(self) -> Mapping[str, widgets.Widget]:
+        """The controls by name; those that answer a fact by the id of the fact."""
+        shown = set(self._answer_box.children)
+        asked = {name: one for name, one in self._answer_controls.items() if one in shown}
+        return MappingProxyType({**self._controls, **asked})
+
+    @property
+    def text(self) -> str:
+        """The pasted or uploaded text."""
+        # Half a surrogate pair, which a browser may send, is no text that can be read or sent on.
+        text: str = self._controls["text"].value
+        return text.encode("utf-8", "replace").decode()
+
+    @property
+    def _source(self) -> tuple[str, str]:
+        """Which kind of input, and which one."""
+        kind: str = self._controls["source"].value
+        if kind == "text":
+            return kind, self.text
+        value: str = self._controls[kind].value or ""
+        # Windows copies a path with quotation marks around it.
+        return kind, value if kind == "sample" else value.strip().strip('"')
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The keyword arguments that open the panel as it is."""
+        kind, value = self._source
+        state: dict[str, Any] = {kind: value}
+        vms = self.inventory.vms
+        if len(vms) > 1 and self._vm is not vms[0]:
+            state["vm"] = self._name(self._vm)
+        if self._controls["strict"].value:
+            state["strict"] = True
+        if self._answers:
+            state["answers"] = dict(self._answers)
+        return state
+
+    @property
+    def inventory(self) -> Inventory:
+        """What was read."""
+        return self._input().inventory
+
+    def _input(self) -> _Read:
+        source = self._source
+        if self._read is None or self._read.source != source:
+            self._read = _Read(source, _inventory(*source))
+        return self._read
+
+    @property
+    def assessment(self) -> Assessment:
+        """The verdicts on all that was read."""
+        inventory, strict = self.inventory, self._controls["strict"].value
+        mark = (strict, tuple(sorted(self._answers.items())))
+        held = self._assessed
+        if held is None or held[0] is not inventory or held[1] != mark:
+            found = assess(inventory, self.matrix, strict=strict, answers=self._answers)
+            held = self._assessed = inventory, mark, found
+        return held[2]
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """Why the chosen VM got its verdicts; None if the input holds no VM."""
+        vm = self._vm
+        return self.assessment.explain(vm.id) if vm else None
+
+    @property
+    def _vm(self) -> Vm | None:
+        wanted = self._controls["vm"].value
+        return next((vm for vm in self.inventory.vms if vm.id == wanted), None)
+
+    def _name(self, vm: Vm | None) -> str:
+        return self._input().name(vm) if vm else ""
+
+    @property
+    def call(self) -> str:
+        """The line of Python that gives the explanation in the view."""
+        kind, value = self._source
+        if not value.strip():
+            return ""
+        arguments = [f"rp.read_inventory({_reading(kind, value)})"]
+        if self._given_matrix:
+            arguments.append(_loading(self.matrix))
+        state = self.state
+        arguments += [f"{name}={state[name]!r}" for name in ("strict", "answers") if name in state]
+        explained = f".explain({self._name(self._vm)!r})" if self._vm else ""
+        return f"rp.assess({', '.join(arguments)}){explained}"
+
+    # --- what happens when a control changes
+
+    def _input_changed(self) -> None:
+        self._answers.clear()  # they were about another VM
+        self._load(None)
+
+    def _read_again(self) -> None:
+        vm = self._vm
+        self._read = None
+        self._load(vm.id if vm else None)
+
+    def _uploaded(self) -> None:
+        """Take uploaded files as if they had been pasted one after the other."""
+        contents = [decode(bytes(one["content"])) for one in self._controls["upload"].value]
+        if not contents:
+            return
+        self._quiet = True
+        self._controls["text"].value = "\n".join(contents)
+        self._controls["source"].value = "text"
+        self._controls["upload"].value = ()
+        self._input_changed()
+
+    def _load(self, vm: str | None) -> None:
+        """Show the controls of the input and the VMs in it."""
+        kind, _ = self._source
+        shown = {"sample": ("sample",), "path": ("path", "again"), "text": ("text", "upload")}
+        for names in shown.values():
+            for name in names:
+                hidden = name not in shown[kind]
+                self._controls[name].layout.display = "none" if hidden else None
+        vms = self.inventory.vms
+        self._quiet = True
+        choice = self._controls["vm"]
+        choice.options = [(self._name(one), one.id) for one in vms]
+        choice.layout.display = None if len(vms) > 1 else "none"
+        if vms:
+            choice.value = self.inventory.vm(vm).id if vm else vms[0].id
+        self._quiet = False
+        self._update()
+
+    def _update(self) -> None:
+        self._ask()
+        self._refresh()
+
+    def _ask(self) -> None:
+        """Offer a control for each fact that matters here and that a person may answer."""
+        explanation = self.explanation
+        fact_ids: dict[str, None] = {}
+        for verdict in explanation.verdicts if explanation else ():
+            fact_ids.update(dict.fromkeys(question.fact_id for question in verdict.missing))
+        for verdict in explanation.verdicts if explanation else ():
+            fact_ids.update(dict.fromkeys(verdict.assumptions))
+        fact_ids.update(dict.fromkeys(self._answered_here()))
+        asked = [self._answer_control(self.matrix.facts[fact_id]) for fact_id in fact_ids]
+        if list(self._answer_box.children) != asked:
+            self._answer_box.children = asked
+
+    def _answered_here(self) -> Iterable[str]:
+        mine = self._name(self._vm).lower()
+        for named in self._answers:
+            vm, _, fact_id = named.rpartition(":")
+            if not vm or vm.lower() == mine:
+                yield fact_id
+
+    def _answer_control(self, fact: Fact) -> widgets.Widget:
+        """Give the control that answers a fact, showing what holds now."""
+        untold = "not known"
+        if fact.assumption and not self._controls["strict"].value:
+            untold = f"assumed: {report.value_title(self.matrix, fact.id, fact.assumption)}"
+        control = self._answer_controls.get(fact.id)
+        if control is None:
+            control = self._answer_controls[fact.id] = _answer_widget(fact)
+            self._watch(control, lambda: self._answer(fact.id))
+        held = self._answers.get(self._answer_key(fact.id), self._answers.get(fact.id, ""))
+        self._quiet = True
+        if fact.allowed_values:
+            titles = [
+                (report.value_title(self.matrix, fact.id, one), one) for one in fact.allowed_values
+            ]
+            options = ((untold, ""), *titles)
+            if control.options != options:
+                control.options = options
+        else:
+            control.placeholder = untold
+        control.value = held
+        self._quiet = False
+        return control
+
+    def _answer_key(self, fact_id: str) -> str:
+        """Name the fact, and the VM as well where there are several."""
+        several = len(self.inventory.vms) > 1
+        return f"{self._name(self._vm)}:{fact_id}" if several else fact_id
+
+    def _answer(self, fact_id: str) -> None:
+        value = self._answer_controls[fact_id].value.strip()
+        key = self._answer_key(fact_id)
+        if value:
+            self._answers[key] = value
+        else:
+            self._answers.pop(key, None)
+            self._answers.pop(fact_id, None)
+        self._update()
+
+    # --- what is shown
+
+    def render(self) -> str:
+        """Give the HTML for the input, the VM and the answers that are chosen."""
+        kind, value = self._source
+        if not value.strip():
+            return report.note(_EMPTY[kind])
+        found, explanation = self.assessment, self.explanation
+        if explanation is None:
+            return report.joined(report.assessment(found), report.note(_NO_VM))
+        several = len(self.inventory.vms) > 1
+        return report.joined(
+            report.problems(found.problems, found.inventory.notes),
+            report.verdict_table(found.verdicts) if several else "",
+            report.explanation(explanation),
+        )
+
+
+_EMPTY: Final = {
+    "sample": "Choose a sample.",
+    "path": "Name a file, or a folder with several files, and press Enter.",
+    "text": "Paste what az vm show printed, or upload a file. Records of disks may follow it.",
+}
+_NO_VM: Final = "A verdict needs the record of a VM: what az vm show or az vm list prints."
+
+
+def _input_controls(
+    kind: str, sample: str | None, path: str | Path | None, text: str | None
+) -> dict[str, widgets.Widget]:
+    names = sample_names()
+    return {
+        "source": widgets.Dropdown(
+            options=_INPUTS, value=kind, description="Input", style=_WIDE, layout=_layout()
+        ),
+        "sample": widgets.Dropdown(
+            options=[(f"{sample_title(name)} ({name})", name) for name in names],
+            value=sample or names[0],
+            description="Sample",
+            style=_WIDE,
+            layout=_layout(),
+        ),
+        "path": widgets.Text(
+            value=str(path or ""),
+            description="File or folder",
+            placeholder="vm.json",
+            continuous_update=False,
+            style=_WIDE,
+            layout=_layout(),
+        ),
+        "again": widgets.Button(description="Read again", tooltip="Read the file or folder anew"),
+        "text": widgets.Textarea(
+            value=text or "",
+            description="JSON",
+            placeholder='{"id": "/subscriptions/…", "storageProfile": …}',
+            continuous_update=False,
+            rows=6,
+            style=_WIDE,
+            layout=_layout(),
+        ),
+        "upload": widgets.FileUpload(
+            description="Upload small files",
+            tooltip="Up to some megabytes; name the path of a larger file instead",
+            accept=".json,.ndjson,.jsonl,.csv,.txt",
+            multiple=True,
+            layout=widgets.Layout(width="14em"),
+        ),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """An input, and what was read from it."""
+
+    source: tuple[str, str]
+    inventory: Inventory
+
+    @cached_property
+    def _taken(self) -> Counter[str]:
+        return Counter(vm.name.lower() for vm in self.inventory.vms)
+
+    def name(self, vm: Vm) -> str:
+        """Give the name of a VM, or its id where another VM has that name or it has none."""
+        return vm.name if vm.name and self._taken[vm.name.lower()] == 1 else vm.id
+
+
+def _inventory(kind: str, value: str) -> Inventory:
+    if not value.strip():
+        return read_inventory()
+    if kind == "sample":
+        return read_inventory(sample_vm(value))
+    return read_inventory(value.encode() if kind == "text" else str(Path(value).expanduser()))
+
+
+def _reading(kind: str, value: str) -> str:
+    """Give what to pass to ``read_inventory``, in Python."""
+    if kind == "sample":
+        return f"rp.sample_vm({value!r})"
+    if kind == "path":
+        return repr(str(Path(value).expanduser()))
+    if len(value) > LONGEST_TEXT_IN_CALL:
+        return "panel.text.encode()"
+    return repr(value.encode()) if value.isascii() else f"{value!r}.encode()"
+
+
+def _answer_widget(fact: Fact) -> widgets.Widget:
+    description = fact.title
+    if fact.grain == "disk":
+        description += " (disks that do not tell)"
+    common: dict[str, Any] = {
+        "description": description,
+        "tooltip": fact.question or fact.meaning,
+        "style": _WIDE,
+        "layout": _layout(),
+    }
+    if fact.allowed_values:
+        return widgets.Dropdown(options=[("", "")], **common)
+    return widgets.Text(continuous_update=False, **common)
+
+
+# --------------------------------------------------------------------------- the environment
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the notebooks need, and whether it is there.
+
+    Attributes
+    ----------
+    results : tuple of (str, bool, str)
+        What was looked at, whether it is fine, and what to do if not.
+    """
+
+    results: tuple[tuple[str, bool, str], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is fine."""
+        return all(fine for _, fine, _ in self.results)
+
+    def __repr__(self) -> str:
+        failed = [f"{what}: {advice}" for what, fine, advice in self.results if not fine]
+        return f"Environment({'; '.join(failed) or f'{len(self.results)} checks passed'})"
+
+    def _repr_html_(self) -> str:
+        return report.checks(self.results)
+
+
+def check_environment() -> Environment:
+    """Look whether the notebooks will work here."""
+    install = "Run: pip install {}, and restart the kernel."
+    looked: list[tuple[str, bool, str]] = []
+
+    def look(what: str, fine: bool, advice: str) -> None:
+        looked.append((what, fine, "" if fine else advice))
+
+    look("Python 3.11 or newer", sys.version_info >= (3, 11), "Start a kernel with a newer Python.")
+    look(
+        "ipywidgets 8 or newer",
+        int(widgets.__version__.partition(".")[0]) >= 8,
+        install.format("'ipywidgets>=8.1'"),
+    )
+    look("pandas, for tables as frames", find_spec("pandas") is not None, install.format("pandas"))
+    try:
+        load_matrix()
+        wrong = ""
+    except (TablesError, OSError) as fault:
+        wrong = str(fault)
+    look("The tables of the matrix can be read", not wrong, wrong)
+    return Environment(tuple(looked))
+
+
+__all__: Sequence[str] = [
+    "EligibilityPanel",
+    "Environment",
+    "MatrixPanel",
+    "Panel",
+    "check_environment",
+]
