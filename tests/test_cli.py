@@ -26,6 +26,7 @@ import rpmatrix as rp
 from rpmatrix import cli, launcher
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES
+from rpmatrix.samples import sample_names, sample_vm
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = rp.load_matrix()
@@ -334,12 +335,12 @@ def test_the_table_tells_verdict_by_word_and_sign(run: Run) -> None:
         ["vm-sure", "both", "✓", "supported", "nothing", "stands", "against", "it"],
         ["vm-ultra", "application", "✓", "supported", "nothing", "stands", "against", "it"],
         [
-            *("crash", "!", "exclude", "disks", "exclude", "lun", "3:"),
+            *("crash", "◐", "exclude", "disks", "exclude", "lun", "3:"),
             *("Ultra", "Disk", "attached", "as", "data", "disk", "[ultra-disk]"),
         ],
     ]
     text = "\n".join(lines)
-    assert re.search(r"vm-barred +both +✗ not supported +Confidential VM \[confidential-vm\]", text)
+    assert re.search(r"vm-barred +both +✕ not supported +Confidential VM \[confidential-vm\]", text)
     assert re.search(r"crash +\? unknown +at best supported, at worst exclude disks", text)
 
 
@@ -573,6 +574,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["show", "zzz"], "there is no row 'zzz'"),
     (["check", "nowhere"], "there is no folder 'nowhere'"),
     (["fix", "vm.json"], "there is no folder 'vm.json'"),
+    (["sample", "plain-linx"], "plain-linux"),
     (["lab", "--notebook", "99-none.ipynb"], "99-none.ipynb"),
     (["completion", "tcsh"], "invalid choice: 'tcsh'"),
     (["vm.json"], "did you mean: rpmatrix assess vm.json"),
@@ -692,7 +694,7 @@ def test_output_goes_to_a_file(run: Run, form: list[str]) -> None:
 def test_explain_gives_reason_evidence_citation_and_what_to_do(run: Run) -> None:
     text = run("explain", "VM-ULTRA", save(four())).out
     row = MATRIX.row("ultra-disk")
-    crash = text[text.index("crash consistency: ! exclude disks") :]
+    crash = text[text.index("crash consistency: ◐ exclude disks") :]
     assert f"    lun 3    {disk_id('disk-ultra')}" in crash
     assert "Ultra Disk attached as data disk [ultra-disk]" in crash
     assert row["remedy"].split(".")[0].split(",")[0] in crash
@@ -717,7 +719,7 @@ def test_explain_gives_the_command_for_what_is_missing(run: Run) -> None:
 
 def test_explain_tells_alike_modes_once(run: Run) -> None:
     text = run("explain", save(barred_vm())).out
-    assert "application and crash consistency: ✗ not supported" in text
+    assert "application and crash consistency: ✕ not supported" in text
     assert text.count("[confidential-vm]") == 1
 
 
@@ -725,7 +727,7 @@ def test_explain_needs_no_name_where_there_is_one_vm(run: Run) -> None:
     save(open_vm())
     save(disk("disk-dark", sku="UltraSSD_LRS"), "disk.json")
     answer = run("explain", "vm.json", "disk.json", "--mode", "crash")
-    assert "crash consistency: ! exclude disks" in answer.out
+    assert "crash consistency: ◐ exclude disks" in answer.out
 
 
 def test_explain_names_the_file_of_evidence_where_there_are_several(run: Run) -> None:
@@ -884,7 +886,7 @@ def test_version_names_program_and_matrix(run: Run) -> None:
     assert re.fullmatch(rf"rpmatrix \S.*, matrix seed, digest {MATRIX.digest[:12]}\n", answer.out)
 
 
-COMMANDS = ("assess", "explain", "check", "fix", "show", "facts", "lab", "completion")
+COMMANDS = ("assess", "explain", "check", "fix", "show", "facts", "sample", "lab", "completion")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -909,6 +911,18 @@ def test_every_example_of_the_help_can_be_parsed() -> None:
         for line in lines:
             words = re.split(r"  +|[)|]", line)[0].split()
             parser.parse_known_args(words)
+
+
+# --- sample -----------------------------------------------------------------------------------
+
+
+def test_every_sample_can_be_judged(run: Run) -> None:
+    names = [line.split()[0] for line in run("sample", width=200).out.splitlines()]
+    assert names == list(sample_names())
+    for name in names:
+        assert run("sample", name, "--output", "sample.json").code == 0
+        assert json.loads(Path("sample.json").read_text()) == sample_vm(name)
+        assert run("assess", "sample.json").code == 0
 
 
 # --- lab --------------------------------------------------------------------------------------
@@ -1004,6 +1018,7 @@ COMPLETES = {"bash": bash_completes, "fish": fish_completes}
         (("completion", "p"), ["powershell"]),
         (("show", "ultra-d"), ["ultra-disk"]),
         (("show", "c2"), ["c2", "c22"]),
+        (("sample", "plain-l"), ["plain-linux"]),
     ],
 )
 def test_shells_complete(run: Run, shell: str, words: tuple[str, ...], offered: list[str]) -> None:

@@ -74,8 +74,8 @@ LONGEST_NAME: Final = 64
 # The sign for people, the sign where the terminal's encoding lacks it, the colour.
 _LOOKS: Final = {
     "supported": ("✓", "+", "green"),
-    "exclude_disks": ("!", "!", "yellow"),
-    "not_supported": ("✗", "x", "red"),
+    "exclude_disks": ("◐", "!", "yellow"),
+    "not_supported": ("✕", "x", "red"),
     "unknown": ("?", "?", "magenta"),
 }
 _LOOK_OF_OUTCOME: Final = {
@@ -170,6 +170,7 @@ examples:
   az vm show --resource-group demo --name vm-1 | rpmatrix assess -
   rpmatrix assess vm.json disks.json
   rpmatrix explain vm-1 vm.json disks.json
+  rpmatrix sample sql-with-ultra-data-disk | rpmatrix assess -
 
 {EXIT_CODES}""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -306,6 +307,19 @@ An answer counts where the input leaves the fact unknown.""",
     facts.add_argument("--json", action="store_true", help="print a JSON array")
     _add_overlay(facts)
     _add_output(facts)
+
+    sample = command(
+        "sample",
+        run_sample,
+        "Print the records of a synthetic VM.",
+        """\
+  rpmatrix sample                                      (lists the names)
+  rpmatrix sample sql-with-ultra-data-disk | rpmatrix assess -""",
+        """
+For a first try without an Azure account, and for workshops.""",
+    )
+    sample.add_argument("name", nargs="?", metavar="NAME", help="which one; a list if left out")
+    _add_output(sample)
 
     lab = command(
         "lab",
@@ -1056,7 +1070,7 @@ def _print_readings(page: Page, row: Row, *, indent: int) -> None:
     page.prose(f"{chosen} ({row['policy']}): {row['reason']}", indent=indent)
 
 
-# --- check, fix, show, facts ------------------------------------------------------------------
+# --- check, fix, show, facts, sample, lab -----------------------------------------------------
 
 
 def _folder(given: str | None) -> tuple[Path, bool]:
@@ -1244,6 +1258,21 @@ def run_facts(arguments: argparse.Namespace) -> int:
             )
         page.table(("Fact", "Values", "Assumed", "Meaning"), rows, keep=1)
         page.prose("Answer with --assume FACT=VALUE, or --assume VM:FACT=VALUE for one VM.")
+    return FINE
+
+
+def run_sample(arguments: argparse.Namespace) -> int:
+    """Print a sample, or the list of them."""
+    from rpmatrix.samples import sample_names, sample_title, sample_vm
+
+    with _output(arguments.output) as stream:
+        if arguments.name is None:
+            Page(stream).entries(((name, sample_title(name)) for name in sample_names()), indent=0)
+            return FINE
+        try:
+            _print_json(sample_vm(arguments.name), stream)
+        except LookupError as error:
+            raise UsageError(str(error.args[0])) from error
     return FINE
 
 
@@ -1454,7 +1483,10 @@ def _commands(parser: argparse.ArgumentParser) -> dict[str, tuple[str, list[_Wor
         values["row_id"] = tuple(row.id for name in names for row in matrix.table(name))
     except (TablesError, UsageError):
         pass  # a shell must start though the tables are being edited
+    from rpmatrix.samples import sample_names
+
     values["fail_on"] = VERDICTS[1:]
+    values["name"] = sample_names()
     commands: dict[str, tuple[str, list[_Word]]] = {}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
