@@ -471,9 +471,15 @@ def _hcl(value: str) -> str:
 
 
 def _json(body: Mapping[str, Any]) -> str:
-    """Write a body as JSON in ASCII: nothing unseen, and no quote a shell could end at."""
-    # An Azure CLI argument is read as a file if the text after its first = begins with @.
-    return json.dumps(body, indent=2).replace("'", r"\u0027").replace("=@", r"=\u0040")
+    """Write a body as JSON in ASCII: nothing unseen, and nothing its surroundings would read.
+
+    A shell would end its string at ``'``, the Azure CLI read a file at ``=@``, and an editor
+    that runs HTTP files put a variable in place of ``{{name}}``.
+    """
+    text = json.dumps(body, indent=2)
+    for special, escaped in (("'", r"\u0027"), ("=@", r"=\u0040"), ("{{", r"\u007b{")):
+        text = text.replace(special, escaped)
+    return text
 
 
 # --- Azure CLI --------------------------------------------------------------------------------
@@ -606,12 +612,15 @@ def _az_command(operation: Operation) -> _Az | str:
         case ShowDisk():
             disk = ResourceId.parse(operation.disk_id, "disk_id", DISK)
             return _az_in_group("disk show", disk).add("--name", disk.name).add("--output", "json")
-        case ListDisks() | ListCollections():
-            words = "disk list"
-            if isinstance(operation, ListCollections):
-                whole = operation.resource_group is None
-                words = f"restore-point collection {'list-all' if whole else 'list'}"
-            az = _Az(words).add("--subscription", operation.subscription_id)
+        case ListDisks():
+            if operation.resource_group is None:
+                return "az disk list wants a resource group; az rest lists the whole subscription."
+            az = _Az("disk list").add("--subscription", operation.subscription_id)
+            return az.add("--resource-group", operation.resource_group).add("--output", "json")
+        case ListCollections():
+            whole = operation.resource_group is None
+            az = _Az(f"restore-point collection {'list-all' if whole else 'list'}")
+            az.add("--subscription", operation.subscription_id)
             if operation.resource_group is not None:
                 az.add("--resource-group", operation.resource_group)
             return az.add("--output", "json")
@@ -1313,7 +1322,29 @@ _AZAPI = "Needs the azapi provider (source Azure/azapi, release 2 or later)."
 _APPLIES_ONCE = "An action runs once, when it is applied; removing it from the file undoes nothing."
 
 
+def _not_composed(value: object) -> str | None:
+    """Find a text that is not in Unicode form NFC, the only one Terraform can hold."""
+    match value:
+        case str():
+            return None if unicodedata.is_normalized("NFC", value) else value
+        case Mapping():
+            return next(filter(None, map(_not_composed, [*value.keys(), *value.values()])), None)
+        case list():
+            return next(filter(None, map(_not_composed, value)), None)
+        case _:
+            return None
+
+
 def _terraform(operation: Operation, request: _Request) -> _Written:
+    changed = _not_composed(request.resource_id) or _not_composed(request.body)
+    if changed is not None:
+        return _Written(
+            "",
+            [
+                f"Terraform turns every text into Unicode form NFC and would make {changed!r}"
+                " another one: use another client."
+            ],
+        )
     notes = [_AZAPI]
     version = request.api_version
     match operation:
