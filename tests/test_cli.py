@@ -1050,3 +1050,53 @@ def test_completion_works_while_the_tables_are_broken(run: Run, monkeypatch: Any
     monkeypatch.setenv("RPMATRIX_DATA", "nowhere")
     answer = run("completion", "bash")
     assert (answer.code, "--strict" in answer.out) == (0, True)
+
+
+# --- what the documents show ------------------------------------------------------------------
+
+
+def told_lines(command: str, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Run a command of a document, which may be a pipe of commands; give the lines it prints."""
+    out = ""
+    for part in command.split(" | "):
+        program, *arguments = part.split()
+        assert program == "rpmatrix"
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(out.encode())))
+        assert cli.main(arguments) == 0
+        out = capsys.readouterr().out
+    return out.splitlines()
+
+
+def is_excerpt(shown: list[str], told: list[str]) -> bool:
+    """Tell whether lines are those that were printed; a line with an ellipsis stands for any."""
+    if not shown:
+        return not told
+    if shown[0] == "…":
+        return any(is_excerpt(shown[1:], told[start:]) for start in range(len(told) + 1))
+    return bool(told) and shown[0] == told[0] and is_excerpt(shown[1:], told[1:])
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_a_document_shows_what_is_printed(
+    tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for path, content in re.findall(r"`(\w+/\w+\.csv)`:\n\n```csv\n(.*?)```", text, re.DOTALL):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text(content, encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *shown = example.splitlines()
+            told = told_lines(command, monkeypatch, capsys)
+            assert is_excerpt(shown, told), "\n".join([command, *told])
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/json.md"])
+def test_links_between_documents_lead_somewhere(name: str) -> None:
+    path = ROOT / name
+    for target in re.findall(r"\]\(([^):]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target

@@ -979,7 +979,8 @@ def _print_verdict(
     for finding in explanation.findings:
         if finding.mode in modes and finding.applies != "assumed no":
             of_row.setdefault(finding.row_id, []).append(finding)
-    for label, rows in (("because", verdict.reasons), ("caveats", verdict.caveats)):
+    why = "depends on" if verdict.verdict == "unknown" else "because"
+    for label, rows in ((why, verdict.reasons), ("caveats", verdict.caveats)):
         if rows:
             page.label(label)
         for row_id in rows:
