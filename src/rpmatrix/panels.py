@@ -28,8 +28,9 @@ from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
 from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.tables import Row, TablesError
 
+LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000
-"""A pasted text beyond this many characters is named in ``call``, not repeated."""
+"""A pasted text of more characters is cut in the repr, and named in ``call``, not repeated."""
 
 _WIDE: Final = {"description_width": "13em"}
 
@@ -130,13 +131,10 @@ class Panel(widgets.VBox):
 
 
 def _short(value: object) -> str:
-    """Give the repr of a value, cut in the middle if it is a long text."""
-    shown = repr(value)
-    if isinstance(value, str) and len(shown) > 60:
-        shorter = reprlib.Repr()
-        shorter.maxstring = 60
-        return shorter.repr(value)
-    return shown
+    """Give the repr of a value, cut in the middle if it is a pasted text."""
+    shorter = reprlib.Repr()
+    shorter.maxstring = LONGEST_TEXT_IN_REPR
+    return shorter.repr(value) if isinstance(value, str) else repr(value)
 
 
 def _told(fault: Exception) -> str:
@@ -482,9 +480,10 @@ class EligibilityPanel(Panel):
         self._load(None)
 
     def _read_again(self) -> None:
-        vm = self._vm
+        shown = self._vm
         self._read = None
-        self._load(vm.id if vm else None)
+        still = [vm.id for vm in self.inventory.vms if shown and vm.key == shown.key]
+        self._load(still[0] if still else None)
 
     def _uploaded(self) -> None:
         """Take uploaded files as if they had been pasted one after the other."""

@@ -26,7 +26,7 @@ from rpmatrix.eligibility import (
     fill_command,
 )
 from rpmatrix.inventory import Disk, Evidence, Problem, Vm
-from rpmatrix.matrix import MODES, Citation, Matrix
+from rpmatrix.matrix import CITABLE_TABLES, MODES, Citation, Matrix
 from rpmatrix.tables import Row
 
 SHOWN_VMS: Final = 100
@@ -795,7 +795,7 @@ def _outcome(column: str) -> _Cell:
     return lambda row: _badge(row[column]) if row[column] else None
 
 
-# Which columns of a table are worth a place beside id and title.
+# Which columns of a table are worth a place beside id and title; elsewhere all but the plumbing.
 _SHOWN: Final[Mapping[str, tuple[tuple[str, _Cell], ...]]] = {
     "scenarios": (
         ("Area", _plain("area")),
@@ -815,6 +815,24 @@ _SHOWN: Final[Mapping[str, tuple[tuple[str, _Cell], ...]]] = {
     "errors": (("Code", _plain("code")), ("Message", _plain("message_fragment"))),
 }
 
+_PLUMBING: Final = {"id", "statement_id", "title", "repeats", "source", "reviewed_on"}
+_TOLD_IN_WORDS: Final = {
+    *("fact_id", "operator", "value", "comparator", "unit"),
+    *("caveat", "remedy", *MODES),
+}
+
+
+def _columns(matrix: Matrix, table: str) -> Sequence[tuple[str, _Cell]]:
+    if table in _SHOWN:
+        return _SHOWN[table]
+    rows = matrix.table(table)
+    names = [name for name in rows[0] if name not in _PLUMBING] if rows else []
+    return [(_spoken(name), _plain(name)) for name in names]
+
+
+def _spoken(column: str) -> str:
+    return column.replace("_", " ").capitalize()
+
 
 def matrix_table(
     matrix: Matrix,
@@ -830,7 +848,7 @@ def matrix_table(
     matrix : Matrix
         Where the rows stand.
     table : str
-        ``scenarios``, ``limits``, ``encryption``, ``cross_region`` or ``errors``.
+        One of :data:`rpmatrix.matrix.CITABLE_TABLES`.
     row_ids : iterable of str, optional
         The rows to show, in this order; all if left out.
     selected : str
@@ -841,7 +859,7 @@ def matrix_table(
     KeyError
         If there is no such table or row.
     """
-    columns = _SHOWN[table]
+    columns = _columns(matrix, table)
     ids = [row.id for row in matrix.table(table)] if row_ids is None else list(row_ids)
     if not ids:
         return _page(_p("No row fits. Widen the filter."))
@@ -883,8 +901,8 @@ def row_card(matrix: Matrix, row_id: str) -> str:
             "div",
             _p(row_title(matrix, row_id), class_="rpm-title"),
             _soft(_code(row_id), f" of table {table}, layer {matrix.layer_of(row_id, table)}"),
-            _says(table, row),
-            _when(matrix, row_id),
+            _says(row),
+            _when(matrix, row),
             _advice(row),
             _sources(matrix, row_id),
             _section(
@@ -897,37 +915,50 @@ def row_card(matrix: Matrix, row_id: str) -> str:
     )
 
 
-def _says(table: str, row: Row) -> _Html:
-    if table == "scenarios":
-        outcomes = [_markup([f"{_MODES[mode]} ", _badge(row[mode])]) for mode in MODES]
-        return _p(_spaced(outcomes, " · "))
-    hidden = {"id", "statement_id", "title", "remedy", "repeats", "source", "reviewed_on"}
+def _says(row: Row) -> _Html:
+    outcomes = [_markup([f"{_MODES[mode]} ", _badge(row[mode])]) for mode in MODES if mode in row]
+    told = _PLUMBING | _TOLD_IN_WORDS
     cells = [
-        _markup([_tag("strong", f"{name.replace('_', ' ').capitalize()}: "), _plain(name)(row)])
+        _markup([_tag("strong", f"{_spoken(name)}: "), _plain(name)(row)])
         for name in row
-        if name not in hidden and row[name]
+        if name not in told and row[name]
     ]
-    return _list(cells)
+    number = limit(row) if "comparator" in row else ""
+    return _markup(
+        [
+            _p(_spaced(outcomes, " · ")) if outcomes else None,
+            _p(_tag("strong", "Limit: "), number) if number else None,
+            _list(cells),
+        ]
+    )
 
 
-def _when(matrix: Matrix, row_id: str) -> _Html:
-    clauses = conditions(matrix, row_id)
+def _when(matrix: Matrix, row: Row) -> _Html:
+    clauses = conditions(matrix, row.id)
+    if row.get("fact_id") and row.get("operator"):
+        clauses = ((_condition(matrix, row),),)
     if not clauses:
-        return _Html("")
+        fact = matrix.facts.get(row.get("fact_id", ""))
+        return _p(_tag("strong", "Is about: "), fact.title) if fact else _Html("")
     lines = ["; and ".join(tests) for tests in clauses]
     if len(lines) == 1:
         return _p(_tag("strong", "Applies when "), lines[0], ".")
     return _markup([_p(_tag("strong", "Applies when one of these holds:")), _list(lines)])
 
 
+def _members(row: Row, *columns: str) -> tuple[str, ...]:
+    """Give the members of list cells, of which a table may have some or none."""
+    return tuple(one for column in columns if column in row for one in row.members(column))
+
+
 def _see_also(matrix: Matrix, row_id: str) -> _Html:
-    errors = [row for row in matrix.table("errors") if row_id in row.members("row_ids")]
-    encryption = [row for row in matrix.table("encryption") if row["scenario_id"] == row_id]
-    lines = [
-        _markup(["Azure may answer ", _codes(row.members("code")), ": ", _row_name(matrix, row.id)])
-        for row in errors
-    ]
-    lines += [_markup(["Encryption: ", _row_name(matrix, row.id)]) for row in encryption]
+    """Give the rows of other tables that name this one."""
+    lines = []
+    for table in CITABLE_TABLES:
+        for row in matrix.table(table):
+            if row_id in _members(row, "row_ids", "scenario_id"):
+                codes = [" ", _codes(_members(row, "code"))] if _members(row, "code") else None
+                lines.append(_markup([_spoken(table), codes, ": ", _row_name(matrix, row.id)]))
     return _section("See also", _list(lines)) if lines else _Html("")
 
 
