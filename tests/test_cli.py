@@ -694,10 +694,11 @@ def test_output_goes_to_a_file(run: Run, form: list[str]) -> None:
 def test_explain_gives_reason_evidence_citation_and_what_to_do(run: Run) -> None:
     text = run("explain", "VM-ULTRA", save(four())).out
     row = MATRIX.row("ultra-disk")
-    crash = text[text.index("crash consistency: ◐ exclude disks") :]
-    assert f"    lun 3    {disk_id('disk-ultra')}" in crash
+    lines = text[text.index("crash consistency: ◐ exclude disks") :].splitlines()
+    assert f"    lun 3    {disk_id('disk-ultra')}" in lines
+    crash = " ".join(" ".join(lines).split())
     assert "Ultra Disk attached as data disk [ultra-disk]" in crash
-    assert row["remedy"].split(".")[0].split(",")[0] in crash
+    assert row["remedy"] in crash
     shown = 'properties.storageProfile.dataDisks[0].managedDisk.storageAccountType is "UltraSSD_LRS'
     assert f"disk-ultra: disk_sku = UltraSSD_LRS: {shown}" in crash
     assert f"{MATRIX.citation('ultra-disk')}, reviewed {row['reviewed_on']}" in crash

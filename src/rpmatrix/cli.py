@@ -191,7 +191,7 @@ examples:
         made = commands.add_parser(
             name,
             help=text[0].lower() + text[1:].partition(".")[0],
-            description=f"{text} {more}".strip(),
+            description=f"{text}\n{more}".strip(),
             epilog=f"examples:\n{examples}\n\n{EXIT_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -943,7 +943,7 @@ def _print_explanation(page: Page, explanation: Explanation) -> None:
     files = dict.fromkeys(record.file for record in vm.records)
     places = (("resource group", vm.resource_group), ("location", vm.location))
     known = [f"{name} {place}" for name, place in places if place]
-    page.line(f"{', '.join([*known, _count(disks, 'disk')])}; from {_few(list(files))}")
+    page.prose(f"{', '.join([*known, _count(disks, 'disk')])}; from {_few(list(files))}")
     alike: dict[Verdict, list[str]] = {}
     for verdict in explanation.verdicts:
         alike.setdefault(replace(verdict, mode="", rulings=()), []).append(verdict.mode)
@@ -994,9 +994,9 @@ def _print_verdict(
                 for finding in of_row.get(row_id, ())
                 for evidence in finding.evidence
             ):
-                page.line(told, indent=6, style="dim")
+                page.prose(told, indent=6, style="dim")
             for citation in matrix.citations(row_id):
-                page.line(f"{citation}, reviewed {citation.reviewed_on}", indent=6, style="dim")
+                page.prose(f"{citation}, reviewed {citation.reviewed_on}", indent=6, style="dim")
     if verdict.missing:
         page.label("missing")
         for question in verdict.missing:
@@ -1211,7 +1211,7 @@ def _print_row(page: Page, matrix: Matrix, table: str, row: Row) -> None:
         return
     page.heading("Who says so")
     for citation in matrix.citations(row.id):
-        page.line(f"{citation}, reviewed {citation.reviewed_on}", indent=2)
+        page.prose(f"{citation}, reviewed {citation.reviewed_on}", indent=2)
     rulings = matrix.rulings(row.id)
     if rulings:
         page.heading("Where the sources differ")
@@ -1368,11 +1368,21 @@ class Page:
         """Print a line that is not broken, such as an id or a command."""
         self._print(self.text(" " * indent + text, style=style), whole=True)
 
-    def prose(self, text: str, *, indent: int = 0) -> None:
-        """Print sentences, broken into lines."""
-        from rich.padding import Padding
+    def prose(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        """Print sentences, broken between words; a long word, such as an id, stays whole."""
+        from textwrap import wrap
 
-        self._print(Padding(self.text(text), (0, 0, 0, indent)))
+        # Further lines of what is dim stand back, since such entries follow each other closely.
+        further = indent + 2 if style else indent
+        for line in wrap(
+            printable(text),
+            max(self._console.width, further + 20),
+            initial_indent=" " * indent,
+            subsequent_indent=" " * further,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            self.line(line, style=style)
 
     def entries(self, entries: Iterable[tuple[str, str]], *, indent: int = 2) -> None:
         """Print names and beside them what they stand for."""
