@@ -10,6 +10,7 @@ import copy
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -479,5 +480,5 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "utf-16, high byte first": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
     "utf-16 without a mark": lambda text: text.encode("utf-16-le"),
     "utf-32": lambda text: text.encode("utf-32"),
-    "lines of windows": lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+    "lines of windows": lambda text: re.sub(r"\r?\n", "\r\n", text).encode("utf-16"),
 }

@@ -422,7 +422,7 @@ def _whole(data: bytes, encoding: str) -> str:
 _DECODER: Final = json.JSONDecoder(strict=False)
 _TOKENS: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
-_CANDIDATE: Final = re.compile(r'\{(?=\s*["}])|\[(?=\s*[\[{"\]])')
+_CANDIDATE: Final = re.compile(r'\{(?=\s*(?:["}]|\Z))|\[(?=\s*(?:[\[{"\]]|\Z))')
 _LIST_INSIDE: Final = re.compile(r'"(?:value|data|resources)"\s*:\s*\[', re.IGNORECASE)
 _NEXT_START: Final = re.compile(r"^[{\[]", re.MULTILINE)
 # What published output writes for the lines that it leaves out.
@@ -1042,13 +1042,17 @@ def _inputs(sources: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes | Exception]]:
-    paths = [path]
-    if path.is_dir():
-        paths = sorted(one for one in path.rglob("*") if one.suffix.lower() in _READABLE)
+    try:
+        paths = [path]
+        if path.is_dir():
+            paths = sorted(one for one in path.rglob("*") if one.suffix.lower() in _READABLE)
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
+        yield (str(path), error)
+        return
     for one in paths:
         try:
             yield (str(one), one.read_bytes())
-        except (OSError, ValueError) as error:  # ValueError: a path that holds a zero byte
+        except (OSError, ValueError) as error:
             yield (str(one), error)
 
 
