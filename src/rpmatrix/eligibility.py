@@ -442,6 +442,21 @@ class Evaluator:
             if self.matrix.facts[name].grain == "request"
         }
 
+    def answers(self, vm: str = "") -> dict[str, str | int]:
+        """Give what was answered for all VMs, or for one given by its name or key alone."""
+        given = self._answers_of.get(vm, {}) if vm else self._answers
+        return {name: _plain(value) for name, value in given.items()}
+
+    @property
+    def answered_vms(self) -> tuple[str, ...]:
+        """The names or keys of the VMs that answers were given for alone."""
+        return tuple(self._answers_of)
+
+    def assumption(self, fact_id: str) -> str | int | None:
+        """Give what is taken for granted of a fact that nothing tells."""
+        of_disk = self.matrix.facts[fact_id].grain == "disk"
+        return (self._of_disk if of_disk else self._of_vm).assumption(fact_id)
+
     def read(self, vm: Vm) -> VmFacts:
         """Read the facts of a VM and fill in the answers."""
         return self.settle(self.reader.read(vm))
@@ -512,8 +527,8 @@ class Evaluator:
             for role, known in zip(roles, on_disks, strict=True)
         ]
         everything = (of_vm, *of_disks)
-        blocked = _rows(found.blocked for found in everything)
-        caveats = _rows(found.caveats for found in everything)
+        blocked = _united(found.blocked for found in everything)
+        caveats = _united(found.caveats for found in everything)
 
         def outline(verdict: str, reasons: tuple[str, ...], **more: Any) -> _Outline:
             touched = [self.matrix.rulings(row, mode) for row in (*reasons, *caveats)]
@@ -527,20 +542,20 @@ class Evaluator:
 
         excluded = tuple((at, one.excluded) for at, one in enumerate(of_disks) if one.excluded)
         after = self._consequence(mode, _disks_left(roles, of_disks, sure=True))
-        caveats = _rows((caveats, after.caveats))
-        exclusions = _rows(found.excluded for found in of_disks)
+        caveats = (*caveats, *after.caveats)
+        exclusions = _united(found.excluded for found in of_disks)
         if after.blocked:
             return outline("not_supported", (*exclusions, *after.blocked), excluded=excluded)
 
-        unstated = _rows(found.unstated for found in everything)
-        may_block = _rows(found.may_block for found in everything)
-        may_exclude = _rows(found.may_exclude for found in of_disks if not found.excluded)
+        unstated = _united(found.unstated for found in everything)
+        may_block = _united(found.may_block for found in everything)
+        may_exclude = _united(found.may_exclude for found in of_disks if not found.excluded)
         ceiling = "exclude_disks" if excluded else "supported"
         besides = {
             "assumptions": self._assumptions(
                 mode, [("vm", on_vm), *zip(roles, on_disks, strict=True)]
             ),
-            "possible_caveats": _rows(found.may_tell for found in everything),
+            "possible_caveats": _united(found.may_tell for found in everything),
         }
         if unstated or may_block or may_exclude:
             floor = "not_supported"
@@ -548,9 +563,9 @@ class Evaluator:
                 worst = _disks_left(roles, of_disks, sure=False)
                 if not self._consequence(mode, worst).blocked:
                     floor = "exclude_disks"
-            rows = _rows((unstated, may_block, may_exclude))
+            rows = _united((unstated, may_block, may_exclude))
             return outline("unknown", rows, floor=floor, ceiling=ceiling, **besides)
-        applied = _rows(found.applied for found in everything)
+        applied = _united(found.applied for found in everything)
         return outline(ceiling, exclusions if excluded else applied, excluded=excluded, **besides)
 
     def _consequence(self, mode: str, left: str) -> Decision:
@@ -561,8 +576,7 @@ class Evaluator:
         """Give a reading, or the assumption that takes its place."""
         reading = readings[name]
         if reading.value is None and not reading.why:
-            knowing = self._of_disk if self.matrix.facts[name].grain == "disk" else self._of_vm
-            assumption = knowing.assumption(name)
+            assumption = self.assumption(name)
             if assumption is not None:
                 return Reading(assumption, "assumed")
         return reading
@@ -573,13 +587,13 @@ class Evaluator:
 
     def _assumptions(self, mode: str, places: Iterable[tuple[str, _Known]]) -> tuple[str, ...]:
         """Give the assumed facts without which a row could still have decided."""
-        found: list[str] = []
+        found: set[str] = set()
         for grain, known in places:
             open_bits = known.unassumed & ~known.lenient & self.rules.masks[grain]
             for row in self.rules.rows.values():
                 if row.mask & open_bits and self._decisive(row.id, mode):
-                    found += self.rules.open_facts(row.id, open_bits, known.assumed.__contains__)
-        return tuple(dict.fromkeys(found))
+                    found |= {*self.rules.open_facts(row.id, open_bits, known.assumed.__contains__)}
+        return tuple(name for name in self.rules.facts if name in found)
 
     def _questions(self, mode: str, facts: VmFacts, rows: Sequence[str]) -> tuple[Question, ...]:
         """Give what would settle each row that is open at some place."""
@@ -644,6 +658,11 @@ def fill_command(template: str, vm: Vm, disk: Disk | None = None) -> str:
 
 def _rows(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row for group in groups for row in group))
+
+
+def _united(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Put rows of several places together, in the order of their ids whatever the places'."""
+    return tuple(sorted({row for group in groups for row in group}))
 
 
 def _disks_left(roles: Sequence[str], found: Sequence[Decision], *, sure: bool) -> str:
