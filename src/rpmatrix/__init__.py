@@ -1,15 +1,54 @@
-"""The support matrix of Azure VM restore points as data, and verdicts on real VMs."""
+"""The support matrix of Azure VM restore points as data, and verdicts on real VMs.
+
+The names below are the public face. Those that need a notebook's packages, or that a verdict does
+not need, are imported when they are first used: the shell answers at once without them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from rpmatrix.eligibility import Assessment, Verdict, assess
 from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 
+if TYPE_CHECKING:
+    from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
+    from rpmatrix.planning import Plan, plan
+    from rpmatrix.samples import sample_names, sample_vm
+
+_LATE = {
+    "EligibilityPanel": "panels",
+    "MatrixPanel": "panels",
+    "Plan": "planning",
+    "check_environment": "panels",
+    "plan": "planning",
+    "sample_names": "samples",
+    "sample_vm": "samples",
+}
+
 __all__ = [
     "Assessment",
+    "EligibilityPanel",
     "Inventory",
     "Matrix",
+    "MatrixPanel",
+    "Plan",
     "Verdict",
     "assess",
+    "check_environment",
     "load_matrix",
+    "plan",
     "read_inventory",
+    "sample_names",
+    "sample_vm",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module(f"rpmatrix.{_LATE[name]}"), name)
+    raise AttributeError(f"module 'rpmatrix' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
