@@ -1009,7 +1009,7 @@ class _Planned:
             headroom=headroom,
             reached_at=self._moment(broken),
             source=self.matrix.citation(row.id).source or "article",
-            rulings=self.matrix.rulings(row.id),
+            rulings=self.matrix.rulings(row.id, row["mode"]),
             question=self._question(row) if asks else None,
         )
 
