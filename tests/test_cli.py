@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import json
@@ -349,6 +350,77 @@ def test_ids_and_commands_are_never_broken(run: Run, width: int) -> None:
     lines = run("assess", save(four()), width=width).out.splitlines()
     assert f"    lun 3    {disk_id('disk-ultra')}" in lines
     assert f"  az disk show --ids {disk_id('disk-dark')}" in lines
+
+
+@pytest.mark.parametrize("width", [20, 60])
+def test_explain_breaks_lines_between_words_only(run: Run, width: int) -> None:
+    words = run("explain", save(ultra_vm()), width=width).out.split()
+    assert "properties.storageProfile.dataDisks[0].managedDisk.storageAccountType" in words
+    assert disk_id("disk-ultra") in words
+
+
+@pytest.fixture
+def on_terminal(tmp_path: Path) -> Callable[..., str]:
+    """Run a command on a terminal of 60 columns; give what the terminal gets."""
+    pty = pytest.importorskip("pty", reason="no terminals of this kind here")
+
+    def call(*arguments: str, **environment: str) -> str:
+        ours, theirs = pty.openpty()
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rpmatrix", *arguments],
+            cwd=tmp_path,
+            env={
+                **inherited,
+                "PYTHONPATH": str(ROOT / "src"),
+                "PYTHONIOENCODING": "utf-8",
+                "TERM": "xterm-256color",
+                "COLUMNS": "60",
+                "LINES": "40",
+                **environment,
+            },
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = b""
+        # Linux says EIO where the other end of a terminal is closed.
+        with contextlib.suppress(OSError):
+            while part := os.read(ours, 4096):
+                shown += part
+        os.close(ours)
+        assert process.wait(timeout=60) == 0
+        return shown.decode()
+
+    return call
+
+
+def test_a_terminal_gets_colours_and_whole_ids(run: Run, on_terminal: Callable[..., str]) -> None:
+    save(four())
+    shown = on_terminal("assess", "vm.json")
+    assert f"{ESCAPE}[32m✓ supported" in shown
+    assert f"{ESCAPE}[31m✕ not supported" in shown
+    assert disk_id("disk-ultra") in shown
+    assert f"az disk show --ids {disk_id('disk-dark')}" in shown
+
+
+def test_a_terminal_gets_no_colours_where_they_are_not_wanted(
+    run: Run, on_terminal: Callable[..., str]
+) -> None:
+    save(four())
+    assert f"{ESCAPE}[32m" not in on_terminal("assess", "vm.json", NO_COLOR="1")
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+def test_a_name_cannot_steer_a_real_terminal(
+    run: Run, on_terminal: Callable[..., str], form: list[str]
+) -> None:
+    record = sure_vm()
+    record["name"] = HOSTILE
+    shown = on_terminal("assess", save(record), *form)
+    for sign in (f"{ESCAPE}[2J", f"{ESCAPE}]0;x", "\x07", "\u202e", "\x9b"):
+        assert sign not in shown
 
 
 def test_the_names_of_vms_are_not_broken_in_a_pipe(run: Run) -> None:

@@ -977,7 +977,7 @@ def _print_verdict(
             page.line(f"{_place(disk):<7}  {disk.id or _no_id(disk)}", indent=4)
     of_row: dict[str, list[Finding]] = {}
     for finding in explanation.findings:
-        if finding.mode in modes and finding.applies != "assumed no":
+        if finding.applies != "assumed no":
             of_row.setdefault(finding.row_id, []).append(finding)
     why = "depends on" if verdict.verdict == "unknown" else "because"
     for label, rows in ((why, verdict.reasons), ("caveats", verdict.caveats)):
