@@ -1070,10 +1070,11 @@ def _rest(operation: Operation, request: _Request) -> _Written:
 # --- Bicep ------------------------------------------------------------------------------------
 
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Their keys are not the schema's: quoted even where they are identifiers, for one may be a keyword.
+_FREE_KEYS = {"tags", "query_parameters"}
 
 
-def _bicep_value(value: object, indent: str = "") -> str:
+def _bicep_value(value: object, indent: str = "", *, quote_keys: bool = False) -> str:
     inner = indent + "  "
     match value:
         case bool():
@@ -1086,8 +1087,8 @@ def _bicep_value(value: object, indent: str = "") -> str:
             if not value:
                 return "{}"
             entries = [
-                f"{inner}{name if _IDENTIFIER.fullmatch(name) else _bicep(name)}:"
-                f" {_bicep_value(item, inner)}"
+                f"{inner}{_bicep(name) if quote_keys else name}:"
+                f" {_bicep_value(item, inner, quote_keys=name in _FREE_KEYS)}"
                 for name, item in value.items()
             ]
             return "\n".join(["{", *entries, indent + "}"])
@@ -1267,12 +1268,11 @@ def _hcl_value(value: object, indent: str, *, quote_keys: bool = False) -> str:
         case Mapping():
             if not value:
                 return "{}"
-            keys = {
-                name: _hcl(name) if quote_keys or not _IDENTIFIER.fullmatch(name) else name
-                for name in value
-            }
             entries = [
-                (keys[name], _hcl_value(item, inner, quote_keys=quote_keys))
+                (
+                    _hcl(name) if quote_keys else name,
+                    _hcl_value(item, inner, quote_keys=name in _FREE_KEYS),
+                )
                 for name, item in value.items()
             ]
             return "\n".join(["{", *_hcl_lines(entries, inner), indent + "}"])
@@ -1307,7 +1307,7 @@ def _hcl_lines(entries: Sequence[tuple[str, str]], indent: str) -> list[str]:
 
 def _hcl_block(kind: str, type_: str, label: str, attributes: Mapping[str, object]) -> str:
     entries = [
-        (name, _hcl_value(value, "  ", quote_keys=name in {"tags", "query_parameters"}))
+        (name, _hcl_value(value, "  ", quote_keys=name in _FREE_KEYS))
         for name, value in attributes.items()
     ]
     return "\n".join([f'{kind} "{type_}" "{label}" {{', *_hcl_lines(entries, "  "), "}"])

@@ -15,7 +15,7 @@ import re
 import sys
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The text parses, but holds something that should not be there."""
 
 
@@ -36,7 +36,7 @@ def _parser(module):
 def _tree(parser, text):
     root = parser.parse(text.encode()).root_node
     if root.has_error:
-        raise Refused(f"syntax error: {root}")
+        raise RefusedError(f"syntax error: {root}")
     return root
 
 
@@ -61,23 +61,21 @@ class PowerShell:
 
     def statements(self, node, result):
         for child in _named(node):
-            if child.type in {"statement_list", "statement_block"}:
-                self.statements(child, result)
-            elif child.type == "do_statement":
+            if child.type in {"statement_list", "statement_block", "do_statement"}:
                 self.statements(child, result)
             elif child.type in {"while_condition", "do_condition"}:
                 result["commands"].append([_text(child)])
             elif child.type == "pipeline":
                 self.pipeline(child, result)
             else:
-                raise Refused(f"a statement of the kind {child.type}: {_text(child)!r}")
+                raise RefusedError(f"a statement of the kind {child.type}: {_text(child)!r}")
 
     def pipeline(self, node, result):
         (inner,) = _named(node)[:1]
         if inner.type == "assignment_expression":
             left, operator, right = _named(inner)
             if _text(operator) != "=":
-                raise Refused(f"an assignment with {_text(operator)}")
+                raise RefusedError(f"an assignment with {_text(operator)}")
             name = _text(left)
             commands = list(self.commands(right))
             if commands:
@@ -106,7 +104,7 @@ class PowerShell:
             return {"word": _text(node)}
         try:
             return self.value(node)
-        except Refused:
+        except RefusedError:
             plain = re.fullmatch(r"[@$][a-z]+|\(New-AzDiskConfig @configuration\)", _text(node))
             if plain:
                 return {"word": _text(node)}
@@ -120,12 +118,12 @@ class PowerShell:
         if kind == "verbatim_here_string_characters":
             match = re.fullmatch(r"@'[ \t]*\r?\n(.*)\r?\n'@", _text(node), re.DOTALL)
             if match is None or re.search(rf"\n[{_QUOTES}]@", match[1]):
-                raise Refused(f"a here-string that ends early: {_text(node)!r}")
+                raise RefusedError(f"a here-string that ends early: {_text(node)!r}")
             return match[1]
         if kind == "variable":
             if _text(node) in {"$true", "$false"}:
                 return _text(node) == "$true"
-            raise Refused(f"a variable inside a value: {_text(node)}")
+            raise RefusedError(f"a variable inside a value: {_text(node)}")
         if kind == "decimal_integer_literal":
             return int(_text(node))
         if kind == "hexadecimal_integer_literal":
@@ -141,17 +139,17 @@ class PowerShell:
             return items
         if kind == "additive_expression" and len(children) > 1:
             if {_text(child) for child in node.children if not child.is_named} != {"+"}:
-                raise Refused(f"arithmetic: {_text(node)!r}")
+                raise RefusedError(f"arithmetic: {_text(node)!r}")
             return "".join(self.value(child) for child in children)
         if kind == "cast_expression":
             type_, number = children
             if _text(type_) != "[char]":
-                raise Refused(f"a cast to {_text(type_)}")
+                raise RefusedError(f"a cast to {_text(type_)}")
             return chr(self.value(number))
         if kind in {"invokation_expression", "member_access"}:
             match = re.fullmatch(r"\[char\]::ConvertFromUtf32\(0x([0-9A-F]+)\)", _text(node))
             if match is None:
-                raise Refused(f"a method call: {_text(node)!r}")
+                raise RefusedError(f"a method call: {_text(node)!r}")
             return chr(int(match[1], 16))
         if len(children) == 1 and kind in {
             "pipeline",
@@ -172,7 +170,7 @@ class PowerShell:
             "key_expression",
         }:
             return self.value(children[0])
-        raise Refused(f"not a literal ({kind}): {_text(node)!r}")
+        raise RefusedError(f"not a literal ({kind}): {_text(node)!r}")
 
     def entry(self, node):
         key, value = _named(node)
@@ -185,7 +183,7 @@ class PowerShell:
         if re.sub(rf"[{_QUOTES}][{_QUOTES}]", "", inner).strip(_QUOTES) != re.sub(
             rf"[{_QUOTES}]", "", inner
         ):
-            raise Refused(f"a string that ends early: {token!r}")
+            raise RefusedError(f"a string that ends early: {token!r}")
         return re.sub(rf"[{_QUOTES}]([{_QUOTES}])", r"\1", inner)
 
 
@@ -214,7 +212,7 @@ class Bicep:
             elif child.type == "output_declaration":
                 result["outputs"].append(_text(child))
             else:
-                raise Refused(f"a declaration of the kind {child.type}: {_text(child)!r}")
+                raise RefusedError(f"a declaration of the kind {child.type}: {_text(child)!r}")
         # The second one takes a quote after an escaped backslash for escaped; Bicep does not.
         if r"\\'" not in text:
             self.ask_second(text, [resource["symbol"] for resource in result["resources"]])
@@ -224,9 +222,9 @@ class Bicep:
         try:
             found = list(self.second.parse(text=text + "\n").get("resources", {}))
         except Exception as error:
-            raise Refused(f"the second parser refuses it: {error}") from error
+            raise RefusedError(f"the second parser refuses it: {error}") from error
         if found != symbols:
-            raise Refused(f"the parsers see different resources: {found} and {symbols}")
+            raise RefusedError(f"the parsers see different resources: {found} and {symbols}")
 
     def resource(self, node):
         parts = _named(node)
@@ -242,7 +240,7 @@ class Bicep:
 
     def value(self, node):
         if node.type == "string":
-            return "".join(self.pieces(node))
+            return self.string(node)
         if node.type == "object":
             properties = {}
             for child in _named(node):
@@ -258,30 +256,22 @@ class Bicep:
             return _text(node) == "true"
         if node.type == "identifier":
             return {"symbol": _text(node)}
-        raise Refused(f"not a literal ({node.type}): {_text(node)!r}")
+        raise RefusedError(f"not a literal ({node.type}): {_text(node)!r}")
 
-    def pieces(self, node):
-        at = node.start_byte + 1
-        for child in node.children[1:]:
-            # The grammar hides the escape of a dollar sign: it is what lies between two nodes.
-            if child.start_byte > at:
-                yield self.escape(node.text[at - node.start_byte :][: child.start_byte - at])
-            at = child.end_byte
-            if child.type == "string_content":
-                yield _text(child)
-            elif child.type == "escape_sequence":
-                yield self.escape(child.text)
-            elif child.is_named:
-                raise Refused(f"an expansion ({child.type}): {_text(child)!r}")
+    def string(self, node):
+        for child in _named(node):
+            if child.type not in {"string_content", "escape_sequence"}:
+                raise RefusedError(f"an expansion ({child.type}): {_text(child)!r}")
+        # From the token itself: the grammar has no nodes for blanks and for escaped dollar signs.
+        return re.sub(r"\\(?:u\{[0-9a-f]+\}|.)", self.escape, _text(node)[1:-1], flags=re.DOTALL)
 
-    def escape(self, token):
-        text = token.decode()
-        match = re.fullmatch(r"\\u\{([0-9a-f]+)\}", text)
-        if match:
-            return chr(int(match[1], 16))
-        if text not in _ESCAPES:
-            raise Refused(f"no escape of Bicep: {text!r}")
-        return _ESCAPES[text]
+    @staticmethod
+    def escape(match):
+        if len(match[0]) > 2:
+            return chr(int(match[0][3:-1], 16))
+        if match[0] not in _ESCAPES:
+            raise RefusedError(f"no escape of Bicep: {match[0]!r}")
+        return _ESCAPES[match[0]]
 
 
 # --- HCL ---
@@ -303,12 +293,12 @@ class Hcl:
         try:
             parsed = self.loads(text + "\n")
         except Exception as error:
-            raise Refused(f"the second parser refuses it: {error}") from error
+            raise RefusedError(f"the second parser refuses it: {error}") from error
         return self.value(parsed)
 
     def no_templates(self, node):
         if "interpolation" in node.type or "directive" in node.type:
-            raise Refused(f"an expansion: {_text(node)!r}")
+            raise RefusedError(f"an expansion: {_text(node)!r}")
         for child in node.children:
             self.no_templates(child)
 
@@ -393,7 +383,7 @@ def main():
             readers[language] = reader
             try:
                 answer["value"] = reader.read(question["text"])
-            except Refused as reason:
+            except RefusedError as reason:
                 answer["errors"].append(str(reason))
             except Exception as error:  # a parser that breaks has not taken the text either
                 answer["errors"].append(f"{type(error).__name__}: {error}")
