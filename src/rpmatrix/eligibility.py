@@ -23,6 +23,7 @@ from rpmatrix.inventory import (
     Reading,
     Vm,
     VmFacts,
+    is_expression,
     request_readings,
 )
 from rpmatrix.matrix import MODES, Citation, Fact, Matrix, load_matrix
@@ -635,24 +636,27 @@ class Evaluator:
 
 
 def fill_command(template: str, vm: Vm, disk: Disk | None = None) -> str:
-    """Put the names of a VM and a disk into a command of ``facts.fetch``, quoted for a shell."""
+    """Put the names of a VM and a disk into a command of ``facts.fetch``, quoted for a shell.
+
+    A name that is not known, or is a template expression, is left to the reader: ``VM_NAME``.
+    """
     import shlex
 
     if not template:
         return ""
-    disk_id = disk.id if disk and disk.id and not disk.id.startswith("[") else ""
     values = {
-        "vm_name": vm.name or "VM_NAME",
-        "vm_id": vm.id if vm.id.startswith("/") else "VM_ID",
-        "resource_group": vm.resource_group or "RESOURCE_GROUP",
-        "subscription_id": vm.subscription_id or "SUBSCRIPTION_ID",
-        "location": vm.location or "LOCATION",
-        "disk_id": disk_id or "DISK_ID",
-        "vm_size": "VM_SIZE",
+        "vm_name": (vm.name, "VM_NAME"),
+        "vm_id": (vm.id if vm.id.startswith("/") else "", "VM_ID"),
+        "resource_group": (vm.resource_group, "RESOURCE_GROUP"),
+        "subscription_id": (vm.subscription_id, "SUBSCRIPTION_ID"),
+        "location": (vm.location, "LOCATION"),
+        "disk_id": (disk.id if disk else None, "DISK_ID"),
+        "vm_size": ("", "VM_SIZE"),
     }
     filled = template
-    for name, value in values.items():
-        filled = filled.replace(f"{{{name}}}", shlex.quote(value))
+    for name, (value, stand_in) in values.items():
+        known = value if value and not is_expression(value) else stand_in
+        filled = filled.replace(f"{{{name}}}", shlex.quote(known))
     return filled
 
 
