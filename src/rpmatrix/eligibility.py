@@ -7,6 +7,7 @@ tables; this module only combines what the compiled rules say of the VM and of e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -653,11 +654,13 @@ def fill_command(template: str, vm: Vm, disk: Disk | None = None) -> str:
         "disk_id": (disk.id if disk else None, "DISK_ID"),
         "vm_size": ("", "VM_SIZE"),
     }
-    filled = template
-    for name, (value, stand_in) in values.items():
-        known = value if value and not is_expression(value) else stand_in
-        filled = filled.replace(f"{{{name}}}", shlex.quote(known))
-    return filled
+
+    def fill(placeholder: re.Match[str]) -> str:
+        value, stand_in = values[placeholder[1]]
+        return shlex.quote(value if value and not is_expression(value) else stand_in)
+
+    # In one pass: a name that looks like a placeholder stays a name.
+    return re.sub(r"\{(\w+)\}", fill, template)
 
 
 def _rows(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
