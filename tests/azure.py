@@ -451,8 +451,10 @@ def to_template(records: Iterable[Body]) -> Body:
     for record in records:
         resource = {key: value for key, value in record.items() if key != "id"}
         told = ("instanceView", "provisioningState", "vmId")
-        inner = {key: one for key, one in record["properties"].items() if key not in told}
-        resources.append({"apiVersion": "2024-07-01", **resource, "properties": inner})
+        if isinstance(record["properties"], dict):
+            inner = {key: one for key, one in record["properties"].items() if key not in told}
+            resource["properties"] = inner
+        resources.append({"apiVersion": "2024-07-01", **resource})
     schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
     return {"$schema": schema, "contentVersion": "1.0.0.0", "resources": resources}
 

@@ -15,6 +15,7 @@ from typing import Any
 import azure
 import pytest
 from azure import (
+    UBUNTU,
     Body,
     collection,
     data_disk,
@@ -23,11 +24,14 @@ from azure import (
     encryption_set,
     extension,
     instance_view,
+    merge,
+    metadata,
     network_interface,
     os_disk,
     resource_id,
     restore_point,
     scale_set,
+    scale_set_id,
     sku,
     template_vm,
     uniform_instance,
@@ -622,3 +626,572 @@ def test_a_cut_file_never_gives_a_better_verdict(data: st.DataObject) -> None:
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     for verdict in rp.assess(read(cut + "\n"), MATRIX).verdicts:
         assert verdict.verdict in ("unknown", "not_supported")
+
+
+# --------------------------------------------------------------------------- shapes met in reality
+
+
+def without_sku(body: Body) -> Body:
+    return merge(body, {"managedDisk": {"storageAccountType": None}, "diskSizeGB": None})
+
+
+def test_a_deallocated_vm_does_not_show_the_sku_of_its_disks() -> None:
+    record = vm(system=without_sku(os_disk()), data=[without_sku(data_disk(0))])
+    assert crash(record) == ("unknown", [])
+    assert crash(record, disk("disk-data-0")) == ("supported", [])
+    assert crash(record, disk("disk-data-0", sku="UltraSSD_LRS")) == ("exclude_disks", [0])
+    # An OS disk is never an Ultra or Premium SSD v2 disk, so without data disks all is said.
+    assert crash(vm(system=without_sku(os_disk()))) == ("supported", [])
+
+
+def test_a_null_stands_for_an_absent_key() -> None:
+    old = azure.to_old_cli(vm(system=without_sku(os_disk()), data=[data_disk(0)]))
+    shown = old["storageProfile"]["osDisk"]
+    assert shown["vhd"] is shown["diffDiskSettings"] is shown["managedDisk"]["diskEncryptionSet"]
+    assert verdicts(old) == {"application": ("supported", []), "crash": ("supported", [])}
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [(3, "exclude_disks"), ("2", "exclude_disks"), (1, "supported"), (None, "supported")],
+)
+def test_only_the_disk_tells_that_it_is_shared(shares: Any, expected: str) -> None:
+    record = vm(data=[data_disk(0)])
+    assert crash(record)[0] == "supported"
+    assert crash(record, disk("disk-data-0", maxShares=shares))[0] == expected
+
+
+def test_permission_for_ultra_disks_is_not_an_ultra_disk() -> None:
+    record = vm(data=[data_disk(0)], additionalCapabilities={"ultraSSDEnabled": True})
+    assert crash(record) == ("supported", [])
+
+
+@pytest.mark.parametrize("settings_of", [None, {"option": ""}, {}])
+def test_settings_without_an_option_are_no_ephemeral_disk(settings_of: Any) -> None:
+    record = vm()
+    record["properties"]["storageProfile"]["osDisk"]["diffDiskSettings"] = settings_of
+    assert crash(record) == ("supported", [])
+
+
+def test_an_ephemeral_os_disk_shows_a_managed_disk_all_the_same() -> None:
+    system = os_disk(diffDiskSettings={"option": "local", "placement": "CacheDisk"})
+    assert crash(vm(system=system, data=[data_disk(0)])) == ("exclude_disks", [None])
+    assert crash(vm(system=system)) == ("not_supported", [None])
+
+
+@pytest.mark.parametrize("blob", [None, {}, {"uri": ""}, {"uri": None}])
+def test_an_empty_blob_is_no_unmanaged_disk(blob: Any) -> None:
+    record = vm()
+    record["properties"]["storageProfile"]["osDisk"]["vhd"] = blob
+    assert crash(record) == ("supported", [])
+
+
+BLOB = {"vhd": {"uri": "https://harbour.blob.core.windows.net/vhds/one.vhd"}, "managedDisk": None}
+
+
+def test_one_unmanaged_disk_among_managed_ones_is_enough() -> None:
+    assert crash(vm(data=[data_disk(0), data_disk(1, **BLOB)])) == ("not_supported", [])
+    assert crash(vm(system=os_disk(**BLOB))) == ("not_supported", [])
+
+
+def test_a_disk_that_shows_both_kinds_or_neither_is_open() -> None:
+    both = os_disk(vhd=BLOB["vhd"])
+    neither = os_disk(managedDisk=None)
+    for system in (both, neither):
+        assert crash(vm(system=system)) == ("unknown", [])
+
+
+def test_an_instance_of_a_uniform_set_may_be_told_by_its_id_alone() -> None:
+    record = uniform_instance()
+    assert verdicts({"id": record["id"], "properties": {"provisioningState": "Updating"}}) == {
+        mode: ("not_supported", []) for mode in MODES
+    }
+    assert crash(merge(record, {"properties": {"hardwareProfile": None}}))[0] == "not_supported"
+    assert crash(azure.to_resource_graph(record))[0] == "not_supported"
+
+
+@pytest.mark.parametrize("orchestration", ["Flexible", None, "VirtualMachines"])
+def test_a_plain_vm_in_a_scale_set_is_in_a_flexible_one(orchestration: str | None) -> None:
+    member = vm(virtualMachineScaleSet={"id": scale_set_id().upper()})
+    inventory = read([member, scale_set(orchestration=orchestration)])
+    assert fact(inventory, "scale_set_orchestration") == "flexible"
+    assert kinds(inventory) == ["vm", "scale_set"]
+    assert inventory.vms[0].related["scale_set"][0].key == scale_set_id().lower()
+
+
+def test_a_flexible_scale_set_has_no_profile_of_its_vms() -> None:
+    bare = scale_set()
+    assert "virtualMachineProfile" not in bare["properties"]
+    del bare["id"], bare["type"]
+    assert kinds(read(bare)) == ["scale_set"]
+
+
+def test_the_key_of_a_confidential_disk_sits_elsewhere() -> None:
+    named = {
+        "securityEncryptionType": "DiskWithVMGuestState",
+        "diskEncryptionSet": {"id": "/x/des"},
+    }
+    record = vm(system=os_disk(managedDisk={"securityProfile": named}))
+    assert fact(record, "security_type") == "ConfidentialVM"
+    assert disk_fact(record, "customer_key") == "yes"
+    assert crash(record) == ("not_supported", [])
+
+
+def test_the_os_disk_tells_of_a_confidential_vm_too() -> None:
+    shown = {"securityType": "ConfidentialVM_DiskEncryptedWithCustomerKey"}
+    assert crash(vm(), disk("vm-harbour-os", securityProfile=shown)) == ("not_supported", [])
+
+
+ADE = "AzureDiskEncryptionForLinux"
+ADE_VIEW = [{"name": "disk-os", "encryptionSettings": [{"enabled": True}]}]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [vm(system=os_disk(encryptionSettings={"enabled": True}))],
+        [vm(instanceView=instance_view(disks=ADE_VIEW))],
+        [vm(top={"resources": [extension(kind=ADE)]})],
+        [azure.to_cli(vm(top={"resources": [extension(kind=ADE)]}))],
+        [azure.to_powershell(vm(top={"resources": [extension(kind=ADE)]}))],
+        [vm(), extension(kind="AzureDiskEncryption", publisher="Microsoft.Azure.Security")],
+        [vm(), disk("vm-harbour-os", encryptionSettingsCollection={"enabled": True})],
+    ],
+)
+def test_disk_encryption_shows_in_four_places(records: list[Body]) -> None:
+    assert fact(read(records), "azure_disk_encryption") == "yes"
+
+
+def test_disk_encryption_that_cannot_be_told_stays_open() -> None:
+    off = vm(
+        system=os_disk(encryptionSettings={"enabled": False}),
+        top={"resources": [extension(kind=ADE)]},
+    )
+    assert fact(off, "azure_disk_encryption") is None
+    bare = {"id": extension(kind=ADE)["id"]}
+    assert fact(vm(top={"resources": [bare]}), "azure_disk_encryption") is None
+    # Resource Graph keeps extensions apart, so their absence from its row says nothing.
+    assert fact(azure.to_resource_graph(vm()), "azure_disk_encryption") is None
+    assert fact(vm(), "azure_disk_encryption") == "no"
+
+
+def test_low_priority_is_the_old_name_of_spot() -> None:
+    verdict = rp.assess(read(vm(priority="Low")), MATRIX).verdicts[0]
+    assert "spot-vm" in verdict.reasons
+
+
+def test_secure_boot_alone_is_not_trusted_launch() -> None:
+    record = vm(securityProfile={"uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True}})
+    assert fact(record, "security_type") == "Standard"
+
+
+def test_a_licence_none_is_no_licence() -> None:
+    for licence in ("None", "", None):
+        verdict = rp.assess(read(vm(licenseType=licence)), MATRIX).verdicts[0]
+        assert "hub-license" not in verdict.reasons
+
+
+def test_a_disk_that_is_being_made_is_known_by_its_lun_alone() -> None:
+    coming = {"lun": 3, "createOption": "Empty", "diskSizeGB": 8}
+    inventory = read(vm(data=[coming], provisioningState="Creating"))
+    made = inventory.vms[0].disks[1]
+    assert (made.id, made.name, made.lun, made.label) == (None, None, 3, "data disk at lun 3")
+    sure = {**coming, **sku("UltraSSD_LRS")}
+    (gone,) = rp.assess(read(vm(data=[sure])), MATRIX, modes=["crash"]).verdicts[0].exclude_disks
+    assert (gone.id, gone.lun, gone.label) == (None, 3, "data disk at lun 3")
+
+
+def test_a_disk_is_excluded_by_its_id_whatever_it_is_called() -> None:
+    renamed = merge(ULTRA, {"name": "another-name"})
+    (gone,) = rp.assess(read(vm(data=[renamed])), MATRIX, modes=["crash"]).verdicts[0].exclude_disks
+    assert (gone.id, gone.name) == (disk_id("disk-data-0"), "another-name")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        disk("disk-data-0", encryption={"type": "EncryptionAtRestWithPlatformAndCustomerKeys"}),
+        encryption_set("one", "EncryptionAtRestWithPlatformAndCustomerKeys"),
+    ],
+)
+def test_double_encryption_is_told_by_the_disk_or_by_its_encryption_set(record: Body) -> None:
+    named = {"id": encryption_set("one")["id"].replace("resourceGroups", "RESOURCEGROUPS")}
+    member = vm(data=[data_disk(0, managedDisk={"diskEncryptionSet": named})])
+    assert disk_fact(member, "encryption_type", 1) is None
+    assert disk_fact(member, "customer_key", 1) == "yes"
+    inventory = read([member, record])
+    assert disk_fact(inventory, "encryption_type", 1) == (
+        "EncryptionAtRestWithPlatformAndCustomerKeys"
+    )
+
+
+def test_accelerated_networking_is_told_by_every_interface() -> None:
+    fast, slow = network_interface(), network_interface(accelerated=False)
+    assert fact(read([vm(), fast]), "accelerated_networking") == "yes"
+    assert fact(read([vm(), slow]), "accelerated_networking") == "no"
+    assert fact(vm(), "accelerated_networking") is None
+    two = vm(
+        networkProfile={"networkInterfaces": [{"id": slow["id"]}, {"id": slow["id"] + "-second"}]}
+    )
+    assert fact(read([two, slow]), "accelerated_networking") is None
+
+
+@pytest.mark.parametrize("state", ["succeeded", "Updating", "Creating", 0, None])
+def test_the_state_of_provisioning_decides_nothing(state: Any) -> None:
+    record = vm()
+    record["properties"]["provisioningState"] = state
+    assert crash(record) == ("supported", [])
+
+
+def test_the_spelling_of_keys_does_not_matter() -> None:
+    record = vm(instanceView=instance_view())
+    view = record["properties"]["instanceView"]
+    view["hyperVgeneration"] = view.pop("hyperVGeneration")
+    assert fact(record, "hyper_v_generation") == "V2"
+    shouted = json.loads(json.dumps(vm()).upper().replace("TRUE", "true").replace("FALSE", "false"))
+    assert fact(shouted, "scale_set_orchestration") == "none"
+
+
+def test_ids_are_joined_whatever_their_case() -> None:
+    upper = vm(data=[without_sku(data_disk(0, managedDisk={"id": disk_id("DISK-DATA-0").upper()}))])
+    assert crash({**upper, "id": vm_id(group="RG-HARBOUR")}, disk("disk-data-0")) == (
+        "supported",
+        [],
+    )
+
+
+@pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
+def test_publishers_and_enumerations_are_read_in_any_case(case: Callable[[str], str]) -> None:
+    image = {name: case(text) for name, text in UBUNTU.items()}
+    record = vm(image=image, data=[data_disk(0, **sku(case("UltraSSD_LRS")))])
+    assert fact(record, "operating_system") == "ubuntu"
+    assert crash(record) == ("exclude_disks", [0])
+
+
+def test_the_type_may_be_missing_or_in_lower_case() -> None:
+    bare = vm()
+    del bare["type"]
+    for record in (bare, azure.to_resource_graph(vm()), azure.to_cli(bare)):
+        assert kinds(read(record)) == ["vm"]
+
+
+def test_disks_of_old_versions_name_their_sku_elsewhere() -> None:
+    old = disk("disk-data-0", accountType="UltraSSD_LRS")
+    del old["sku"]
+    record = vm(data=[without_sku(data_disk(0))])
+    assert crash(record, old) == ("exclude_disks", [0])
+    assert not read(old).records[0].full
+    bare = merge(old, {"properties": {"accountType": None}})
+    assert crash(record, bare) == ("unknown", [])
+
+
+def test_resource_graph_keeps_the_instance_view_elsewhere() -> None:
+    row = azure.to_resource_graph(vm(image=None, instanceView=instance_view()))
+    assert "instanceView" not in row["properties"]
+    assert fact(row, "operating_system") == "ubuntu"
+    assert fact(row, "hyper_v_generation") == "V2"
+
+
+def test_an_interface_may_be_nested_in_its_vm() -> None:
+    record = vm(top={"resources": [network_interface()]})
+    assert fact(record, "accelerated_networking") == "yes"
+
+
+# ----- templates
+
+EXPRESSION = "[parameters('anything')]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "unknown"),
+    [
+        ({"securityProfile": {"securityType": EXPRESSION}}, "security_type"),
+        ({"securityProfile": EXPRESSION}, "security_type"),
+        ({"virtualMachineScaleSet": {"id": EXPRESSION}}, "scale_set_orchestration"),
+        ({"storageProfile": {"imageReference": EXPRESSION}}, "operating_system"),
+        ({"priority": EXPRESSION}, "priority"),
+        ({"availabilitySet": EXPRESSION}, "availability_set"),
+    ],
+)
+def test_an_expression_is_unknown_and_never_a_literal(changes: Body, unknown: str) -> None:
+    record = merge(template_vm(), {"properties": changes})
+    assert fact(azure.to_template([record]), unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("disk_changes", "unknown"),
+    [
+        ({"managedDisk": EXPRESSION}, "storage"),
+        ({"vhd": {"uri": EXPRESSION}, "managedDisk": None}, "storage"),
+        ({"vhd": EXPRESSION, "managedDisk": None}, "storage"),
+        ({"diffDiskSettings": {"option": EXPRESSION}}, "ephemeral"),
+        ({"diffDiskSettings": EXPRESSION}, "ephemeral"),
+        (sku(EXPRESSION), "disk_sku"),
+    ],
+)
+def test_an_expression_of_a_disk_is_unknown(disk_changes: Body, unknown: str) -> None:
+    record = template_vm(system=os_disk(**disk_changes))
+    assert disk_fact(record, unknown) is None
+
+
+def test_two_brackets_are_a_literal() -> None:
+    record = template_vm(data=[data_disk(0, name="[[not an expression]")])
+    assert read(record).vms[0].disks[1].name == "[[not an expression]"
+    assert fact(template_vm(licenseType="[[odd]"), "license_type") == "[[odd]"
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"dataDisks": EXPRESSION},
+        {"dataDisks": None, "copy": [{"name": "dataDisks", "count": 3, "input": {}}]},
+        {"dataDisks": [], "copy": [{"name": "dataDisks", "count": EXPRESSION, "input": {}}]},
+    ],
+)
+def test_disks_that_a_template_does_not_list_are_open(storage: Body) -> None:
+    assert crash(azure.to_template([merge(vm(), {"properties": {"storageProfile": storage}})]))[
+        0
+    ] == ("unknown")
+
+
+@pytest.mark.parametrize("where", ["properties", "storageProfile", "osDisk"])
+def test_an_expression_for_a_whole_object_leaves_it_open(where: str) -> None:
+    record = template_vm()
+    if where == "properties":
+        record["properties"] = EXPRESSION
+    elif where == "storageProfile":
+        record["properties"]["storageProfile"] = EXPRESSION
+    else:
+        record["properties"]["storageProfile"]["osDisk"] = EXPRESSION
+    assert verdicts(azure.to_template([record])) == {mode: ("unknown", []) for mode in MODES}
+
+
+def test_a_loop_of_vms_is_one_record_and_a_remark() -> None:
+    inventory = read(azure.to_template([{**vm(), "copy": {"name": "loop", "count": 3}}]))
+    assert len(inventory.vms) == 1
+    assert any("is a loop" in note for note in inventory.notes)
+
+
+def test_a_template_tolerates_comments_commas_and_line_breaks() -> None:
+    text = json.dumps(azure.to_template([vm(data=[ULTRA])]), indent=2)
+    text = text.replace('"resources":', '/* what\n is made */ "resources":')
+    text = text.replace('"contentVersion"', '// "https://x"\n "contentVersion"')
+    text = text.replace('"harbourmaster"', '"harbour\nmaster"')
+    text = text.replace('"lun": 0,', '"lun": 0, // first')
+    text = re.sub(r"\n\s*]\n\s*}\s*$", ",\n]\n}", text)
+    assert ",\n]\n}" in text
+    assert crash(text) == ("exclude_disks", [0])
+
+
+def test_templates_of_named_resources_and_of_many_levels() -> None:
+    inner = azure.to_template([vm("vm-inner"), disk()])
+    nested = {
+        "type": "Microsoft.Resources/deployments",
+        "name": "level",
+        "properties": {
+            "template": {**inner, "resources": {"a": inner["resources"][0], "b": "[x]"}}
+        },
+    }
+    outer = {**azure.to_template([vm("vm-outer")])}
+    outer["resources"].append(nested)
+    inventory = read(outer)
+    assert [one.name for one in inventory.vms] == ["vm-outer", "vm-inner"]
+    assert "expand the template" in only_problem(inventory)
+
+
+# ----- PowerShell
+
+
+def test_powershell_gives_enumerations_as_numbers() -> None:
+    record = azure.to_powershell(vm())
+    record["StorageProfile"]["OsDisk"]["OsType"] = 1
+    assert fact(record, "os_family") == "Linux"
+    record["StorageProfile"]["OsDisk"]["OsType"] = 0
+    assert fact(record, "os_family") == "Windows"
+
+
+def test_powershell_names_some_parts_otherwise() -> None:
+    record = azure.to_powershell(vm(availabilitySet={"id": "/x/sets/one"}))
+    assert "AvailabilitySetReference" in record
+    assert fact(record, "availability_set") == "yes"
+
+
+def test_what_powershell_cuts_off_is_unknown() -> None:
+    whole = azure.to_powershell(
+        vm(system=os_disk(diffDiskSettings={"option": "Local"}), data=[ULTRA])
+    )
+    shallow = azure.cut_off(whole, 1)
+    assert shallow["StorageProfile"]["OsDisk"].startswith("Microsoft.Azure.")
+    assert crash(shallow) == ("unknown", [])
+    deeper = azure.cut_off(whole, 2)
+    assert deeper["StorageProfile"]["OsDisk"]["ManagedDisk"].startswith("Microsoft.Azure.")
+    assert disk_fact(deeper, "storage") == "managed"  # its object is there, though cut
+    assert disk_fact(deeper, "ephemeral") is None
+    assert crash(deeper) == ("unknown", [])
+    assert crash(azure.cut_off(whole, 9)) == ("not_supported", [None, 0])
+
+
+# ----- the instance metadata service
+
+
+def test_the_metadata_service_tells_a_vm() -> None:
+    inventory = read(metadata())
+    assert kinds(inventory) == ["vm"]
+    assert inventory.vms[0].id == vm_id()
+    assert verdicts(metadata()) == {
+        "application": ("supported", []),
+        "crash": ("exclude_disks", [0]),
+    }
+    assert crash(metadata()["compute"]) == ("exclude_disks", [0])
+    local = {"storageProfile": {"osDisk": {"diffDiskSettings": {"option": "Local"}}}}
+    assert crash(metadata(**local)) == ("not_supported", [None, 0])
+    assert fact(metadata(vmScaleSetName="fleet"), "scale_set_orchestration") == "flexible"
+    # It says nothing of extensions, and older versions nothing of the security type.
+    assert fact(metadata(), "extensions") is None
+    old = metadata(securityProfile={"securityType": None})
+    assert fact(old, "security_type") is None
+
+
+# ----- instance views of their own
+
+
+def test_an_instance_view_on_its_own_joins_its_vm() -> None:
+    view = instance_view("vm-one", "debian", "12")
+    inventory = read([vm("vm-one", image=None), vm("vm-two", image=None), view])
+    assert kinds(inventory)[-1] == "instance_view"
+    told = {one.name: READER.read(one).readings["operating_system"].value for one in inventory.vms}
+    assert told == {"vm-one": "debian", "vm-two": None}
+    nameless = {key: one for key, one in view.items() if key != "computerName"}
+    assert fact(read([vm(image=None), nameless]), "operating_system") == "debian"
+
+
+# ----- records that disagree
+
+
+def test_records_that_disagree_leave_open_only_what_they_disagree_on() -> None:
+    shown = vm(data=[data_disk(0)])
+    premium, standard = disk("disk-data-0"), disk("disk-data-0", sku="Standard_LRS")
+    ultra = disk("disk-data-0", sku="UltraSSD_LRS")
+    assert crash(shown, premium, standard) == ("supported", [])
+    (question,) = (
+        rp.assess(read(shown, premium, ultra), MATRIX, modes=["crash"]).verdicts[0].missing
+    )
+    assert question.fact_id == "disk_sku"
+    assert question.why == "records disagree: 'Premium_LRS' and 'UltraSSD_LRS'"
+
+
+# --------------------------------------------------------------------------- evidence
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [lambda one: one, azure.to_cli, azure.to_old_cli, azure.to_resource_graph, azure.to_powershell],
+    ids=["rest", "cli", "old cli", "resource graph", "powershell"],
+)
+def test_evidence_points_to_what_it_shows(shape: Callable[[Body], Body]) -> None:
+    record = vm(
+        data=[ULTRA],
+        securityProfile={"securityType": "TrustedLaunch", "encryptionAtHost": True},
+        availabilitySet={"id": "/x/sets/one"},
+        priority="Spot",
+        licenseType="RHEL_BYOS",
+        instanceView=instance_view(),
+        top={"resources": [extension(kind=ADE)]},
+    )
+    disks = [disk("disk-data-0", sku="UltraSSD_LRS", maxShares=2), disk("vm-harbour-os")]
+    records = [shape(one) for one in (record, *disks, network_interface())]
+    shown = 0
+    for finding in rp.assess(read(records), MATRIX).findings:
+        for one in finding.evidence:
+            if one.how != "read" or one.record == "":
+                continue
+            raw: Any = records
+            for step in filter(None, one.record.split("/")):
+                raw = raw[int(step)] if isinstance(raw, list) else raw[step]
+            for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", one.path):
+                raw = raw[int(index)] if index else raw[name]
+            if isinstance(raw, (str, int)):
+                assert one.shown == json.dumps(raw), (one.fact_id, one.path)
+            shown += 1
+    assert shown > 20
+
+
+def test_evidence_reads_as_a_sentence() -> None:
+    (finding,) = (
+        one
+        for one in rp.assess(read([vm(data=[ULTRA])]), MATRIX, modes=["crash"]).findings
+        if one.row_id == "ultra-disk"
+    )
+    assert str(finding.evidence[0]) == (
+        "disk_sku = UltraSSD_LRS: properties.storageProfile.dataDisks[0].managedDisk."
+        'storageAccountType is "UltraSSD_LRS" (value 1 /0)'
+    )
+
+
+# --------------------------------------------------------------------------- answers in columns
+
+
+def test_a_column_of_the_inventory_answers_what_no_payload_tells() -> None:
+    row = {**azure.to_resource_graph(vm()), "os_architecture": "32-BIT"}
+    assert fact(row, "os_architecture") == "32-bit"
+    assert verdicts(row)["application"] == ("not_supported", [])
+    assert fact({**row, "os_architecture": "sixteen"}, "os_architecture") is None
+
+
+# --------------------------------------------------------------------------- restore points
+
+
+def points_of(*sources: Any) -> Any:
+    inventory = read(*sources)
+    (found,) = inventory.vms
+    return restore_points(found)
+
+
+def test_restore_points_are_gathered_over_all_collections() -> None:
+    first = collection(
+        points=[restore_point(number=1), restore_point(number=2, mode="CrashConsistent")]
+    )
+    second = collection(points=[restore_point(number=3, mode="FileSystemConsistent")])
+    second["id"] = second["id"] + "-second"
+    found = points_of([vm(), first, second])
+    assert {one.name: one.mode for one in found} == {
+        "rp-1": "application",
+        "rp-2": "crash",
+        # Linux answers so where application consistency was asked for.
+        "rp-3": "application",
+    }
+    assert found[0].created == datetime(2026, 3, 1, 4, 0, 0, 123456, UTC)
+
+
+def test_restore_points_may_be_records_of_their_own() -> None:
+    alone = collection(points=None)
+    assert points_of([vm()]) is None
+    assert points_of([vm(), alone]) is None
+    assert len(points_of([vm(), alone, restore_point(), restore_point(number=2)])) == 2
+    listed = collection(points=[restore_point()])
+    assert len(points_of([vm(), listed, restore_point()])) == 1
+
+
+def test_a_point_that_is_being_made_tells_no_mode_yet() -> None:
+    (point,) = points_of([vm(), collection(points=[restore_point(mode=None, state="Creating")])])
+    assert (point.mode, point.state, point.is_copy) == ("", "Creating", False)
+
+
+def test_a_copy_is_told_by_its_source() -> None:
+    copied = restore_point(sourceRestorePoint={"id": "/x/restorePoints/first"})
+    assert points_of([vm(), collection(points=[copied])])[0].is_copy
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-01T04:00:00Z", datetime(2026, 3, 1, 4, tzinfo=UTC)),
+        ("2026-03-01T04:00:00", datetime(2026, 3, 1, 4, tzinfo=UTC)),
+        ("2026-03-01T05:00:00.1234567+01:00", datetime(2026, 3, 1, 4, 0, 0, 123456, UTC)),
+        ("/Date(1772337600000)/", datetime(2026, 3, 1, 4, tzinfo=UTC)),
+        ("last week", None),
+    ],
+)
+def test_times_are_read_as_clients_write_them(text: str, expected: datetime | None) -> None:
+    (point,) = points_of([vm(), collection(points=[restore_point(created=text)])])
+    assert point.created == expected

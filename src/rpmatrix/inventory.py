@@ -955,8 +955,9 @@ def _holds_json(value: Json) -> bool:
     return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
-def _brief(value: Json) -> str:
-    return json.dumps(value, default=str)[:40]
+def _brief(value: Json, length: int = 40) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _is_template(value: Body, names: Mapping[str, str]) -> bool:
@@ -1231,15 +1232,20 @@ def _relations(
 def _embedded(record: Record) -> Iterator[Record]:
     """Give the extensions and interfaces that a VM record carries inside."""
     inside = record.body.get("resources")
-    for position, body in enumerate(inside if isinstance(inside, list) else ()):
+    if not isinstance(inside, list) or not inside:
+        return
+    path, given = _follow(record.raw, ["resources"])
+    for position, body in enumerate(inside):
         if isinstance(body, dict):
             _rename(body)
             kind = _kind(body)
             if kind is None and body.get("type") == "extensions":
                 kind = "extension"
             if kind in ("extension", "network_interface"):
-                at = f"{record.pointer.rstrip('/')}/resources/{position}"
-                yield Record(kind, _key_of(body.get("id")) or at, body, body, record.file, at)
+                at = f"{record.pointer.rstrip('/')}/{path.replace('.', '/')}/{position}"
+                yield Record(
+                    kind, _key_of(body.get("id")) or at, body, given[position], record.file, at
+                )
 
 
 def _join_instance_views(views: Iterable[Record], vms: Mapping[str, list[Record]]) -> None:
@@ -1294,7 +1300,7 @@ class Reading(NamedTuple):
             return Evidence(fact_id, value, how=self.how, why=self.why)
         steps = self.path.replace("[", ".[").split(".") if self.path else []
         place = "" if self.how == "absent" else _spell(self.record.raw, steps)
-        shown = "" if self.shown is None else json.dumps(self.shown)[:120]
+        shown = "" if self.shown is None else _brief(self.shown, 240)
         return Evidence(
             fact_id, value, self.record.file, self.record.pointer, place, shown, self.how, self.why
         )
@@ -1302,6 +1308,16 @@ class Reading(NamedTuple):
 
 def _spell(raw: Json, steps: Sequence[str]) -> str:
     """Spell a path, which may point into lists, as the record itself does."""
+    return _follow(raw, steps)[0]
+
+
+def _follow(raw: Json, steps: Sequence[str]) -> tuple[str, Json]:
+    """Follow a path of the one form through a record as it was given.
+
+    Returns
+    -------
+    The path as the record spells it, and what stands there; None if nothing does.
+    """
     spelled = ""
     for step in steps:
         if step.startswith("["):
@@ -1329,7 +1345,8 @@ def _spell(raw: Json, steps: Sequence[str]) -> str:
             step = "type" if step == "typepropertiestype" else step
         else:
             spelled += f".{step}"
-    return spelled.lstrip(".")
+            raw = None
+    return spelled.lstrip("."), raw
 
 
 UNKNOWN: Final = Reading(None)
@@ -1441,7 +1458,7 @@ class _FactPlan:
                 reading = self._reading(value, record, _join_path(prefix, path))
                 found = reading if found is None else _both(found, reading)
             if found is not None:
-                if found.value is not None:
+                if found.value is not None or found.options:
                     return found
                 blocked = blocked or found
         if answered and (answer := self._column(places)):
@@ -2113,6 +2130,8 @@ def region(name: str) -> str:
     return name.replace(" ", "").lower()
 
 
+# How Windows PowerShell writes a time: milliseconds since 1970.
+_TICKS: Final = re.compile(r"/Date\((\d{1,14})\)/")
 _MODE_OF: Final = {"applicationconsistent": "application", "crashconsistent": "crash"}
 
 
@@ -2131,6 +2150,8 @@ def _restore_point(body: Body) -> RestorePoint:
 
 
 def _moment(text: str) -> datetime | None:
+    if ticks := _TICKS.fullmatch(text.strip()):
+        return datetime.fromtimestamp(int(ticks[1]) / 1000, UTC)
     trimmed = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
     try:
         moment = datetime.fromisoformat(trimmed)
