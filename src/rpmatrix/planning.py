@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from rpmatrix.eligibility import Assessment, ExcludedDisk, Question, Verdict
+from rpmatrix.encryption import CopyAnswer, EncryptionAnswer, copy_of, encryption_of
 from rpmatrix.inventory import (
     Disk,
     DiskFacts,
@@ -42,6 +44,7 @@ from rpmatrix.operations import (
     ShowVm,
 )
 from rpmatrix.rules import holds
+from rpmatrix.schedule import Retention, Schedule, schedule_of
 from rpmatrix.tables import Row
 
 if TYPE_CHECKING:
@@ -50,6 +53,13 @@ if TYPE_CHECKING:
 ELIGIBLE: Final = ("supported", "exclude_disks")
 MOST_CHANGES: Final = 3
 SAFE_PHASES: Final = ("settle", "prerequisite", "collection", "create", "follow", "copy")
+# A copy that is refused is no step; one that is not settled is a step that may not be taken.
+COPY_STEPS: Final = {
+    "supported": "yes",
+    "supported_with_caveat": "yes",
+    "unknown": "unknown",
+    "not_supported": "",
+}
 PHASES: Final = ("mode", *SAFE_PHASES, "restore", "clean_up")
 DISK_RESTORE_POINT_NAME: Final = "DISK_RESTORE_POINT_NAME"
 
@@ -222,7 +232,13 @@ class VmPlan:
     what_if : tuple of WhatIf
         Smallest sets of changes for each mode in which the VM is not eligible.
     questions : tuple of Question
-        What is missing, for an unknown verdict.
+        What is missing, for an unknown verdict; also what keeps the answer about a copy open.
+    encryption : tuple of EncryptionAnswer
+        What becomes of the encryption of each disk.
+    copy : CopyAnswer or None
+        Whether and how the restore point can be copied, if a target region is asked for.
+    schedule : Schedule or None
+        How the schedule that is asked for stands against the limits.
     """
 
     vm: Vm
@@ -233,6 +249,9 @@ class VmPlan:
     not_saved: tuple[NotSaved, ...]
     what_if: tuple[WhatIf, ...]
     questions: tuple[Question, ...]
+    encryption: tuple[EncryptionAnswer, ...] = ()
+    copy: CopyAnswer | None = None
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +362,9 @@ def plan(
     *,
     mode: str | None = None,
     target_region: str = "",
+    client: str = "azure_cli",
+    every: timedelta | None = None,
+    retention: Retention = None,
     names: Names | None = None,
 ) -> Plan:
     """Plan restore points for one VM or many.
@@ -357,6 +379,12 @@ def plan(
         ``application`` or ``crash``; the recommended one if it is left out.
     target_region : str
         A region to copy the restore points to.
+    client : str
+        What the copy is asked for with: a value of the fact ``client``.
+    every : timedelta, optional
+        How often a restore point of the planned mode is to be created.
+    retention : int, timedelta or None
+        How many points, or for how long, they are kept; None keeps all.
     names : Names, optional
         Names of what is created.
 
@@ -364,6 +392,8 @@ def plan(
     ------
     PlanError
         If the mode is none, or the target region is that of the VM.
+    rpmatrix.schedule.ScheduleError
+        If the schedule makes no sense.
     LookupError
         If a VM is not in the inventory.
     """
@@ -375,7 +405,7 @@ def plan(
     else:
         wanted = [vms] if isinstance(vms, str) else list(vms)
         chosen = tuple(inventory.vm(name) for name in wanted)
-    planner = _Planner(assessment, target_region, names or Names())
+    planner = _Planner(assessment, target_region, client, every, retention, names or Names())
     plans = tuple(planner.plan(vm, mode) for vm in chosen)
     return Plan(assessment, plans, planner.groups(plans), target_region)
 
@@ -383,7 +413,18 @@ def plan(
 class _Planner:
     """Makes the plans of one assessment."""
 
-    def __init__(self, assessment: Assessment, target_region: str, names: Names) -> None:
+    def __init__(
+        self,
+        assessment: Assessment,
+        target_region: str,
+        client: str,
+        every: timedelta | None,
+        retention: Retention,
+        names: Names,
+    ) -> None:
+        self.client = client
+        self.every = every
+        self.retention = retention
         self.assessment = assessment
         self.matrix = assessment.matrix
         self.evaluator = assessment.evaluator
@@ -404,10 +445,12 @@ class _Planner:
             raise PlanError(
                 f"{vm.name} is in {vm.location} already; name another region to copy to"
             )
-        situation = self._situation(facts, verdict)
+        copy = self._copy(vm, verdict) if self.target_region else None
+        situation = self._situation(facts, verdict, copy)
         steps: tuple[Step, ...] = ()
         if verdict.verdict != "not_supported":
-            steps = self._steps(facts, verdict, situation)
+            steps = self._steps(facts, verdict, situation, copy)
+        questions = (*verdict.missing, *(copy.questions if copy else ()))
         return VmPlan(
             vm,
             planned if verdict.verdict in ELIGIBLE else "",
@@ -416,7 +459,32 @@ class _Planner:
             steps,
             self._not_saved(verdict) if verdict.verdict in ELIGIBLE else (),
             tuple(self._what_if(facts, verdicts)),
-            verdict.missing,
+            tuple(dict.fromkeys(questions)),
+            encryption_of(self.assessment, vm),
+            copy,
+            self._schedule(vm, verdict),
+        )
+
+    def _copy(self, vm: Vm, verdict: Verdict) -> CopyAnswer:
+        return copy_of(
+            self.assessment,
+            vm,
+            target_region=self.target_region,
+            client=self.client,
+            mode=verdict.mode,
+        )
+
+    def _schedule(self, vm: Vm, verdict: Verdict) -> Schedule | None:
+        if self.every is None or verdict.verdict not in ELIGIBLE:
+            return None
+        application = self.every if verdict.mode == "application" else None
+        crash = self.every if verdict.mode == "crash" else None
+        return schedule_of(
+            self.assessment,
+            vm,
+            application_every=application,
+            crash_every=crash,
+            retention=self.retention,
         )
 
     # ----- app or crash
@@ -465,7 +533,9 @@ class _Planner:
 
     # ----- steps
 
-    def _situation(self, facts: VmFacts, verdict: Verdict) -> dict[str, str | int | None]:
+    def _situation(
+        self, facts: VmFacts, verdict: Verdict, copy: CopyAnswer | None
+    ) -> dict[str, str | int | None]:
         """Give the facts that steps depend on; None where one is not known."""
         excluded = {_place(disk) for disk in verdict.exclude_disks}
         kept = [one for one in facts.disks if _place(one.disk) not in excluded]
@@ -482,19 +552,26 @@ class _Planner:
             verdict=verdict.verdict,
             disks_excluded="yes" if verdict.exclude_disks else "no",
             target_region_differs="yes" if self.target_region else "no",
+            copy_answer=copy.answer if copy else None,
         )
         return situation
 
     def _steps(
-        self, facts: VmFacts, verdict: Verdict, situation: Mapping[str, str | int | None]
+        self,
+        facts: VmFacts,
+        verdict: Verdict,
+        situation: Mapping[str, str | int | None],
+        copy: CopyAnswer | None,
     ) -> tuple[Step, ...]:
         unknown = verdict.verdict == "unknown"
-        maker = _Operations(facts, verdict, self.names, self.target_region)
+        maker = _Operations(facts, verdict, copy, self.names, self.target_region)
         steps: list[Step] = []
         for row in self.rows:
             if row["phase"] == "mode" or unknown != (row["phase"] == "settle"):
                 continue
             applies = _applies(row, situation)
+            if row["phase"] == "copy":
+                applies = _for_copy(row, applies, copy)
             if not applies:
                 continue
             operations, blocked = maker.make(row["operation"]) if row["operation"] else ((), "")
@@ -610,6 +687,15 @@ def _applies(row: Row, situation: Mapping[str, str | int | None]) -> str:
     return "yes" if holds(row["operator"], known, row["value"]) else ""
 
 
+def _for_copy(row: Row, applies: str, copy: CopyAnswer | None) -> str:
+    """Let the answer about the copy decide over the steps of copying."""
+    if copy is None:
+        return ""
+    if row["fact_id"] == "copy_answer" or not applies:
+        return applies
+    return COPY_STEPS[copy.answer]
+
+
 def _why(row: Row, verdict: Verdict) -> tuple[str, ...]:
     """Give the rows of the verdict that call for a step about exclusion or about settling."""
     if row["fact_id"] == "disks_excluded":
@@ -674,6 +760,7 @@ class _Operations:
 
     facts: VmFacts
     verdict: Verdict
+    copy: CopyAnswer | None
     names: Names
     target_region: str
     _existing: Record | None = field(init=False)
@@ -733,11 +820,16 @@ class _Operations:
         return {**self._target, "restore_point": self._point["restore_point"]}
 
     def _show(self) -> Iterator[Operation]:
-        asked = {question.fact_id for question in self.verdict.missing}
-        disks = {question.disk for question in self.verdict.missing if question.disk}
-        on_vm = any(name in self.facts.readings for name in asked)
-        unlisted = any(not one.disk.listed for one in self.facts.disks)
-        if on_vm or unlisted:
+        return self._showing(self.verdict.missing)
+
+    def _show_for_copy(self) -> Iterator[Operation]:
+        return self._showing(self.copy.questions if self.copy else ())
+
+    def _showing(self, questions: Sequence[Question]) -> Iterator[Operation]:
+        """Show the records that a person would need to answer the questions."""
+        disks = {question.disk for question in questions if question.disk}
+        on_vm = any(question.fact_id in self.facts.readings for question in questions)
+        if on_vm or any(not one.disk.listed for one in self.facts.disks):
             yield ShowVm(vm_id=self._vm.id, instance_view=on_vm)
         for one in self.facts.disks:
             if one.disk.label in disks and one.disk.id:
