@@ -300,6 +300,18 @@ def test_strict_turns_assumptions_into_questions() -> None:
     assert_reproduced(panel)
 
 
+def test_a_control_stays_in_its_place_when_it_is_used() -> None:
+    panel = EligibilityPanel("deallocated-no-sku", strict=True)
+    before = panel.children[-2].children
+    before[0].value = before[0].options[1][1]
+    assert panel.children[-2].children == before
+
+
+def test_an_answer_that_rules_a_row_out_is_told_too() -> None:
+    panel = EligibilityPanel("plain-linux", answers={"os_architecture": "64-bit"})
+    assert "answered: Word size of the OS = 64-bit" in panel.html
+
+
 def test_answers_are_forgotten_with_the_vm_they_were_about() -> None:
     panel = EligibilityPanel("plain-linux", answers={"os_architecture": "32-bit"})
     assert verdicts(panel)[0] == "not_supported"
@@ -478,3 +490,49 @@ def test_what_is_missing_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     assert not environment.ok
     assert "Run: pip install pandas, and restart the kernel." in repr(environment)
     assert "no tables here" in environment._repr_html_()
+
+
+# --- in a real browser -----------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_a_panel_is_used_with_the_keyboard_alone(open_in_lab: Callable[[str], Any]) -> None:
+    page = open_in_lab("02-check-a-vm.ipynb")
+    panel = page.locator(".rpm-panel").first
+    title = panel.locator(".rpm-title")
+    panel.get_by_label("Sample", exact=True).focus()
+    for key in ("Space", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    title.get_by_text("db-01").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    panel.get_by_text("strict: nothing is assumed").wait_for()
+    page.keyboard.press("Tab")
+    for key in ("Space", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    panel.get_by_text("answered: Word size of the OS = 64-bit").wait_for()
+    assert page.evaluate("document.activeElement.value") == "64-bit"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["01-read-the-matrix", "02-check-a-vm"])
+def test_a_panel_fits_a_narrow_page(
+    page: Any, open_in_lab: Callable[[str], Any], name: str
+) -> None:
+    page.set_viewport_size({"width": 420, "height": 800})
+    open_in_lab(f"{name}.ipynb")
+    page.evaluate("window.jupyterapp.shell.collapseLeft()")
+    page.wait_for_selector(".rpm-panel .rpm-scroll")
+    for element in page.locator(".rpm-panel").all():
+        assert element.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+@pytest.mark.browser
+def test_every_control_has_a_label_in_the_page(open_in_lab: Callable[[str], Any]) -> None:
+    page = open_in_lab("02-check-a-vm.ipynb")
+    page.wait_for_selector(".rpm-panel select")
+    fields = page.locator(".rpm-panel").locator("select, input:not([type=file]), textarea")
+    assert fields.count() > 10
+    assert (
+        fields.evaluate_all("all => all.filter(e => !e.labels.length).map(e => e.outerHTML)") == []
+    )

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
 from rpmatrix.inventory import Problem
 from rpmatrix.matrix import CITABLE_TABLES
+from rpmatrix.planning import SAFE_PHASES, Plan, plan
 from rpmatrix.samples import sample_names, sample_vm
 
 STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
@@ -94,6 +95,7 @@ def some_pages() -> Iterator[str]:
             yield report.verdict_table(found.verdicts)
             yield report.assessment(found)
             yield explained(found)
+            yield report.plan(plan(found, target_region="northeurope"))
     for table in CITABLE_TABLES:
         yield report.matrix_table(matrix, table)
         for row in matrix.table(table):
@@ -146,7 +148,12 @@ def shown(name: str) -> str:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_shown_and_does_nothing(name: str) -> None:
     found = assess(read_inventory([*hostile_records(name), {"vm name": name, name: name}]))
-    for html in (report.verdict_table(found.verdicts), report.assessment(found), explained(found)):
+    for html in (
+        report.verdict_table(found.verdicts),
+        report.assessment(found),
+        explained(found),
+        report.plan(plan(found)),
+    ):
         page = Page(html)
         assert_safe(page)
         assert shown(name) in page.text
@@ -382,6 +389,53 @@ def test_one_mode_alone_has_one_column() -> None:
 
 def test_no_vm_is_said() -> None:
     assert "No VM" in Page(report.assessment(assess(read_inventory()))).text
+
+
+# --- plans -----------------------------------------------------------------------------------
+
+
+def planned(name: str) -> tuple[Plan, Page]:
+    found = plan(judged(name), target_region="northeurope")
+    return found, Page(report.plan(found))
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_a_plan_tells_each_step_with_its_rows(name: str) -> None:
+    found, page = planned(name)
+    (vm,) = found.vms
+    for line in vm.comparison.lines:
+        assert line.meaning in page.texts
+        assert set(line.rows) <= set(page.texts)
+    for step in vm.steps:
+        assert {step.id, *step.rows} <= set(page.texts)
+        assert step.advice in page.text
+        assert step.blocked in page.text
+    for lost in vm.not_saved:
+        assert {lost.what, lost.why, *lost.rows} <= set(page.texts)
+    for way in vm.what_if:
+        for change in way.changes:
+            assert {change.id, change.title, *change.rows} <= set(page.texts)
+            assert change.side_effect in page.text
+
+
+def test_a_plan_shows_what_to_paste_and_nothing_that_deletes() -> None:
+    found, page = planned("sql-with-ultra-data-disk")
+    for command in found.commands("azure_cli", phases=SAFE_PHASES):
+        assert command.text in page.text
+    assert "▶ recommended" in page.text
+    assert " delete" not in " ".join(text for text in page.texts if text.startswith("az "))
+
+
+def test_a_plan_for_nobody_says_that_no_mode_is_sure() -> None:
+    _, page = planned("confidential")
+    assert "Neither mode is sure to be possible." in page.text
+
+
+def test_a_plan_tells_who_else_has_to_be_saved() -> None:
+    found, page = planned("flexible-scale-set-member")
+    (group,) = found.groups
+    assert group.id in page.texts
+    assert "The input does not list all members." in page.text
 
 
 # --- rows of the matrix ----------------------------------------------------------------------

@@ -218,8 +218,10 @@ class MatrixPanel(Panel):
             style=_WIDE,
             layout=_layout(),
         )
-        controls["row"] = widgets.Select(
-            options=[("", "")], description="Open a row", rows=8, style=_WIDE, layout=_layout()
+        # A list that opens, though one that stands open shows more: in JupyterLab the arrow keys
+        # of the latter move to another cell.
+        controls["row"] = widgets.Dropdown(
+            options=[("none", "")], description="Open a row", style=_WIDE, layout=_layout()
         )
         super().__init__(controls)
         for name in ("table", *_FILTERS, "text"):
@@ -362,6 +364,7 @@ class EligibilityPanel(Panel):
         self._read: _Read | None = None
         self._assessed: tuple[Inventory, object, Assessment] | None = None
         self._answer_controls: dict[str, widgets.Widget] = {}
+        self._asked: list[str] = []
         controls = _input_controls(named[0] if named else "sample", sample, path, text)
         controls["vm"] = widgets.Dropdown(
             options=[], description="VM", style=_WIDE, layout=_layout()
@@ -521,13 +524,16 @@ class EligibilityPanel(Panel):
     def _ask(self) -> None:
         """Offer a control for each fact that matters here and that a person may answer."""
         explanation = self.explanation
-        fact_ids: dict[str, None] = {}
-        for verdict in explanation.verdicts if explanation else ():
-            fact_ids.update(dict.fromkeys(question.fact_id for question in verdict.missing))
-        for verdict in explanation.verdicts if explanation else ():
-            fact_ids.update(dict.fromkeys(verdict.assumptions))
-        fact_ids.update(dict.fromkeys(self._answered_here()))
-        asked = [self._answer_control(self.matrix.facts[fact_id]) for fact_id in fact_ids]
+        verdicts = explanation.verdicts if explanation else ()
+        matter = {
+            *(question.fact_id for verdict in verdicts for question in verdict.missing),
+            *(fact_id for verdict in verdicts for fact_id in verdict.assumptions),
+            *self._answered_here(),
+        }
+        # A control that was there stays where it was: one that moved would lose the focus.
+        kept = [fact_id for fact_id in self._asked if fact_id in matter]
+        self._asked = [*kept, *(one for one in self.matrix.facts if one in matter - {*kept})]
+        asked = [self._answer_control(self.matrix.facts[fact_id]) for fact_id in self._asked]
         if list(self._answer_box.children) != asked:
             self._answer_box.children = asked
 
@@ -586,7 +592,7 @@ class EligibilityPanel(Panel):
             return report.note(_EMPTY[kind])
         found, explanation = self.assessment, self.explanation
         if explanation is None:
-            return report.joined(report.assessment(found), report.note(_NO_VM))
+            return report.joined(report.assessment(found), report.note(_no_vm(kind, value)))
         several = len(self.inventory.vms) > 1
         return report.joined(
             report.problems(found.problems, found.inventory.notes),
@@ -600,7 +606,13 @@ _EMPTY: Final = {
     "path": "Name a file, or a folder with several files, and press Enter.",
     "text": "Paste what az vm show printed, or upload a file. Records of disks may follow it.",
 }
-_NO_VM: Final = "A verdict needs the record of a VM: what az vm show or az vm list prints."
+
+
+def _no_vm(kind: str, value: str) -> str:
+    advice = "A verdict needs the record of a VM: what az vm show or az vm list prints."
+    if kind == "path" and not Path(value).expanduser().exists():
+        advice += f" A path that is not a full one starts at {Path.cwd()}."
+    return advice
 
 
 def _input_controls(

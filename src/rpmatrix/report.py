@@ -16,6 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
+from rpmatrix.commands import write
 from rpmatrix.eligibility import (
     Assessment,
     ExcludedDisk,
@@ -27,6 +28,17 @@ from rpmatrix.eligibility import (
 )
 from rpmatrix.inventory import Disk, Evidence, Problem, Vm
 from rpmatrix.matrix import CITABLE_TABLES, MODES, Citation, Matrix
+from rpmatrix.planning import (
+    SAFE_PHASES,
+    Change,
+    Comparison,
+    Group,
+    ModeLine,
+    NotSaved,
+    Plan,
+    Step,
+    VmPlan,
+)
 from rpmatrix.tables import Row
 
 SHOWN_VMS: Final = 100
@@ -380,11 +392,12 @@ def _about(found: Explanation) -> Iterable[_Html]:
         yield _escape(found.vm.location)
     if found.assessment.evaluator.strict:
         yield _escape("strict: nothing is assumed")
+    facts = found.assessment.evaluator.read(found.vm)
     answered = {
-        one.fact_id: one.value or ""
-        for finding in found.findings
-        for one in finding.evidence
-        if one.how == "answered"
+        fact_id: str(reading.value)
+        for readings in (facts.readings, *(disk.readings for disk in facts.disks))
+        for fact_id, reading in readings.items()
+        if reading.how == "answered"
     }
     for fact_id, value in answered.items():
         fact = found.assessment.matrix.facts[fact_id]
@@ -726,6 +739,155 @@ def _seen(matrix: Matrix, evidence: Evidence) -> _Html:
         return _markup([known, ", for ", _code(evidence.path), f" is {evidence.shown} in ", where])
     how = _HOW.get(evidence.how, evidence.how)
     return _markup([known, ", ", how, [" (", where, ")"] if where else None])
+
+
+# --------------------------------------------------------------------------- plans
+
+
+def plan(found: Plan) -> str:
+    """Show a plan: mode, steps with their commands for Azure CLI, what is not saved, what if."""
+    return _page(
+        [_vm_plan(found.assessment.matrix, one) for one in found.vms[:SHOWN_VMS]],
+        _soft(f"… and {_plural(len(found.vms) - SHOWN_VMS, 'more VM')}.")
+        if len(found.vms) > SHOWN_VMS
+        else None,
+        _groups(found.groups),
+        _soft("Decided by ", _layers(found.assessment.matrix), "."),
+    )
+
+
+def _vm_plan(matrix: Matrix, found: VmPlan) -> _Html:
+    return _markup(
+        [
+            _p(found.vm.name or found.vm.id, class_="rpm-title"),
+            _soft(_code(found.vm.id)),
+            _tag(
+                "div",
+                [_mode_line(line, found.comparison) for line in found.comparison.lines],
+                class_="rpm-cards",
+            ),
+            _reason(found.comparison),
+            _section("Steps", *(_step(step) for step in found.steps)),
+            _not_saved(found.not_saved),
+            _what_if(matrix, found),
+        ]
+    )
+
+
+def _mode_line(line: ModeLine, comparison: Comparison) -> _Html:
+    taken = line.mode == comparison.recommended
+    return _tag(
+        "div",
+        _p(
+            _tag("span", _MODES[line.mode], class_="rpm-mode"),
+            " ",
+            _badge(line.verdict),
+            [" ", _tag("strong", "▶ recommended")] if taken else None,
+        ),
+        _p(line.meaning),
+        _p(f"{_plural(line.excluded, 'disk')} to leave out.") if line.excluded else None,
+        _named_rows(line.rows),
+        class_="rpm-card",
+    )
+
+
+def _named_rows(rows: Sequence[str]) -> _Html | None:
+    return _soft("Rows: ", _codes(rows), ".") if rows else None
+
+
+def _reason(comparison: Comparison) -> _Html:
+    if not comparison.recommended:
+        return _p("Neither mode is sure to be possible.")
+    why = _p(_tag("strong", "Why this mode: "), comparison.reason)
+    return _markup([why, _named_rows(comparison.rows)])
+
+
+def _step(step: Step) -> _Html:
+    written = []
+    # What restores, deletes or moves is for another day; a page must not invite to paste it.
+    if step.phase in SAFE_PHASES:
+        written = [write(operation, "azure_cli") for operation in step.operations]
+    texts = "\n".join(command.text for command in written if command.text)
+    notes = dict.fromkeys(note for command in written for note in command.notes)
+    doubtful = "Needed if it applies, which is not known. " if step.applies == "unknown" else ""
+    return _tag(
+        "div",
+        _p(
+            _tag("strong", f"{step.number}. {step.title}"),
+            f" ({step.phase.replace('_', ' ')}, ",
+            _code(step.id),
+            ")",
+        ),
+        _p(doubtful, step.advice),
+        _copyable(texts, f"Commands of step {step.number}") if texts else None,
+        _list(notes) if notes else None,
+        _p(_tag("strong", "Nothing to run: "), step.blocked) if step.blocked else None,
+        _named_rows([row for row in step.rows if row != step.id]),
+        class_="rpm-card",
+    )
+
+
+def _not_saved(lost: Sequence[NotSaved]) -> _Html:
+    rows = [
+        [
+            one.what,
+            "yes" if one.certain else "perhaps: not known",
+            _wide(one.why),
+            _codes(one.rows),
+        ]
+        for one in lost
+    ]
+    columns = ["Not in the restore point", "Sure", "Why", "Rows"]
+    return _section("What is not saved", _table("Not saved", columns, rows)) if rows else _Html("")
+
+
+def _what_if(matrix: Matrix, found: VmPlan) -> _Html:
+    cards = [
+        _tag(
+            "div",
+            _p(_MODES[one.mode], " would be ", _badge(one.verdict), " after:"),
+            _list(_change(matrix, change) for change in one.changes),
+            class_="rpm-card",
+        )
+        for one in found.what_if
+    ]
+    return _section("What would change it", *cards)
+
+
+def _change(matrix: Matrix, change: Change) -> _Html:
+    return _markup(
+        [
+            _tag("strong", change.title),
+            [" (", _codes(change.disks), ")"] if change.disks else None,
+            f": {change.how} ",
+            ["Mind: ", change.side_effect, " "] if change.side_effect else None,
+            _codes([change.id, *(row for row in change.rows if row != change.id)]),
+            f" [{matrix.layer_of(change.id)}]",
+        ]
+    )
+
+
+def _groups(groups: Sequence[Group]) -> _Html:
+    rows = [
+        [
+            _wide(_code(group.id)),
+            group.kind.replace("_", " "),
+            _badge("passed" if group.ready else "failed"),
+            _wide(
+                [
+                    _p(f"{_plural(len(group.members), 'member')} in the plan."),
+                    _p("Missing: ", _codes(group.missing)) if group.missing else None,
+                    None if group.complete else _p("The input does not list all members."),
+                ]
+            ),
+            _codes(group.rows),
+        ]
+        for group in groups
+    ]
+    columns = ["Group", "Kind", "All protected", "Members", "Rows"]
+    return (
+        _section("VMs that belong together", _table("Groups", columns, rows)) if rows else _Html("")
+    )
 
 
 # --------------------------------------------------------------------------- rows of the matrix
