@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTOR = "datapackage.json"
+FROZEN = "digest.json"
+"""Holds the digest of every table of a base that is not to be edited unnoticed; see `freeze`."""
 SEPARATOR = "|"
 """Parts the members of a list in a cell."""
 
@@ -295,6 +297,17 @@ class Table:
         """The rows by their ids."""
         return {row.id: row for row in self.rows}
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the content of the table, in hexadecimal.
+
+        The written form does not count: neither line ends, byte order mark and delimiter nor the
+        order of rows and columns.
+        """
+        lines = sorted("\x1f".join([row[column] for column in self.columns]) for row in self.rows)
+        content = "\x1e".join([self.name, "\x1f".join(self.columns), *lines])
+        return hashlib.sha256(content.encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Tables(Mapping[str, Table]):
@@ -319,19 +332,9 @@ class Tables(Mapping[str, Table]):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the content of all tables, in hexadecimal.
-
-        The written form does not count: neither line ends, byte order mark and delimiter nor the
-        order of rows and columns.
-        """
-        found = hashlib.sha256()
-        for name in sorted(self.tables):
-            table = self.tables[name]
-            columns = self.schema[name].names
-            lines = sorted("\x1f".join([row[column] for column in columns]) for row in table.rows)
-            found.update("\x1e".join([name, "\x1f".join(columns), *lines]).encode())
-            found.update(b"\x1d")
-        return found.hexdigest()
+        """SHA-256 over the content of all tables, in hexadecimal; see `Table.digest`."""
+        digests = [self.tables[name].digest for name in sorted(self.tables)]
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _members(cell: str) -> tuple[str, ...]:
@@ -435,6 +438,7 @@ CHECKS: dict[str, Check] = {
         ("descriptor", "folder", "Keep the descriptor beside the tables, as JSON."),
         ("missing-file", "folder", "Keep a file for every table of the descriptor."),
         ("unknown-file", "folder", "Keep no CSV file in the folder that is not a table."),
+        ("frozen", "folder", "Change a frozen table knowingly: renew its digest afterwards."),
         ("unwritable", "file", "Let a file that is to be repaired be open to be written."),
         ("unreadable", "file", "Let a file be open to be read, and let it hold text."),
         ("empty-file", "file", "Write at least the header into a file."),
@@ -1666,15 +1670,47 @@ def _source_is_named(known: _Known) -> Iterator[_Found]:
 
 @_rule("statement-is-used", "statements", "with:statement_id")
 def _statement_is_used(known: _Known) -> Iterator[_Found]:
-    """Use every statement that is data in a row, and none that is not."""
+    """Use every statement that is data in a row, itself or by one it supersedes; and no other."""
     for row in known.rows("statements"):
         user = known.users.get(("statements", row.id))
-        if row["data"] == "yes" and not user:
+        if row["data"] == "yes" and not user and not _is_used_below(known, row):
             message = f'no row uses the statement "{row.id}"'
             yield row, "id", message, "put it into data, or write data no and the reason"
         elif row["data"] == "no" and user:
             message = f"the statement is no data, but {user.cell('id')} uses it"
             yield row, "data", message, "write yes, or let that row name another statement"
+
+
+def _is_used_below(known: _Known, row: Row) -> bool:
+    """Tell whether a row uses a statement of an earlier edition that this one stands for."""
+    waiting, seen = [row], {row.id}
+    while waiting:
+        for name in waiting.pop().members("supersedes"):
+            if ("statements", name) in known.users:
+                return True
+            if name not in seen and name in known.tables["statements"].by_id:
+                seen.add(name)
+                waiting.append(known.tables["statements"].by_id[name])
+    return False
+
+
+@_rule("supersedes-another-edition", "statements")
+def _supersedes_another_edition(known: _Known) -> Iterator[_Found]:
+    """Let a statement supersede statements of another edition, never of its own."""
+    statements = known.tables["statements"].by_id
+    for row in known.rows("statements"):
+        for name in row.members("supersedes"):
+            if name in statements and statements[name]["edition"] == row["edition"]:
+                message = f'"{name}" is of the same edition'
+                yield row, "supersedes", message, "name a statement of an earlier edition"
+
+
+@_rule("withdrawn-in-overlay", "withdrawn")
+def _withdrawn_in_overlay(known: _Known) -> Iterator[_Found]:
+    """Withdraw rows in an overlay only: of the base, delete them."""
+    for row in known.rows("withdrawn"):
+        message = "the base tables withdraw nothing"
+        yield row, "id", message, "write this row into an overlay"
 
 
 @_rule("no-data-has-reason", "statements", alone=True)
@@ -1779,7 +1815,9 @@ def check(folder: Path, *, partial: bool = False) -> tuple[Problem, ...]:
     tuple of Problem
         In the order of the files, rows and columns; empty if all is well.
     """
-    return _read_folder(folder, partial=partial).problems
+    reading = _read_folder(folder, partial=partial)
+    thawed = () if partial or reading.tables is None else changed_since_freeze(reading.tables)
+    return (*thawed, *reading.problems)
 
 
 def _read_folder(folder: Path, *, partial: bool) -> _Reading:
@@ -1856,6 +1894,55 @@ def _place_of(cell: str) -> tuple[int, int]:
     for letter in letters:
         place = place * 26 + ord(letter) - ord("A") + 1
     return int(cell[len(letters) :] or 0), place
+
+
+# --- the frozen base ------------------------------------------------------------------------------
+
+
+def freeze(folder: Path | None = None) -> Path:
+    """Write down the digests of the tables, so that `check` notices a change of any of them.
+
+    Call it after a change that is meant. The base is not edited to hold what somebody adds: that
+    goes into an overlay.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder of the tables; that of the base tables if not given.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    TablesError
+        If the tables are not in order.
+    OSError
+        If the file cannot be written; what was there has stayed.
+    """
+    folder = folder or data_folder()
+    tables = read_tables(folder)
+    digests = {tables.schema[name].file: table.digest for name, table in sorted(tables.items())}
+    write_file(folder / FROZEN, json.dumps(digests, indent=2) + "\n")
+    return folder / FROZEN
+
+
+def changed_since_freeze(tables: Tables) -> tuple[Problem, ...]:
+    """Tell which tables of a frozen folder are not as they were; none if it is not frozen."""
+    path = tables.folder / FROZEN
+    if not path.exists():
+        return ()
+    renew = "if the change is meant, renew the digest with: rpmatrix freeze"
+    try:
+        frozen = json.loads(path.read_text(encoding="utf-8"))
+        known = {tables.schema[name].file: table.digest for name, table in tables.items()}
+        changed = sorted(file for file in known if frozen.get(file) != known[file])
+    except (OSError, ValueError, AttributeError):
+        return (Problem("frozen", FROZEN, "", "cannot be read", renew),)
+    message = "is not as it was when the tables were frozen"
+    return tuple(Problem("frozen", file, "", message, renew) for file in changed)
 
 
 # --- repairing and writing ------------------------------------------------------------------------
@@ -1938,7 +2025,17 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     ordered = sorted(rows, key=lambda row: row["id"])
     # A bare carriage return would be taken for the end of a row.
     cells = [[row[name].replace("\r", "\n") for name in columns] for row in ordered]
-    text = _csv_text([columns, *cells])
+    write_file(path, _csv_text([columns, *cells]))
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file in one step, so that a crash leaves the old one or the new one.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; what was there has stayed.
+    """
     # Where the name is a link, the file behind it is what is written.
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
