@@ -94,6 +94,10 @@ def _p(*children: _Child, class_: str | None = None) -> _Html:
     return _tag("p", *children, class_=class_)
 
 
+def _title(text: str) -> _Html:
+    return _p(_tag("strong", text), class_="rpm-title")
+
+
 def _soft(*children: _Child) -> _Html:
     return _p(*children, class_="rpm-soft")
 
@@ -318,7 +322,7 @@ def assessment(found: Assessment) -> str:
     vms = len(found.inventory.vms)
     title = f"{_plural(vms, 'VM')} in {_plural(counts['records'], 'record')}"
     return _page(
-        _p(title, class_="rpm-title"),
+        _title(title),
         _verdict_table(found.verdicts),
         _problems(found.problems, found.inventory.notes),
         _soft("Decided by ", _layers(found.matrix), "."),
@@ -372,7 +376,7 @@ def explanation(found: Explanation) -> str:
     """Show why one VM got its verdicts: everything that decided, and who says so."""
     matrix = found.assessment.matrix
     return _page(
-        _p(found.vm.name or found.vm.id, class_="rpm-title"),
+        _title(found.vm.name or found.vm.id),
         _soft(_spaced([*_about(found)], " · ")),
         _tag("div", [_mode_card(one, found.vm) for one in found.verdicts], class_="rpm-cards"),
         _questions(found),
@@ -408,7 +412,7 @@ def _about(found: Explanation) -> Iterable[_Html]:
 def _mode_card(verdict: Verdict, vm: Vm) -> _Html:
     return _tag(
         "div",
-        _p(_tag("span", _MODES[verdict.mode], class_="rpm-mode"), " ", _badge(verdict.verdict)),
+        _p(_tag("strong", _MODES[verdict.mode]), " ", _badge(verdict.verdict)),
         _p(" ".join(_summary(verdict, vm))),
         class_="rpm-card",
     )
@@ -759,7 +763,7 @@ def plan(found: Plan) -> str:
 def _vm_plan(matrix: Matrix, found: VmPlan) -> _Html:
     return _markup(
         [
-            _p(found.vm.name or found.vm.id, class_="rpm-title"),
+            _title(found.vm.name or found.vm.id),
             _soft(_code(found.vm.id)),
             _tag(
                 "div",
@@ -779,7 +783,7 @@ def _mode_line(line: ModeLine, comparison: Comparison) -> _Html:
     return _tag(
         "div",
         _p(
-            _tag("span", _MODES[line.mode], class_="rpm-mode"),
+            _tag("strong", _MODES[line.mode]),
             " ",
             _badge(line.verdict),
             [" ", _tag("strong", "▶ recommended")] if taken else None,
@@ -1061,7 +1065,7 @@ def row_card(matrix: Matrix, row_id: str) -> str:
     return _page(
         _tag(
             "div",
-            _p(row_title(matrix, row_id), class_="rpm-title"),
+            _title(row_title(matrix, row_id)),
             _soft(_code(row_id), f" of table {table}, layer {matrix.layer_of(row_id, table)}"),
             _says(row),
             _when(matrix, row),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
 Record = dict[str, Any]
@@ -622,6 +621,8 @@ def _find(name: str) -> _Sample:
     try:
         return _CATALOGUE[name]
     except KeyError:
+        from difflib import get_close_matches
+
         close = get_close_matches(str(name), list(_CATALOGUE), n=1)
         meant = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_CATALOGUE)}"
         raise LookupError(f"no sample {name!r}; {meant}") from None
