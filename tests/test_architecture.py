@@ -25,14 +25,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rpmatrix"
 
 ORDER = (
-    *("tables", "matrix", "article", "inventory", "rules", "eligibility"),
+    *("tables", "matrix", "article", "inventory", "rules", "eligibility", "columns"),
     *("schedule", "encryption", "operations", "commands", "planning", "fleet", "report"),
     *("samples", "exercises", "panels", "launcher", "cli"),
 )
 # Outside the order: the public face shows all modules, and __main__ starts the last one.
 FACES = ("__init__", "__main__")
-# The only module that is made of somebody else's classes; it is imported late itself.
-TOP_LEVEL_GUESTS = {"panels": {"ipywidgets"}}
+# Modules that are made of somebody else's classes; they are imported late themselves.
+TOP_LEVEL_GUESTS = {"columns": {"numpy", "pyarrow"}, "panels": {"ipywidgets"}}
 # The one step to the right: function and module.
 DISPLAY = ("_repr_html_", "report")
 # A package that has one home, so that a change in it is felt in one place.

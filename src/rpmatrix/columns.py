@@ -1,0 +1,1004 @@
+"""The rules over columns: verdicts of a fleet at the speed of reading it.
+
+The scalar evaluator ANDs the words of one VM's facts. Here a fact is a column, and few of its
+values differ for the rules: each value gets the code of a *class*, all values of which have the
+same words. Rows of equal codes are one *configuration*, and only configurations are evaluated, on
+the words of the same compiled rules. What a VM's configuration means and what the configurations
+of its disks mean, taken together, is its *case*; a verdict with all that belongs to it is worked
+out once per case, and a fleet of a million VMs has some thousand of them.
+
+A cell tells one value, nothing, that a value is shown which cannot be used (:data:`UNUSABLE`), or
+several values of which one is true (``a|b``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from rpmatrix.eligibility import DISKS_LEFT, VERDICTS, Answers, Evaluator
+from rpmatrix.matrix import MODES, Fact, Matrix
+from rpmatrix.rules import Clause, RuleSet, Words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    # Gives pairs of name and id, one for each VM.
+    Names = Callable[[], Iterable[tuple[str, str]]]
+
+    Bools = NDArray[np.bool_]
+    Bits = NDArray[np.uint8]
+    Numbers = NDArray[Any]
+
+UNUSABLE: Final = "(unusable)"
+ROLES: Final = ("os", "data")
+SUPPORTED, EXCLUDE_DISKS, NOT_SUPPORTED, UNKNOWN = range(len(VERDICTS))
+SEPARATOR: Final = " | "
+# The values of the fact disks_left, and which of "something is gone, the OS disk is left, a data
+# disk is left" each stands for.
+_LEFT: Final = ("all", "none", "os_only", "data_only", "os_and_data")
+# The most that one number may hold; before it would grow larger, it is made small again.
+_LARGEST: Final = 2**62
+_WORD: Final = 64
+
+
+# --------------------------------------------------------------------------- values
+
+
+class Told(NamedTuple):
+    """What a cell tells of a fact: the values of which one is true, or that it is of no use."""
+
+    values: tuple[str | int, ...] = ()
+    usable: bool = True
+
+
+_WHOLE: Final = re.compile(r"[+-]?\d+(?:\.0*)?")
+_FLAGS: Final = {"true": "yes", "1": "yes", "1.0": "yes", "false": "no", "0": "no", "0.0": "no"}
+
+
+def told(fact: Fact, cell: Any) -> Told:
+    """Read a cell of a column of facts, whatever the type of the column.
+
+    Parameters
+    ----------
+    fact : Fact
+        The fact that the column is about.
+    cell
+        A text, number, boolean or nothing. Whole numbers stand for integers whatever their type,
+        true and false, 1 and 0 for the flags yes and no; letter case does not matter.
+
+    Returns
+    -------
+    Told
+        Empty if the cell is. Not usable if the fact does not allow what it holds: something is
+        known then, and must not be taken for nothing.
+    """
+    if cell is None or cell != cell:
+        return Told()
+    if isinstance(cell, bytes):
+        cell = cell.decode(errors="replace")
+    text = str(cell).strip()
+    if not text:
+        return Told()
+    values = [_value(fact, part.strip()) for part in text.split("|")]
+    usable = tuple(dict.fromkeys(value for value in values if value is not None))
+    if text == UNUSABLE or None in values:
+        return Told(usable=False)
+    return Told(usable)
+
+
+def _value(fact: Fact, text: str) -> str | int | None:
+    if fact.type == "integer":
+        return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else None
+    if not fact.allowed_values:
+        return text
+    spelled = {value.lower(): value for value in fact.allowed_values}
+    lowered = text.lower()
+    if fact.type == "flag":
+        lowered = _FLAGS.get(lowered, lowered)
+    return spelled.get(lowered)
+
+
+# --------------------------------------------------------------------------- classes of values
+
+
+class _Class(NamedTuple):
+    """What the rules make of a value: words as the scalar evaluator's, and how it is known."""
+
+    strict: int
+    lenient: int
+    unassumed: int
+    unknown: bool
+    assumed: bool
+
+
+class _Column:
+    """The classes of one fact, and the code of every value met so far."""
+
+    def __init__(self, rules: RuleSet, fact: Fact, assumption: str | int | None) -> None:
+        self.fact = fact
+        self.classes: list[_Class] = []
+        self._rules = rules
+        self._assumption = assumption
+        self._code_of_class: dict[_Class, int] = {}
+        self._code_of_cell: dict[tuple[type, Any], int] = {}
+        self._lock = RLock()
+        self.nothing = self.code(None)
+
+    def code(self, cell: Any) -> int:
+        """Give the code of the class of a cell."""
+        mark = (type(cell), cell)
+        code = self._code_of_cell.get(mark)
+        if code is None:
+            found = self._class(told(self.fact, cell))
+            with self._lock:
+                code = self._code_of_class.setdefault(found, len(self.classes))
+                if code == len(self.classes):
+                    self.classes.append(found)
+            self._code_of_cell[mark] = code
+        return code
+
+    def _class(self, known: Told) -> _Class:
+        everything = self._rules.everything
+        if known.values:
+            strict, lenient = self._any_of(known.values)
+            return _Class(strict, lenient, lenient, len(known.values) > 1, False)
+        if known.usable and self._assumption is not None:
+            strict, lenient = self._rules.words(self.fact.id, self._assumption)
+            return _Class(strict, lenient, everything, False, True)
+        strict, lenient = self._rules.words(self.fact.id, None)
+        return _Class(strict, lenient, lenient, True, False)
+
+    def _any_of(self, values: Iterable[str | int]) -> Words:
+        strict, lenient = self._rules.everything, 0
+        for value in values:
+            sure, possible = self._rules.words(self.fact.id, value)
+            strict &= sure
+            lenient |= possible
+        return strict, lenient
+
+    def answered(self, codes: Numbers, answer: str | int) -> Numbers:
+        """Give codes with an answer filled in where nothing was known for sure."""
+        filled = self.code(answer)
+        table = [
+            filled if one.unknown or one.assumed else at for at, one in enumerate(self.classes)
+        ]
+        return np.array(table, np.uint16)[codes]
+
+    def codes(self, cells: pa.ChunkedArray) -> Numbers:
+        """Give the code of every cell."""
+        found = [self._codes(chunk) for chunk in cells.chunks]
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate(found) if found else np.empty(0, np.uint8)
+
+    def _codes(self, cells: pa.Array) -> Numbers:
+        cells = _told_apart(cells)
+        codes = [self.code(cell) for cell in cells.dictionary.to_pylist()]
+        codes.append(self.nothing)
+        table = np.array(codes, np.uint8 if max(codes) < 256 else np.uint16)
+        places = cells.indices
+        if places.null_count:
+            places = places.fill_null(pa.scalar(len(codes) - 1, places.type))
+        found: Numbers = table.take(places.to_numpy(zero_copy_only=False))
+        return found
+
+
+def _told_apart(cells: pa.Array) -> pa.DictionaryArray:
+    """Give cells as codes of the distinct ones."""
+    kind = cells.type
+    if pa.types.is_dictionary(kind):
+        # One more than the largest index must fit, to stand for nothing.
+        if kind.index_type.bit_width < 32:
+            cells = cells.cast(pa.dictionary(pa.int32(), kind.value_type))
+        return cells
+    if isinstance(cells, pa.ExtensionArray):
+        return _told_apart(cells.storage)
+    if pa.types.is_nested(kind):
+        places = pa.array(np.zeros(len(cells), np.int32), mask=~np.asarray(cells.is_valid()))
+        return pa.DictionaryArray.from_arrays(places, pa.array([UNUSABLE]))
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        cells = cells.cast(
+            pa.large_binary() if pa.types.is_binary_view(kind) else pa.large_string()
+        )
+    return cells.dictionary_encode()
+
+
+# --------------------------------------------------------------------------- distinct rows
+
+
+def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Numbers, Numbers]:
+    """Give the distinct rows of columns of codes a number each.
+
+    Parameters
+    ----------
+    columns : sequence
+        An array of codes for each column, or one code where it is the same in every row.
+    length : int
+        The number of rows.
+
+    Returns
+    -------
+    tuple
+        The number of each row, and the distinct rows in the order of their numbers.
+    """
+    key: Any = None
+    # Which columns stand in the key: place, weight and size of each; below them all, the number of
+    # a row of `before`.
+    digits: list[tuple[int, int, int]] = []
+    before: Numbers = np.zeros((1, len(columns)), np.uint16)
+    radix = 1
+
+    def numbered() -> tuple[Numbers, Numbers]:
+        encoded = pa.array(key).dictionary_encode()
+        keys = encoded.dictionary.to_numpy(zero_copy_only=False)
+        rows = before[keys % len(before)]
+        for place, weight, size in digits:
+            rows[:, place] = (keys // weight) % size
+        return encoded.indices.to_numpy(zero_copy_only=False), rows
+
+    fixed = []
+    for place, column in enumerate(columns):
+        if isinstance(column, int):
+            fixed.append((place, column))
+            continue
+        if not len(column):
+            continue
+        size = int(column.max()) + 1
+        if int(column.min()) == size - 1:
+            fixed.append((place, size - 1))
+            continue
+        if radix * size > _LARGEST:
+            key, before = numbered()
+            digits, radix = [], len(before)
+        largest = radix * size
+        kind: Any = np.uint16 if largest <= 2**16 else np.int32 if largest < 2**31 else np.int64
+        weighted = column.astype(kind) * kind(radix)
+        if key is None:
+            key = weighted
+        else:
+            key = np.add(key.astype(kind, copy=False), weighted, out=weighted)
+        digits.append((place, radix, size))
+        radix *= size
+    numbers: Numbers = np.zeros(length, np.int32)
+    rows = before[: min(length, 1)]
+    if key is not None:
+        numbers, rows = numbered()
+    for place, code in fixed:
+        rows[:, place] = code
+    return numbers, rows
+
+
+# --------------------------------------------------------------------------- meaning
+
+
+class _Layout:
+    """What the rules make of a configuration, as a row of bits, and where each bit stands.
+
+    All bits are such that the meaning of several places together is the OR of theirs: rules about
+    a VM and rules about disks are different ones, and a verdict asks only whether there is a disk
+    of which something holds.
+    """
+
+    def __init__(self, matrix: Matrix, rules: RuleSet) -> None:
+        self.matrix = matrix
+        self.rules = rules
+        self.rows = tuple(rules.rows)
+        self.facts = rules.facts
+        self.clauses: list[Clause] = [one for row in rules.rows.values() for one in row.clauses]
+        self.words = max(1, -(-rules.everything.bit_length() // _WORD))
+        outcomes = [
+            (mode, row.outcomes[mode], row.grain) for mode in MODES for row in rules.rows.values()
+        ]
+        self._outcomes = {
+            mode: np.array([(outcome, grain) for one, outcome, grain in outcomes if one == mode])
+            for mode in MODES
+        }
+        self.tests = [
+            (clause, fact)
+            for clause in self.clauses
+            for fact in dict.fromkeys(test[0] for test in clause.tests)
+            if fact in self.facts
+        ]
+        places = {row: at for at, row in enumerate(self.rows)}
+        self.row_of_test = np.array([places[clause.row_id] for clause, _ in self.tests], np.intp)
+        self.fact_of_test = np.array([self.facts.index(fact) for _, fact in self.tests], np.intp)
+        self.clause_of_test = np.array([clause.index for clause, _ in self.tests], np.intp)
+        self.parts: dict[str, slice] = {}
+        start = 0
+        for name, width in (
+            ("sure", len(self.rows)),
+            ("maybe", len(self.rows)),
+            *((f"{what} {mode}", width) for mode in MODES for what, width in self._of_mode()),
+            ("taken", len(self.tests)),
+        ):
+            self.parts[name] = slice(start, start + width)
+            start += width
+        self.width = start
+
+    def _of_mode(self) -> tuple[tuple[str, int], ...]:
+        # The rows that may exclude a disk which is not excluded; the tests that keep a row open;
+        # gone, OS disk left, data disk left: for sure, and at worst.
+        return (("may_exclude", len(self.rows)), ("ask", len(self.tests)), ("left", 6))
+
+    def outcome(self, mode: str, *outcomes: str) -> Bools:
+        """Tell of each row whether it has one of some outcomes in a mode."""
+        return np.isin(self._outcomes[mode][:, 0], outcomes)
+
+    def excludes(self, mode: str) -> Bools:
+        """Tell of each row whether it excludes a disk in a mode."""
+        of_disk = np.isin(self._outcomes[mode][:, 1], ("os_disk", "data_disk", "disk"))
+        return of_disk & self.outcome(mode, "exclude_disk")
+
+    def bits(self, words: NDArray[np.uint64]) -> Bools:
+        """Open rows of words to one column for each clause."""
+        opened = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+        return opened[:, : len(self.clauses)].astype(bool)
+
+    def split(self, word: int) -> list[int]:
+        """Cut a word of any length to 64 bits."""
+        return [(word >> (_WORD * at)) & (2**_WORD - 1) for at in range(self.words)]
+
+    def by_row(self, clauses: Bools) -> Bools:
+        """Tell of each row whether any of its clauses is marked."""
+        starts = [row.clauses[0].index for row in self.rules.rows.values()]
+        return np.logical_or.reduceat(clauses, starts, axis=1) if starts else clauses[:, :0]
+
+    def unpack(self, packed: Bits) -> Bools:
+        """Give rows of bits as they were before they were packed."""
+        return np.unpackbits(packed, axis=1)[:, : self.width].astype(bool)
+
+
+class _Configurations:
+    """The distinct combinations of codes at one kind of place, numbered as they are met."""
+
+    def __init__(self, layout: _Layout, columns: Sequence[_Column], *, of_disks: bool) -> None:
+        self._layout = layout
+        self._columns = columns
+        self._of_disks = of_disks
+        self._numbers: dict[bytes, int] = {}
+        self.packed = _Growing((-(-layout.width // 8),))
+
+    def number(self, rows: Numbers) -> Numbers:
+        """Give the number of each distinct row of codes; new ones are evaluated."""
+        rows = np.ascontiguousarray(rows, np.uint16)
+        known = len(self._numbers)
+        marks = _marks(rows)
+        found = np.array(
+            [self._numbers.setdefault(mark, len(self._numbers)) for mark in marks], np.int64
+        )
+        new = found >= known
+        if new.any():
+            self.packed.append(np.packbits(self._evaluate(rows[new]), axis=1))
+        return found
+
+    def _evaluate(self, rows: Numbers) -> Bools:
+        layout = self._layout
+        codes = rows[:, 1:] if self._of_disks else rows
+        shape = (len(rows), layout.words)
+        strict, lenient, unassumed = (np.full(shape, ~np.uint64(0)) for _ in range(3))
+        unknown, assumed = (np.zeros((len(rows), len(layout.facts)), bool) for _ in range(2))
+        for at, column in enumerate(self._columns):
+            classes, mine = column.classes, codes[:, at]
+            place = layout.facts.index(column.fact.id)
+            strict &= np.array([layout.split(one.strict) for one in classes], np.uint64)[mine]
+            lenient &= np.array([layout.split(one.lenient) for one in classes], np.uint64)[mine]
+            unassumed &= np.array([layout.split(one.unassumed) for one in classes], np.uint64)[mine]
+            unknown[:, place] = np.array([one.unknown for one in classes])[mine]
+            assumed[:, place] = np.array([one.assumed for one in classes])[mine]
+        grains = ROLES if self._of_disks else ("vm",)
+        masks = np.array([layout.split(layout.rules.masks[one]) for one in grains], np.uint64)
+        mask = layout.bits(masks[rows[:, 0] if self._of_disks else np.zeros(len(rows), np.intp)])
+        is_os = rows[:, 0] == 0 if self._of_disks else None
+        return self._meaning(
+            layout.bits(strict) & mask,
+            layout.bits(lenient) & mask,
+            layout.bits(unassumed) & mask,
+            unknown,
+            assumed,
+            is_os,
+        )
+
+    def _meaning(
+        self,
+        strict: Bools,
+        lenient: Bools,
+        unassumed: Bools,
+        unknown: Bools,
+        assumed: Bools,
+        is_os: Bools | None,
+    ) -> Bools:
+        layout = self._layout
+        meaning = np.zeros((len(strict), layout.width), bool)
+        sure = layout.by_row(strict)
+        maybe = layout.by_row(lenient) & ~sure
+        meaning[:, layout.parts["sure"]] = sure
+        meaning[:, layout.parts["maybe"]] = maybe
+        taken = unassumed & ~lenient
+        meaning[:, layout.parts["taken"]] = (
+            taken[:, layout.clause_of_test] & assumed[:, layout.fact_of_test]
+        )
+        asked = (lenient & ~strict)[:, layout.clause_of_test] & unknown[:, layout.fact_of_test]
+        asked &= ~sure[:, layout.row_of_test]
+        for mode in MODES:
+            excludes = layout.excludes(mode)
+            if is_os is None:
+                meaning[:, layout.parts[f"ask {mode}"]] = asked
+                continue
+            gone = _any(sure & excludes)
+            may_exclude = maybe & excludes & ~gone[:, None]
+            settled = gone[:, None] & excludes[layout.row_of_test]
+            meaning[:, layout.parts[f"ask {mode}"]] = asked & ~settled
+            meaning[:, layout.parts[f"may_exclude {mode}"]] = may_exclude
+            worst = gone | _any(may_exclude)
+            left = [
+                part for lost in (gone, worst) for part in (lost, ~lost & is_os, ~lost & ~is_os)
+            ]
+            meaning[:, layout.parts[f"left {mode}"]] = np.stack(left, axis=1)
+        return meaning
+
+
+class _Growing:
+    """An array that rows are added to."""
+
+    def __init__(self, shape: tuple[int, ...], kind: Any = np.uint8) -> None:
+        self._held = np.zeros((0, *shape), kind)
+        self._count = 0
+
+    def append(self, rows: Any) -> None:
+        needed = self._count + len(rows)
+        if needed > len(self._held):
+            larger = np.zeros(
+                (max(needed, 2 * len(self._held)), *self._held.shape[1:]), self._held.dtype
+            )
+            larger[: self._count] = self._held[: self._count]
+            self._held = larger
+        self._held[self._count : needed] = rows
+        self._count = needed
+
+    @property
+    def rows(self) -> Any:
+        return self._held[: self._count]
+
+
+def _marks(rows: Numbers) -> list[bytes]:
+    """Give each row as bytes, which can be looked up."""
+    width = rows.shape[1] * rows.itemsize
+    raw = rows.tobytes()
+    if not width:
+        return [b""] * len(rows)
+    return [raw[start : start + width] for start in range(0, len(raw), width)]
+
+
+# --------------------------------------------------------------------------- cases
+
+
+class Cases:
+    """What the numbers of cases mean, all that is the same for every VM of a case.
+
+    Numbers are given in the order in which cases are met. What is told of a case does not depend
+    on that order: rows come in the order of their ids, facts in the order of their table.
+    """
+
+    def __init__(self, layout: _Layout) -> None:
+        self._layout = layout
+        self._numbers: dict[bytes, int] = {}
+        rows, facts = (-(-len(one) // 8) for one in (layout.rows, layout.facts))
+        self._codes = {mode: _Growing((4,)) for mode in MODES}
+        self._lists = {
+            (mode, name): _Growing((width,))
+            for mode in MODES
+            for name, width in (
+                ("reasons", rows),
+                ("caveats", rows),
+                ("possible_caveats", rows),
+                ("exclusions", rows),
+                ("assumptions", facts),
+                ("missing", facts),
+            )
+        }
+        self._after = {mode: self._consequences(mode) for mode in MODES}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, packed: Bits) -> Numbers:
+        """Give the number of each meaning; new ones are judged."""
+        known = len(self._numbers)
+        found = np.array(
+            [self._numbers.setdefault(mark, len(self._numbers)) for mark in _marks(packed)],
+            np.int64,
+        )
+        new, first = np.unique(found, return_index=True)
+        fresh = packed[first[new >= known]]
+        if len(fresh):
+            meaning = self._layout.unpack(fresh)
+            for mode in MODES:
+                self._judge(mode, meaning)
+        return found
+
+    def _consequences(self, mode: str) -> tuple[Bools, Bools]:
+        """Give the rows that forbid, and those that warn, for each value of what is left."""
+        rules, rows = self._layout.rules, self._layout.rows
+        decided = []
+        for left in _LEFT:
+            strict, lenient = rules.words(DISKS_LEFT, left)
+            decided.append(rules.decide("verdict", strict, lenient)[mode])
+        blocked = np.array([[row in one.blocked for row in rows] for one in decided], bool)
+        caveats = np.array([[row in one.caveats for row in rows] for one in decided], bool)
+        return blocked, caveats
+
+    def _judge(self, mode: str, meaning: Bools) -> None:
+        """Combine what is known as the scalar evaluator does, for many cases at once."""
+        layout = self._layout
+        parts = {name: meaning[:, part] for name, part in layout.parts.items()}
+        sure, maybe = parts["sure"], parts["maybe"]
+        open_outcomes = layout.outcome(mode, "not_supported", "not_stated")
+        blocked = sure & layout.outcome(mode, "not_supported")
+        exclusions = sure & layout.excludes(mode)
+        caveats = sure & layout.outcome(mode, "supported_with_caveat")
+        unstated = sure & layout.outcome(mode, "not_stated")
+        may_block = maybe & open_outcomes
+        may_exclude = parts[f"may_exclude {mode}"]
+        forbids, warns = self._after[mode]
+        left, worst = (_left(part) for part in np.hsplit(parts[f"left {mode}"], 2))
+
+        stop = _any(blocked)
+        after = forbids[left]
+        nothing_left = ~stop & _any(after)
+        is_open = _any(unstated | may_block)
+        unknown = ~stop & ~nothing_left & (is_open | _any(may_exclude))
+        exclude = _any(exclusions)
+        decided = ~stop & ~nothing_left & ~unknown
+
+        verdict = np.where(exclude, EXCLUDE_DISKS, SUPPORTED)
+        ceiling = np.where(stop | nothing_left, NOT_SUPPORTED, verdict)
+        verdict = np.where(unknown, UNKNOWN, ceiling)
+        hopeless = is_open | _any(forbids[worst])
+        floor = np.where(unknown, np.where(hopeless, NOT_SUPPORTED, EXCLUDE_DISKS), verdict)
+        names_disks = exclude & (nothing_left | decided)
+
+        def where(condition: Bools, chosen: Bools) -> Bools:
+            return condition[:, None] & chosen
+
+        reasons = where(stop, blocked)
+        reasons |= where(nothing_left, exclusions | after)
+        reasons |= where(unknown, unstated | may_block | may_exclude)
+        reasons |= where(decided & exclude, exclusions)
+        reasons |= where(decided & ~exclude, sure & layout.outcome(mode, "supported"))
+        asked = parts[f"ask {mode}"] & reasons[:, layout.row_of_test]
+        decisive = open_outcomes | layout.outcome(mode, "exclude_disk")
+        taken = parts["taken"] & decisive[layout.row_of_test]
+        told_of = unknown | decided
+        lists = {
+            "reasons": reasons,
+            "caveats": caveats | where(~stop, warns[left]),
+            "possible_caveats": where(
+                told_of, maybe & layout.outcome(mode, "supported_with_caveat")
+            ),
+            "exclusions": where(names_disks, exclusions),
+            "missing": where(unknown, self._facts(asked)),
+            "assumptions": where(told_of, self._facts(taken)),
+        }
+        self._codes[mode].append(np.stack([verdict, floor, ceiling, names_disks], axis=1))
+        for name, marked in lists.items():
+            self._lists[mode, name].append(np.packbits(marked, axis=1))
+
+    def _facts(self, tests: Bools) -> Bools:
+        found = np.zeros((len(tests), len(self._layout.facts)), bool)
+        for at, fact in enumerate(self._layout.fact_of_test):
+            found[:, fact] |= tests[:, at]
+        return found
+
+    # ----- what is told of them
+
+    def verdict(self, mode: str) -> Bits:
+        """Give the verdict of every case, as a place in :data:`rpmatrix.eligibility.VERDICTS`."""
+        return np.ascontiguousarray(self._codes[mode].rows[:, 0])
+
+    def floor(self, mode: str) -> Bits:
+        """Give the worst verdict that is still possible for every case."""
+        return np.ascontiguousarray(self._codes[mode].rows[:, 1])
+
+    def ceiling(self, mode: str) -> Bits:
+        """Give the best verdict that is still possible for every case."""
+        return np.ascontiguousarray(self._codes[mode].rows[:, 2])
+
+    def names_disks(self, mode: str) -> Bools:
+        """Tell of every case whether its verdict names the disks to exclude."""
+        named: Bools = self._codes[mode].rows[:, 3].astype(bool)
+        return named
+
+    def lists(self, name: str, mode: str, cases: Numbers | None = None) -> list[tuple[str, ...]]:
+        """Give row ids or fact ids for every case, or for some.
+
+        Parameters
+        ----------
+        name : str
+            ``reasons``, ``caveats``, ``possible_caveats``, ``exclusions`` (rows that exclude
+            disks), ``missing``, ``assumptions`` (facts) or ``rulings``.
+        mode : str
+            The consistency mode.
+        cases : array of int, optional
+            The cases to tell of.
+        """
+        if name == "rulings":
+            reasons, caveats = (self.lists(one, mode, cases) for one in ("reasons", "caveats"))
+            known: dict[tuple[str, ...], tuple[str, ...]] = {}
+            return [
+                known[rows] if rows in known else known.setdefault(rows, self._rulings(rows, mode))
+                for rows in map(tuple.__add__, reasons, caveats)
+            ]
+        packed = self._lists[mode, name].rows
+        packed = packed if cases is None else packed[cases]
+        opened: dict[bytes, tuple[str, ...]] = {}
+        found = []
+        for mark in _marks(np.ascontiguousarray(packed)):
+            if mark not in opened:
+                opened[mark] = self._names(name, mark)
+            found.append(opened[mark])
+        return found
+
+    def _rulings(self, rows: Sequence[str], mode: str) -> tuple[str, ...]:
+        touched = (ruling for row in rows for ruling in self._layout.matrix.rulings(row, mode))
+        return tuple(dict.fromkeys(touched))
+
+    def _names(self, name: str, mark: bytes) -> tuple[str, ...]:
+        layout = self._layout
+        marked = np.unpackbits(np.frombuffer(mark, np.uint8))
+        if name in ("missing", "assumptions"):
+            return tuple(one for one, bit in zip(layout.facts, marked, strict=False) if bit)
+        rows = [one for one, bit in zip(layout.rows, marked, strict=False) if bit]
+        # What follows from the exclusions comes after them.
+        return tuple(sorted(rows, key=lambda row: (layout.rules.rows[row].grain == "verdict", row)))
+
+
+def _any(marked: Bools) -> Bools:
+    """Tell of each row whether anything is marked in it."""
+    found: Bools = np.logical_or.reduce(marked, axis=1)
+    return found
+
+
+def _left(flags: Bools) -> NDArray[np.intp]:
+    """Give what is left, as a place in `_LEFT`."""
+    gone, system, data = flags.T
+    left = np.where(system, np.where(data, 4, 2), np.where(data, 3, 1))
+    return np.where(gone, left, 0)
+
+
+# --------------------------------------------------------------------------- the evaluator
+
+
+class Found(NamedTuple):
+    """Rows that bear on VMs or disks, one for each place: long form.
+
+    Attributes
+    ----------
+    vms, disks : array of int
+        The place of the VM, and of the disk row or -1 for a row about the VM.
+    rows : array of int
+        The row, as a place in :attr:`ColumnEvaluator.rows`.
+    applies : array of bool
+        True if it applies for sure, false if it might.
+    """
+
+    vms: Numbers
+    disks: Numbers
+    rows: Numbers
+    applies: Bools
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The verdicts of the VMs of a table.
+
+    Attributes
+    ----------
+    evaluator : ColumnEvaluator
+        What knows the numbers.
+    cases : array of int
+        The case of each VM: a number that :class:`Cases` explains.
+    vms, disks : array of int
+        The configuration of each VM and of each disk row.
+    owners : array of int
+        The place of the VM of each disk row.
+    """
+
+    evaluator: ColumnEvaluator
+    cases: Numbers
+    vms: Numbers
+    disks: Numbers
+    owners: Numbers
+
+    def verdicts(self, mode: str) -> Bits:
+        """Give the verdict of each VM, as a place in :data:`rpmatrix.eligibility.VERDICTS`."""
+        return self.evaluator.cases.verdict(mode).take(self.cases)
+
+    def excluded(self, mode: str) -> Bools:
+        """Tell of each disk row whether the verdict of its VM names it as one to exclude."""
+        named = self.evaluator.cases.names_disks(mode).take(self.cases)
+        return self.evaluator.must_go(mode).take(self.disks) & named.take(self.owners)
+
+    def findings(self) -> Found:
+        """Give every row that applies or might, and has more to say than that all is well."""
+        every_vm = np.arange(len(self.vms), dtype=np.int32)
+        of_vms = self.evaluator.found(self.vms, disks=False)
+        of_disks = self.evaluator.found(self.disks, disks=True)
+        return Found(
+            np.concatenate([every_vm.take(of_vms[0]), self.owners.take(of_disks[0])]),
+            np.concatenate([np.full(len(of_vms[0]), -1, np.int32), of_disks[0]]),
+            np.concatenate([of_vms[1], of_disks[1]]),
+            np.concatenate([of_vms[2], of_disks[2]]),
+        )
+
+
+class ColumnEvaluator:
+    """Gives verdicts for whole columns, from the compiled rules of one matrix.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        The matrix that decides.
+    strict : bool
+        Make no assumption: what no payload can tell stays unknown.
+    answers : mapping of str to str
+        As for :class:`rpmatrix.eligibility.Evaluator`.
+
+    Attributes
+    ----------
+    vm_facts, disk_facts : tuple of str
+        The facts that rules test: the columns to bring. Any other column has no bearing.
+    rows : tuple of str
+        Row ids, for the places in :class:`Found`.
+    cases : Cases
+        What the numbers of cases mean.
+    """
+
+    def __init__(
+        self, matrix: Matrix, *, strict: bool = False, answers: Answers | None = None
+    ) -> None:
+        self.matrix = matrix
+        self.scalar = Evaluator(matrix, strict=strict, answers=answers)
+        rules = self.scalar.rules
+        self._layout = _Layout(matrix, rules)
+        self.rows = self._layout.rows
+        tested = [matrix.facts[name] for name in rules.facts]
+        self.vm_facts = tuple(fact.id for fact in tested if fact.grain == "vm")
+        self.disk_facts = tuple(fact.id for fact in tested if fact.grain == "disk")
+        self._columns = {
+            name: _Column(rules, matrix.facts[name], self.scalar.assumption(name))
+            for name in (*self.vm_facts, *self.disk_facts)
+        }
+        on_disks = rules.masks["os"] | rules.masks["data"]
+        # Facts of the VM that rules about disks test besides are told of its disks too.
+        self._shared = tuple(
+            name
+            for name in self.vm_facts
+            if any(one.bit & on_disks and name == fact for one, fact in self._layout.tests)
+        )
+        self._vms = _Configurations(
+            self._layout, [self._columns[name] for name in self.vm_facts], of_disks=False
+        )
+        self._disks = _Configurations(
+            self._layout,
+            [self._columns[name] for name in (*self.disk_facts, *self._shared)],
+            of_disks=True,
+        )
+        self._sets: dict[bytes, int] = {b"": 0}
+        self._set_meanings = _Growing((-(-self._layout.width // 8),))
+        self._set_meanings.append(np.zeros((1, -(-self._layout.width // 8)), np.uint8))
+        self._pairs: dict[int, int] = {}
+        self.cases = Cases(self._layout)
+        self._lock = RLock()
+
+    def judge(
+        self,
+        vms: pa.Table,
+        disks: pa.Table,
+        owners: Numbers,
+        names: Names | None = None,
+    ) -> Judged:
+        """Give the verdict of every VM of a table.
+
+        Parameters
+        ----------
+        vms : pyarrow.Table
+            One row per VM; a column for each fact, named by its id. A missing column is unknown.
+        disks : pyarrow.Table
+            One row per disk: ``role`` (``os`` or ``data``), and a column for each fact. A row that
+            stands for disks that are not listed says ``no`` in a column ``listed``.
+        owners : array of int
+            For each row of `disks` the place of its VM in `vms`, ascending.
+        names : callable, optional
+            Gives names and ids of all VMs; called only if single VMs were answered for.
+        """
+        on_vms = {name: self._codes(name, vms) for name in self.vm_facts}
+        on_disks = {name: self._codes(name, disks) for name in self.disk_facts}
+        self._answer(on_vms, on_disks, disks, owners, names)
+        roles = _roles(disks)
+        shared = [_spread(on_vms[name], owners) for name in self._shared]
+        vm_numbers, vm_rows = distinct_rows([*on_vms.values()], vms.num_rows)
+        disk_columns = [roles, *on_disks.values(), *shared]
+        disk_numbers, disk_rows = distinct_rows(disk_columns, disks.num_rows)
+        with self._lock:
+            of_vms = self._vms.number(vm_rows).take(vm_numbers)
+            of_disks = self._disks.number(disk_rows).take(disk_numbers)
+            sets = self._numbered_sets(of_disks, owners, vms.num_rows)
+            cases = self._numbered_cases(of_vms, sets)
+        return Judged(self, cases, of_vms, of_disks, owners)
+
+    # ----- cells to codes
+
+    def _codes(self, name: str, table: pa.Table) -> Numbers | int:
+        column = self._columns[name]
+        return column.codes(table[name]) if name in table.column_names else column.nothing
+
+    def _answer(
+        self,
+        on_vms: dict[str, Numbers | int],
+        on_disks: dict[str, Numbers | int],
+        disks: pa.Table,
+        owners: Numbers,
+        names: Names | None,
+    ) -> None:
+        """Fill in what a person answered, where a fact is not known for sure.
+
+        An answer for one VM counts more than one for all, and one by its id more than by its name.
+        Each fills only what is still open, so the one that counts most goes first.
+        """
+        single, for_all = set(self.scalar.answered_vms), self.scalar.answers()
+        listed = _listed(disks)
+        if single and names is not None:
+            for held in reversed(tuple(zip(*names(), strict=True))):
+                chosen: dict[str, list[int]] = {}
+                for place, name in enumerate(held):
+                    if name.lower() in single:
+                        chosen.setdefault(name.lower(), []).append(place)
+                for name, places in chosen.items():
+                    of_vms = np.zeros(len(held), bool)
+                    of_vms[places] = True
+                    self._fill(on_vms, self.scalar.answers(name), of_vms)
+                    self._fill(on_disks, self.scalar.answers(name), of_vms.take(owners) & listed)
+        if for_all:
+            self._fill(on_vms, for_all, None)
+            self._fill(on_disks, for_all, listed)
+
+    def _fill(
+        self,
+        columns: dict[str, Numbers | int],
+        answers: Mapping[str, str | int],
+        where: Bools | None,
+    ) -> None:
+        for name in columns.keys() & answers.keys():
+            codes, column = columns[name], self._columns[name]
+            if isinstance(codes, int):
+                if where is None:
+                    columns[name] = int(column.answered(np.array([codes]), answers[name])[0])
+                    continue
+                codes = np.full(len(where), codes, np.uint16)
+            filled = column.answered(codes, answers[name])
+            columns[name] = filled if where is None else np.where(where, filled, codes)
+
+    # ----- disks to sets, sets and VMs to cases
+
+    def _numbered_sets(self, of_disks: Numbers, owners: Numbers, length: int) -> Numbers:
+        """Give each VM the number of the set of configurations that its disks have."""
+        sets = np.zeros(length, np.int64)
+        if not len(of_disks):
+            return sets
+        # The most frequent configurations share the first word, which is all that most VMs need.
+        counts = np.bincount(of_disks)
+        ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+        ranks = np.zeros(len(counts), np.intp)
+        ranks[ranked] = np.arange(len(ranked))
+        starts = np.flatnonzero(np.diff(owners, prepend=owners[0] - 1))
+        words = []
+        for first in range(0, len(ranked), _WORD):
+            bits = np.zeros(len(counts), np.uint64)
+            mine = ranked[first : first + _WORD]
+            bits[mine] = np.uint64(1) << np.arange(len(mine), dtype=np.uint64)
+            words.append(np.bitwise_or.reduceat(bits.take(of_disks), starts))
+        encoded = pa.array(words[0]).dictionary_encode()
+        numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        rows = np.zeros((len(encoded.dictionary), len(words)), np.uint64)
+        rows[:, 0] = encoded.dictionary.to_numpy(zero_copy_only=False)
+        if len(words) > 1:
+            rare = np.flatnonzero(np.logical_or.reduce(words[1:]))
+            more, places = np.unique(
+                np.stack([word[rare] for word in words], axis=1), axis=0, return_inverse=True
+            )
+            numbers[rare] = len(rows) + places.reshape(-1)
+            rows = np.concatenate([rows, more])
+        sets[owners[starts]] = self._sets_of(rows, ranked).take(numbers)
+        return sets
+
+    def _sets_of(self, rows: NDArray[np.uint64], ranked: Numbers) -> Numbers:
+        """Give the number of each set, told by words of bits for ranked configurations."""
+        bits = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little").astype(bool)
+        found = []
+        for row in bits:
+            members = np.sort(ranked[np.flatnonzero(row)])
+            mark = members.tobytes()
+            number = self._sets.setdefault(mark, len(self._sets))
+            if number == len(self._set_meanings.rows):
+                meanings = self._disks.packed.rows[members]
+                self._set_meanings.append(np.bitwise_or.reduce(meanings, axis=0)[None])
+            found.append(number)
+        return np.array(found, np.int64)
+
+    def _numbered_cases(self, of_vms: Numbers, sets: Numbers) -> Numbers:
+        encoded = pa.array(of_vms * 2**31 + sets).dictionary_encode()
+        pairs = encoded.dictionary.to_numpy(zero_copy_only=False)
+        new = np.array([pair for pair in pairs.tolist() if pair not in self._pairs], np.int64)
+        if len(new):
+            meanings = self._vms.packed.rows[new >> 31] | self._set_meanings.rows[new & (2**31 - 1)]
+            numbers = self.cases.number(meanings)
+            self._pairs.update(zip(new.tolist(), numbers.tolist(), strict=True))
+        table = np.array([self._pairs[pair] for pair in pairs.tolist()], np.int32)
+        return np.asarray(table.take(encoded.indices.to_numpy(zero_copy_only=False)))
+
+    # ----- what configurations mean
+
+    def must_go(self, mode: str) -> Bools:
+        """Tell of every configuration of a disk whether the disk must be excluded in a mode."""
+        sure = self._layout.unpack(self._disks.packed.rows)[:, self._layout.parts["sure"]]
+        return _any(sure & self._layout.excludes(mode))
+
+    def found(self, numbers: Numbers, *, disks: bool) -> tuple[Numbers, Numbers, Bools]:
+        """Give places, rows and whether they apply, for configurations of VMs or of disks."""
+        held = self._disks if disks else self._vms
+        meaning = self._layout.unpack(held.packed.rows)
+        telling = ~np.logical_and.reduce(
+            [self._layout.outcome(mode, "supported", "not_applicable") for mode in MODES]
+        )
+        sure = meaning[:, self._layout.parts["sure"]] & telling
+        maybe = meaning[:, self._layout.parts["maybe"]] & telling
+        configurations, rows = np.nonzero(sure | maybe)
+        applies = sure[configurations, rows]
+        counts = np.bincount(configurations, minlength=len(meaning))
+        firsts = np.cumsum(counts) - counts
+        mine = counts.take(numbers)
+        places = np.repeat(np.arange(len(numbers), dtype=np.int32), mine)
+        within = np.arange(len(places)) - np.repeat(np.cumsum(mine) - mine, mine)
+        picked = firsts.take(numbers).take(places) + within
+        return places, rows.astype(np.int16).take(picked), applies.take(picked)
+
+
+def _spread(codes: Numbers | int, owners: Numbers) -> Numbers | int:
+    return codes if isinstance(codes, int) else codes.take(owners)
+
+
+def _roles(disks: pa.Table) -> Numbers | int:
+    """Give the role of each disk row as a place in :data:`ROLES`."""
+    if "role" not in disks.column_names:
+        if disks.num_rows:
+            raise ValueError("the table of disks has no column 'role' that says os or data")
+        return 0
+    found = []
+    for chunk in disks["role"].chunks:
+        cells = _told_apart(chunk)
+        places = []
+        for cell in cells.dictionary.to_pylist():
+            role = str(cell).strip().lower()
+            if role not in ROLES:
+                raise ValueError(f"the role of a disk is os or data, not {cell!r}")
+            places.append(ROLES.index(role))
+        if cells.indices.null_count:
+            raise ValueError("the role of a disk is os or data, not empty")
+        table = np.array(places or [0], np.uint8)
+        found.append(table.take(cells.indices.to_numpy(zero_copy_only=False)))
+    return np.concatenate(found) if found else 0
+
+
+def _listed(disks: pa.Table) -> Bools:
+    """Tell the rows of listed disks from those that stand for disks that are not listed."""
+    if "listed" not in disks.column_names:
+        return np.ones(disks.num_rows, bool)
+    cells = disks["listed"].to_pylist()
+    return np.array([str(cell).strip().lower() not in ("no", "false", "0") for cell in cells], bool)
