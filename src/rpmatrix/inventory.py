@@ -1805,6 +1805,8 @@ class _OperatingSystems:
         if urn[0][1] is not None:
             texts = tuple(value.lower() if isinstance(value, str) else "" for value, _, _ in urn)
             at = ".".join(image)
+            if not texts[0]:
+                return Reading(None, "unknown", urn[0][1], at, None, _CUT)
             return self._reading(self._images, texts, urn[0][1], at, ":".join(texts))
         os_disk = _os_disk(vm)
         return self._of_os_disk(os_disk) if os_disk else UNKNOWN
