@@ -568,6 +568,9 @@ def overlay(run: Run) -> Path:
     (row,) = [row for row in MATRIX.table("scenarios") if row.id == "ultra-disk"]
     folder = Path("contoso")
     folder.mkdir()
+    about = {"owner": "Backup team", "purpose": "House rules", "source": "Runbook 7"}
+    days = {"date": "2026-11-22", "valid_until": "2099-12-31"}
+    (folder / "about.json").write_text(json.dumps(about | days))
     with (folder / "scenarios.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(row), lineterminator="\n")
         writer.writeheader()

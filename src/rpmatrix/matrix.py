@@ -2,19 +2,38 @@
 
 The matrix is the only knowledge the package has of restore points. It is read from
 ``matrix_data`` and never changed: a layer on top of it replaces, adds or withdraws rows.
+
+A layer is judged as strictly as the base, together with what lies below it. One rule is its own:
+where it makes an answer better than below, it has to name its evidence.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from rpmatrix.tables import Row, Tables, data_folder, read_tables
+from rpmatrix.tables import (
+    Problem,
+    Row,
+    Table,
+    Tables,
+    TablesError,
+    changed_since_freeze,
+    check,
+    check_together,
+    data_folder,
+    read_tables,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +41,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BASE_LAYER = "seed"
+BASE = "base"
+"""What to call the base, as a name of an overlay, to have no overlay at all."""
+ABOUT = "about.json"
+OVERLAYS = "RPMATRIX_OVERLAYS"
+"""The environment variable that lists overlays for when a program asks for none."""
 MODES = ("application", "crash")
 CITABLE_TABLES = (
     *("scenarios", "limits", "encryption", "cross_region", "errors"),
@@ -92,6 +116,31 @@ class Citation:
         return f"{self.row_id} [{self.layer}]: {where}"
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A layer above the base, and what its ``about.json`` says of it.
+
+    Attributes
+    ----------
+    name : str
+        The name of its folder; findings and citations quote it.
+    folder : Path
+        Where it stands.
+    owner, purpose, source
+        Who answers for it (a role, not a person), what it is for, and what it goes by.
+    written_on, valid_until
+        The day it was written, and the last day on which it may be used without another look.
+    """
+
+    name: str
+    folder: Path
+    owner: str
+    purpose: str
+    source: str
+    written_on: date
+    valid_until: date
+
+
 @dataclass(frozen=True)
 class Matrix:
     """The matrix, with all layers applied.
@@ -102,12 +151,22 @@ class Matrix:
         Names of the layers, the base first.
     digest : str
         SHA-256 over the content of all layers, in their order.
+    overlays : tuple of Overlay
+        The layers above the base.
+    as_of : datetime.date
+        The day for which it answers: where a fact depends on the date, on this one.
+    warnings : tuple of str
+        What a reader must know of the layers: an overlay past its day, a base that was edited.
     """
 
     layers: tuple[str, ...]
     digest: str
+    overlays: tuple[Overlay, ...]
+    as_of: date
+    warnings: tuple[str, ...]
     _rows: Mapping[str, Mapping[str, Row]]
     _layer_of: Mapping[tuple[str, str], str]
+    _withdrawn: Mapping[tuple[str, str], str]
     _prepared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def table(self, name: str) -> tuple[Row, ...]:
@@ -137,11 +196,15 @@ class Matrix:
         Raises
         ------
         KeyError
-            If there is no such row.
+            If there is no such row; the message says so if a layer has withdrawn it.
         """
-        for name in (table,) if table else CITABLE_TABLES:
+        names = (table,) if table else CITABLE_TABLES
+        for name in names:
             if row_id in self._rows[name]:
                 return self._rows[name][row_id]
+        for name in names:
+            if (name, row_id) in self._withdrawn:
+                raise KeyError(f"row {row_id!r} is withdrawn by {self._withdrawn[name, row_id]}")
         raise KeyError(f"no row {row_id!r} in {table or 'the matrix'}")
 
     def has_row(self, row_id: str) -> bool:
@@ -261,16 +324,25 @@ class Matrix:
         return f"Matrix({' + '.join(self.layers)}: {count} rows, digest {self.digest[:12]})"
 
 
-def load_matrix(*overlays: str | Path, folder: Path | None = None) -> Matrix:
+# --- layers ---------------------------------------------------------------------------------------
+
+
+def load_matrix(
+    *overlays: str | Path, folder: Path | None = None, as_of: date | None = None
+) -> Matrix:
     """Load the matrix: the seed edition, and overlays on top of it in their order.
 
     Parameters
     ----------
     *overlays : str or Path
-        Folders with tables, or names of folders under ``matrix_data/overlays``. A row with a
-        known id replaces that row, a new id adds one.
+        Names of overlays that come with the package (see `overlay_names`), or folders of other
+        ones. A row with a known id replaces that row, a new id adds one, and ``withdrawn.csv``
+        switches rows off. Without any, those that the environment variable ``RPMATRIX_OVERLAYS``
+        lists are taken; ``base`` asks for none of them.
     folder : Path, optional
         The folder of the base tables instead of the package's own.
+    as_of : datetime.date, optional
+        The day for which the matrix answers; today if it is left out.
 
     Returns
     -------
@@ -278,43 +350,527 @@ def load_matrix(*overlays: str | Path, folder: Path | None = None) -> Matrix:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such overlay; the message names those there are.
     rpmatrix.tables.TablesError
         If a table is missing or a check finds a fault; the message names file and cell.
     """
     base = folder or data_folder()
-    paths = [base]
-    for overlay in overlays:
-        path = Path(overlay)
-        paths.append(path if path.is_dir() else base / "overlays" / overlay)
-    return _load(tuple((path, _stamp(path)) for path in paths))
+    listed: Iterable[str | Path] = overlays or os.environ.get(OVERLAYS, "").split(os.pathsep)
+    named = [one for one in listed if str(one) not in ("", BASE, BASE_LAYER)]
+    paths = [base, *(_overlay_folder(one, base) for one in named)]
+    stamped = tuple((path, _stamp(path)) for path in paths)
+    return _load(stamped, as_of or date.today())
+
+
+def overlay_names(folder: Path | None = None) -> tuple[str, ...]:
+    """Give the names of the overlays that come with the package.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder of the base tables instead of the package's own.
+    """
+    found = ((folder or data_folder()) / "overlays").glob(f"*/{ABOUT}")
+    return tuple(sorted(path.parent.name for path in found))
+
+
+def check_overlay(
+    overlay: str | Path, *below: str | Path, folder: Path | None = None
+) -> tuple[Problem, ...]:
+    """Check an overlay, by itself and on top of what lies below it; nothing in it raises.
+
+    Parameters
+    ----------
+    overlay : str or Path
+        The overlay, as for `load_matrix`.
+    *below : str or Path
+        The overlays below it, in their order; none if it stands on the base alone.
+    folder : Path, optional
+        The folder of the base tables instead of the package's own.
+
+    Returns
+    -------
+    tuple of Problem
+        Empty if all is well.
+    """
+    base = folder or data_folder()
+    path = _overlay_folder(overlay, base)
+    own = tuple(_qualified(problem, path.name) for problem in check(path, partial=True))
+    if own:
+        return own
+    try:
+        load_matrix(BASE, *below, path, folder=base)
+    except TablesError as error:
+        return error.problems
+    return ()
+
+
+def _overlay_folder(overlay: str | Path, base: Path) -> Path:
+    known = overlay_names(base)
+    if str(overlay) in known:
+        return base / "overlays" / str(overlay)
+    path = Path(overlay).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    close = get_close_matches(str(overlay), known, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    offered = f"the package has {', '.join(known)}" if known else "the package has none"
+    raise FileNotFoundError(
+        f"{overlay} is not a folder, and no overlay has that name; "
+        f"{meant}{offered}; give any other by the path of its folder"
+    )
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Tell one state of a folder from another, so that an edited table is read again."""
-    files = sorted(folder.glob("*.csv"))
+    files = sorted((*folder.glob("*.csv"), *folder.glob("*.json")))
     return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files)
 
 
-@lru_cache(maxsize=16)
-def _load(stamped: tuple[tuple[Path, tuple[tuple[str, int, int], ...]], ...]) -> Matrix:
-    (base, _), *overlays = stamped
-    named = [(BASE_LAYER, read_tables(base))]
-    named += [(path.name, read_tables(path, partial=True)) for path, _ in overlays]
-    return _stack(named)
+@lru_cache(maxsize=32)
+def _load(
+    stamped: tuple[tuple[Path, tuple[tuple[str, int, int], ...]], ...], as_of: date
+) -> Matrix:
+    (base, _), *above = stamped
+    tables = read_tables(base)
+    warnings = [f"the base was edited: {problem}" for problem in changed_since_freeze(tables)]
+    stack = _Stack(tables)
+    for path, _ in above:
+        overlay = _about(path)
+        stack.lay(overlay, read_overlay_tables(path))
+        if overlay.valid_until < as_of:
+            warnings.append(
+                f"the layer {overlay.name} was valid until {overlay.valid_until} only; "
+                f"its owner ({overlay.owner}) has to look at it again"
+            )
+    return stack.matrix(as_of, tuple(warnings))
 
 
-def _stack(named: Iterable[tuple[str, Tables]]) -> Matrix:
-    rows: dict[str, dict[str, Row]] = {}
-    layer_of: dict[tuple[str, str], str] = {}
-    layers: list[str] = []
-    digest = hashlib.sha256()
-    for layer, tables in named:
-        layers.append(layer)
-        digest.update(tables.digest.encode())
-        for name, table in tables.items():
-            known = rows.setdefault(name, {})
-            for row in table.rows:
-                known[row.id] = row
-                layer_of[name, row.id] = layer
-    ordered = {name: dict(sorted(found.items())) for name, found in rows.items()}
-    return Matrix(tuple(layers), digest.hexdigest(), ordered, layer_of)
+def read_overlay_tables(folder: Path) -> Tables:
+    """Read the tables of an overlay, with its name before that of the file in every message.
+
+    Raises
+    ------
+    rpmatrix.tables.TablesError
+        If the tables cannot be read or fail a check.
+    """
+    try:
+        tables = read_tables(folder, partial=True)
+    except TablesError as error:
+        problems = [_qualified(problem, folder.name) for problem in error.problems]
+        raise TablesError(folder, problems) from None
+    qualified = {
+        name: replace(
+            table,
+            rows=tuple(replace(row, file=f"{folder.name}/{row.file}") for row in table.rows),
+        )
+        for name, table in tables.items()
+    }
+    return replace(tables, tables=qualified)
+
+
+def _qualified(problem: Problem, layer: str) -> Problem:
+    return replace(problem, file=f"{layer}/{problem.file}")
+
+
+_ABOUT_KEYS: Final = {
+    "owner": "the role or team that answers for it",
+    "purpose": "what it is for",
+    "source": "what it goes by",
+    "date": "the day it was written, as YYYY-MM-DD",
+    "valid_until": "the last day it may be used without another look, as YYYY-MM-DD",
+}
+
+
+def _about(folder: Path) -> Overlay:
+    """Read what an overlay says of itself."""
+    file = f"{folder.name}/{ABOUT}"
+    wanted = f"write an object with {', '.join(_ABOUT_KEYS)}"
+
+    def refuse(*found: tuple[str, str]) -> TablesError:
+        return TablesError(folder, [Problem("about", file, "", *one) for one in found])
+
+    try:
+        said = json.loads((folder / ABOUT).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise refuse(("the overlay says nothing of itself", wanted)) from None
+    except (OSError, ValueError) as error:
+        raise refuse((f"cannot be read: {error}", wanted)) from None
+    if not isinstance(said, dict):
+        raise refuse(("holds no JSON object", wanted))
+    faults = list(_about_faults(said))
+    if faults:
+        raise refuse(*faults)
+    if folder.name in (BASE, BASE_LAYER):
+        raise refuse((f"no overlay may be called {folder.name}", "rename its folder"))
+    texts = (said[name] for name in ("owner", "purpose", "source"))
+    days = (date.fromisoformat(said[name]) for name in ("date", "valid_until"))
+    return Overlay(folder.name, folder, *texts, *days)
+
+
+def _about_faults(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in said.keys() - _ABOUT_KEYS.keys():
+        yield f'nobody reads "{name}"', f"delete it; there are {', '.join(_ABOUT_KEYS)}"
+    days: dict[str, date] = {}
+    for name, meaning in _ABOUT_KEYS.items():
+        value = said.get(name)
+        if not isinstance(value, str) or not value.strip():
+            yield f'"{name}" is missing or empty', f"write {meaning}"
+        elif "YYYY" in meaning:
+            try:
+                days[name] = date.fromisoformat(value)
+            except ValueError:
+                yield f'"{name}" is {value!r}, which is no date', f"write {meaning}"
+            else:
+                if days[name].isoformat() != value:
+                    yield f'"{name}" is {value!r}', f"write {days[name].isoformat()}"
+    if len(days) > 1 and days["valid_until"] < days["date"]:
+        yield '"valid_until" lies before "date"', f"write {_ABOUT_KEYS['valid_until']}"
+    if "@" in str(said.get("owner", "")):
+        yield '"owner" is an address of a person', f"write {_ABOUT_KEYS['owner']}"
+
+
+_NEVER_USED: Final = ("statement-is-used", "fact-is-used")
+"""Checks that an overlay may leave broken below: what it does not use any more stays on record."""
+
+
+class _Stack:
+    """Layers on top of one another, while they are laid."""
+
+    def __init__(self, base: Tables) -> None:
+        self.tables = base
+        self.overlays: list[Overlay] = []
+        self.layer_of = {(name, row.id): BASE_LAYER for name in base for row in base.rows(name)}
+        self.withdrawn: dict[tuple[str, str], str] = {}
+        self._digest = hashlib.sha256(base.digest.encode())
+
+    def lay(self, overlay: Overlay, own: Tables) -> None:
+        """Put a layer on top.
+
+        Raises
+        ------
+        TablesError
+            If it does not fit what lies below.
+        """
+        if overlay.name in (one.name for one in self.overlays):
+            message = f"two layers are called {overlay.name}"
+            advice = "give one of the folders another name, or lay it once"
+            raise TablesError(
+                overlay.folder, [Problem("about", f"{overlay.name}/{ABOUT}", "", message, advice)]
+            )
+        step = _Step(overlay.name, self.tables, own, self.layer_of)
+        problems = list(step.problems())
+        if problems:
+            raise TablesError(overlay.folder, problems)
+        self.tables = step.after
+        self.overlays.append(overlay)
+        self._digest.update(own.digest.encode())
+        for (table, row_id), row in step.gone.items():
+            del self.layer_of[table, row_id]
+            self.withdrawn[table, row_id] = f"layer {overlay.name}: {row['reason']}"
+        for name in own:
+            for row in own.rows(name):
+                self.layer_of[name, row.id] = overlay.name
+                self.withdrawn.pop((name, row.id), None)
+
+    def matrix(self, as_of: date, warnings: tuple[str, ...]) -> Matrix:
+        """Give the matrix that the layers make."""
+        return Matrix(
+            (BASE_LAYER, *(one.name for one in self.overlays)),
+            self._digest.hexdigest(),
+            tuple(self.overlays),
+            as_of,
+            warnings,
+            {name: dict(table.by_id) for name, table in self.tables.items()},
+            self.layer_of,
+            self.withdrawn,
+        )
+
+
+class _Step:
+    """One overlay laid on what is below it, and all that is wrong with that.
+
+    Attributes
+    ----------
+    gone
+        The rows that it withdraws, each with the row of ``withdrawn`` that says so.
+    after
+        The tables with the overlay on top.
+    """
+
+    def __init__(
+        self, name: str, below: Tables, own: Tables, layer_of: Mapping[tuple[str, str], str]
+    ) -> None:
+        self.name = name
+        self.below = below
+        self.own = own
+        self.layer_of = layer_of
+        self.gone: dict[tuple[str, str], Row] = {}
+        self._faults = [*self._withdraw(), *self._judge_statements()]
+        self.after = self._merged()
+
+    def _problem(self, check: str, row: Row, column: str, message: str, advice: str) -> Problem:
+        file, _, cell = row.cell(column).rpartition(":")
+        return Problem(check, file, cell, message, advice, row.id)
+
+    def _withdraw(self) -> Iterator[Problem]:
+        """Find the rows that are withdrawn, and a scenario's conditions with it."""
+        for row in self.own.rows("withdrawn"):
+            table, row_id = row["table"], row["row_id"]
+            below = self.below[table].by_id
+            at = ("withdrawal", row, "row_id")
+            if row_id not in below:
+                close = get_close_matches(row_id, below, n=1)
+                meant = f"did you mean {close[0]}?" if close else f"write an id of {table}"
+                yield self._problem(*at, f'there is no row "{row_id}" of {table} below', meant)
+            elif (table, row_id) in self.gone:
+                yield self._problem(*at, f'"{row_id}" is withdrawn twice', "delete one of the rows")
+            elif any(one.id == row_id for one in self.own.rows(table)):
+                message = f'"{row_id}" is withdrawn here, and written in {table} too'
+                yield self._problem(*at, message, "do one of the two")
+            else:
+                self.gone[table, row_id] = row
+        own_conditions = {row.id for row in self.own.rows("conditions")}
+        for row in self.below.rows("conditions"):
+            reason = self.gone.get(("scenarios", row["scenario_id"]))
+            if reason is not None and row.id not in own_conditions:
+                self.gone.setdefault(("conditions", row.id), reason)
+
+    def _judge_statements(self) -> Iterator[Problem]:
+        below = self.below["statements"].by_id
+        editions = {row["edition"] for row in below.values()}
+        for row in self.own.rows("statements"):
+            if row.id in below:
+                layer = self.layer_of["statements", row.id]
+                message = f'the statement "{row.id}" belongs to the layer {layer}'
+                advice = "what an edition said stays on record: give yours an id of its own"
+                yield self._problem("statement-stays", row, "id", message, advice)
+            elif row["edition"] in editions:
+                message = f'the edition "{row["edition"]}" stands below already'
+                advice = "give the edition that this layer adds a name of its own"
+                yield self._problem("statement-stays", row, "edition", message, advice)
+
+    def _merged(self) -> Tables:
+        merged: dict[str, Table] = {}
+        for name, table in self.below.items():
+            rows = {key: row for key, row in table.by_id.items() if (name, key) not in self.gone}
+            rows |= {row.id: row for row in self.own.rows(name)}
+            merged[name] = replace(table, rows=tuple(rows[key] for key in sorted(rows)))
+        return Tables(self.below.folder, self.below.schema, merged)
+
+    def problems(self) -> Iterator[Problem]:
+        """Give all that is wrong."""
+        yield from self._faults
+        if self._faults:
+            return
+        judged = {name: table for name, table in self.after.items() if name != "withdrawn"}
+        for problem in check_together(replace(self.after, tables=judged)):
+            if problem.file.startswith(f"{self.name}/"):
+                yield problem
+            elif problem.check not in _NEVER_USED:
+                yield self._blame(problem)
+        yield from _Evidence(self).problems()
+
+    def _blame(self, problem: Problem) -> Problem:
+        """Tell a fault that shows below at the row of this layer that causes it."""
+        table = next(
+            name
+            for name in self.after
+            if any(row.file == problem.file for row in self.after.rows(name))
+        )
+        row = self.after[table].by_id[problem.row_id]
+        layer = self.layer_of[table, row.id]
+        file = problem.file.rpartition("/")[2]
+        message = f"leaves {layer}/{file}:{problem.cell} wrong: {problem.message}"
+        advice = f'replace or withdraw "{row.id}" of {table} too'
+        cause = self._cause(table, row, problem)
+        if cause is None:
+            return Problem("fits-below", self.name, "", message, advice)
+        return self._problem("fits-below", *cause, message, advice)
+
+    def _cause(self, table: str, row: Row, problem: Problem) -> tuple[Row, str] | None:
+        named = {member for column in row for member in row.members(column)}
+        for (_, row_id), withdrawal in self.gone.items():
+            if row_id in named:
+                return withdrawal, "row_id"
+        mine = [one for name in self.own if name != "withdrawn" for one in self.own.rows(name)]
+        for one in mine:
+            place = rf"{re.escape(one.file)}:[A-Z]+{one.line}(?!\d)"
+            if one.id in named or re.search(place, problem.message):
+                return one, "id"
+        for (gone_from, row_id), withdrawal in self.gone.items():
+            if gone_from == table and self._kin(row, self.below[table].by_id[row_id]):
+                return withdrawal, "row_id"
+        return next(((one, "id") for one in mine if self._kin(row, one)), None)
+
+    @staticmethod
+    def _kin(one: Row, other: Row) -> bool:
+        """Tell rows that speak of one scenario."""
+        scenario = one.get("scenario_id")
+        return bool(scenario) and other.get("scenario_id") == scenario
+
+
+# From the best answer to the worst. What is not stated may turn out to be either.
+_RANK: Final = {
+    "supported": 0,
+    "not_applicable": 0,
+    "supported_with_caveat": 1,
+    "exclude_disk": 2,
+    "not_stated": 3,
+    "not_supported": 4,
+}
+_UNKNOWN: Final = _RANK["not_stated"]
+_TEST: Final = ("fact_id", "operator", "value")
+_OF_FACT: Final = ("type", "allowed_values", "reading", "paths", "absence", "assumption")
+_OF_SYSTEM: Final = (
+    *("family", "scenario_id", "image_patterns", "os_name_patterns", "precedence"),
+    *("support_ends", "security_updates_end"),
+)
+_OF_LIMIT: Final = ("fact_id", "comparator", "mode", "scope")
+
+
+class _Evidence:
+    """Finds where an overlay makes an answer better than below without naming its evidence.
+
+    Evidence is a source other than the one of the row below, or a statement of an edition that the
+    overlay itself brings. What may only become worse needs none.
+    """
+
+    def __init__(self, step: _Step) -> None:
+        self.step = step
+        self.statements = {row.id for row in step.own.rows("statements")}
+
+    def problems(self) -> Iterator[Problem]:
+        """Give a problem for every answer that is better without evidence."""
+        yield from self._outcomes("scenarios", MODES, ("grain",))
+        yield from self._outcomes("cross_region", ("outcome",), _TEST)
+        yield from self._conditions()
+        yield from self._changed("facts", _OF_FACT)
+        yield from self._systems()
+        yield from self._limits()
+
+    def _pairs(self, table: str) -> Iterator[tuple[Row, Row]]:
+        """Give each replaced row with the row below it."""
+        below = self.step.below[table].by_id
+        for row in self.step.own.rows(table):
+            if row.id in below:
+                yield below[row.id], row
+
+    def _withdrawn(self, table: str) -> Iterator[tuple[Row, Row]]:
+        """Give each withdrawn row with the row that says so."""
+        for (name, row_id), withdrawal in self.step.gone.items():
+            if name == table:
+                yield self.step.below[table].by_id[row_id], withdrawal
+
+    def _proved(self, row: Row, below: Row | None = None) -> bool:
+        if row.get("statement_id") and row["statement_id"] in self.statements:
+            return True
+        return bool(row["source"]) and (below is None or row["source"] != below["source"])
+
+    def _refuse(self, row: Row, column: str, what: str) -> Problem:
+        advice = "name who says so in source"
+        if row["source"]:
+            advice += ", other than the row below"
+        return self.step._problem("evidence", row, column, f"{what} without evidence", advice)
+
+    def _outcomes(
+        self, table: str, columns: Sequence[str], scope: Sequence[str]
+    ) -> Iterator[Problem]:
+        for below, row in self._pairs(table):
+            if self._proved(row, below):
+                continue
+            worst = max(_RANK[below[column]] for column in columns)
+            for column in columns:
+                if _RANK[row[column]] < _RANK[below[column]]:
+                    what = f"{column} is better than below ({below[column]} -> {row[column]})"
+                    yield self._refuse(row, column, what)
+            narrowed = [column for column in scope if row[column] != below[column]]
+            if worst and narrowed:
+                yield self._refuse(row, narrowed[0], "the row applies to something else than below")
+        for below, row in self._withdrawn(table):
+            if max(_RANK[below[column]] for column in columns) and not row["source"]:
+                what = f'"{below.id}" no longer makes an answer worse'
+                yield self._refuse(row, "source", what)
+
+    def _conditions(self) -> Iterator[Problem]:
+        """Refuse a scenario that applies less often than below, if it makes an answer worse."""
+        before, after = (_clauses(one) for one in (self.step.below, self.step.after))
+        own = {row.id: row for row in self.step.own.rows("scenarios")}
+        for scenario, clauses in before.items():
+            row = self.step.after["scenarios"].by_id.get(scenario)
+            below = self.step.below["scenarios"].by_id[scenario]
+            if row is None or not max(_RANK[row[mode]] for mode in MODES):
+                continue
+            if scenario in own and self._proved(own[scenario], below):
+                continue
+            if all(any(new <= old for new in after.get(scenario, ())) for old in clauses):
+                continue
+            yield from self._narrowed(scenario)
+
+    def _narrowed(self, scenario: str) -> Iterator[Problem]:
+        what = f'the scenario "{scenario}" applies less often than below'
+        for row in self.step.own.rows("conditions"):
+            if row["scenario_id"] == scenario:
+                file = self.step.own.schema["scenarios"].file
+                advice = f'write the row "{scenario}" into {file} too, with its source'
+                message = f"{what} without evidence"
+                yield self.step._problem("evidence", row, "scenario_id", message, advice)
+                return
+        for below, row in self._withdrawn("conditions"):
+            if below["scenario_id"] == scenario and not row["source"]:
+                yield self._refuse(row, "source", what)
+                return
+
+    def _changed(self, table: str, columns: Sequence[str]) -> Iterator[Problem]:
+        for below, row in self._pairs(table):
+            found = [column for column in columns if row[column] != below[column]]
+            if found and not self._proved(row, below):
+                yield self._refuse(row, found[0], "the row decides otherwise than below")
+
+    def _systems(self) -> Iterator[Problem]:
+        table = "operating_systems"
+        yield from self._changed(table, _OF_SYSTEM)
+        known = self.step.below[table].by_id
+        for row in self.step.own.rows(table):
+            answered = row.id not in known and self._best(row, self.step.after) < _UNKNOWN
+            if answered and not self._proved(row):
+                yield self._refuse(row, "source", "a system that was not known gets an answer")
+        for below, row in self._withdrawn(table):
+            if self._best(below, self.step.below) > _UNKNOWN and not row["source"]:
+                what = f'"{below.id}" is no longer ruled out'
+                yield self._refuse(row, "source", what)
+
+    @staticmethod
+    def _best(row: Row, tables: Tables) -> int:
+        scenario = tables["scenarios"].by_id.get(row["scenario_id"])
+        return min((_RANK[scenario[mode]] for mode in MODES), default=0) if scenario else _UNKNOWN
+
+    def _limits(self) -> Iterator[Problem]:
+        for below, row in self._pairs("limits"):
+            if below["fact_id"] and not _stricter(row, below) and not self._proved(row, below):
+                yield self._refuse(row, "value", "the limit is wider than below")
+        for below, row in self._withdrawn("limits"):
+            if below["fact_id"] and not row["source"]:
+                yield self._refuse(row, "source", f'the limit "{below.id}" no longer holds')
+
+
+def _clauses(tables: Tables) -> Mapping[str, list[frozenset[tuple[str, ...]]]]:
+    """Give the clauses of each scenario, each as the set of its tests."""
+    found: dict[str, dict[str, set[tuple[str, ...]]]] = {}
+    for row in tables.rows("conditions"):
+        clause = found.setdefault(row["scenario_id"], {}).setdefault(row["clause"], set())
+        clause.add(tuple(row[column] for column in _TEST))
+    return {
+        scenario: [frozenset(tests) for tests in clauses.values()]
+        for scenario, clauses in found.items()
+    }
+
+
+def _stricter(row: Row, below: Row) -> bool:
+    """Tell a limit that lets through nothing that the limit below does not."""
+    if any(row[column] != below[column] for column in _OF_LIMIT):
+        return False
+    # Whole numbers and API versions alike are ordered by the numbers they hold.
+    new, old = (tuple(map(int, re.findall(r"\d+", one["value"]))) for one in (row, below))
+    return new >= old if row["comparator"] in ("at_least", "more_than") else new <= old
