@@ -1265,7 +1265,7 @@ def test_what_a_client_cannot_do_is_said(operation: Operation, client: str) -> N
         (CATALOGUE["copy-"], "rest", "portal"),
         (CATALOGUE["copy-"], "azure_cli", "as soon as the copy has started"),
         (CATALOGUE["create-collection-tags"], "powershell", "no parameter for tags"),
-        (CATALOGUE["copy-data-mixed"], "azure_cli", "one disk encryption set for every data disk"),
+        (CATALOGUE["copy-data-mixed"], "azure_cli", "a disk encryption set for each data disk"),
         (DeleteCollection(**in_collection), "rest", "All restore points"),
         (UpdateCollection(**in_collection, tags={"a": "b"}), "azure_cli", "replace all tags"),
         (FollowProgress(**on_point), "bicep", "instance view"),
@@ -1273,6 +1273,15 @@ def test_what_a_client_cannot_do_is_said(operation: Operation, client: str) -> N
 )
 def test_notes(operation: Operation, client: str, words: str) -> None:
     assert any(words in note for note in write(operation, client).notes)
+
+
+def test_azure_cli_cannot_take_a_body_for_a_file(bash: Bash) -> None:
+    # It reads what follows the first = from a file if that begins with @.
+    operation = UpdateCollection(**in_collection, tags={"a b": "=@secret", "c": "@secret"})
+    ((*_, option, body),) = bash.run(write(operation, "azure_cli").text)
+    assert option == "--body"
+    assert not body.partition("=")[2].startswith("@")
+    assert json.loads(body) == {"tags": operation.tags}
 
 
 @pytest.mark.parametrize("segment", ["disks", "snapshots", "Snapshots"])

@@ -723,8 +723,8 @@ def _az_encryption(az: _Az, disks: Sequence[DiskEncryption], no_wait: bool) -> _
     sets = [disk.disk_encryption_set_id for disk in data if disk.disk_encryption_set_id is not None]
     if len(types) not in {0, len(data)} or len(sets) not in {0, len(data)} or (data and not sets):
         return (
-            "The Azure CLI takes one disk encryption set for every data disk or for none; some"
-            " of these disks have one, some have not, so az rest sends the request."
+            "The Azure CLI wants a disk encryption set for each data disk it is told about, and"
+            " types for all of them or none; az rest sends the request as it is."
         )
     for disk in disks:
         if disk.role == "os":

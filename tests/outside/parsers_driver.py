@@ -213,8 +213,8 @@ class Bicep:
                 result["outputs"].append(_text(child))
             else:
                 raise RefusedError(f"a declaration of the kind {child.type}: {_text(child)!r}")
-        # The second one takes a quote after an escaped backslash for escaped; Bicep does not.
-        if r"\\'" not in text:
+        # The second one finds strings with regular expressions that lose track among escapes.
+        if "\\" not in text:
             self.ask_second(text, [resource["symbol"] for resource in result["resources"]])
         return result
 
