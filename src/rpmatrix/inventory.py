@@ -1250,13 +1250,13 @@ def _embedded(record: Record) -> Iterator[Record]:
 
 def _join_instance_views(views: Iterable[Record], vms: Mapping[str, list[Record]]) -> None:
     """Give a bare instance view to the VM whose computer name it shows, or to the only VM."""
+    computers: dict[str, list[list[Record]]] = {}
+    for records in vms.values():
+        shown = _text(records[0].body, "osprofile", "computername").lower()
+        computers.setdefault(shown, []).append(records)
     for view in views:
         shown = _text(view.body, "computername").lower()
-        owners = [
-            records
-            for records in vms.values()
-            if shown and _text(records[0].body, "osprofile", "computername").lower() == shown
-        ]
+        owners = computers.get(shown, []) if shown else []
         if not owners and not shown and len(vms) == 1:
             owners = list(vms.values())
         if len(owners) == 1:
