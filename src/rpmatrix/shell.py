@@ -1,0 +1,555 @@
+"""What the commands of the shell have in common: their arguments, their input, their pages.
+
+A command prints in two kinds: JSON and CSV for machines, and pages for people. On a page ids and
+commands are never broken into lines, so that they can be copied. Whatever an input holds, it
+cannot steer the terminal: signs that a terminal would obey are shown, not sent.
+
+rich, which draws the pages, is imported when the first page is begun; pandas never is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from rpmatrix.eligibility import (
+    AnswerError,
+    Assessment,
+    ExcludedDisk,
+    assess,
+    check_answer,
+)
+from rpmatrix.inventory import Inventory, Vm, read_inventory
+from rpmatrix.matrix import MODES, Fact, Matrix, load_matrix
+from rpmatrix.tables import Row
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text as Text
+
+FINE: Final = 0
+FOUND: Final = 1
+WRONG: Final = 2
+FAILED_ON: Final = 3
+STOPPED: Final = 130
+CUT_OFF: Final = 141
+
+EXIT_CODES: Final = """\
+exit codes:
+  0    done
+  1    check or fix: the tables hold problems
+  2    wrong usage, or nothing that could be judged in the input
+  3    assess: a verdict named with --fail-on was given
+  130  stopped by Ctrl-C
+  141  the reader of the output went away"""
+
+LISTED: Final = 20
+"""Entries that a block of a page lists in full; it says how many more there are."""
+
+LONGEST_NAME: Final = 64
+"""Letters of the longest name a VM may have; only what is longer is folded."""
+
+# The sign for people, the sign where the terminal's encoding lacks it, the colour.
+LOOKS: Final = {
+    "supported": ("✓", "+", "green"),
+    "exclude_disks": ("◐", "!", "yellow"),
+    "not_supported": ("✕", "x", "red"),
+    "unknown": ("?", "?", "magenta"),
+}
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the message says why and what to do."""
+
+
+def complain(message: str) -> None:
+    """Tell a person what went wrong, on standard error."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"rpmatrix: {printable(message, lines=True)}\n")
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """One command of the shell; ``rpmatrix.cli`` names the module that holds it.
+
+    Attributes
+    ----------
+    arguments : callable
+        Adds its arguments to its parser.
+    run : callable
+        Carries it out and gives the exit code.
+    examples : str
+        Command lines to show in its help, each indented by two blanks.
+    more : str
+        What its help says beside the first sentence.
+    takes_rest : bool
+        Whether arguments that the parser does not know are left to `run`, in ``rest``.
+    """
+
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    examples: str
+    more: str = ""
+    takes_rest: bool = False
+
+
+def add_paths(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    """Add the input."""
+    parser.add_argument(
+        "paths",
+        nargs="+" if needed else "*",
+        metavar="PATH",
+        help="a file, a folder, or - for standard input",
+    )
+
+
+def add_judging(
+    parser: argparse.ArgumentParser, *, mode: str = "judge one consistency mode (default: both)"
+) -> None:
+    """Add what bears on verdicts; `mode` is the help of ``--mode``."""
+    parser.add_argument("--mode", choices=MODES, help=mode)
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="assume nothing: what no input tells stays unknown",
+    )
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="[VM:]FACT=VALUE",
+        help="answer what the input leaves unknown, for one VM or all; see: rpmatrix facts",
+    )
+    add_overlay(parser)
+
+
+def add_overlay(parser: argparse.ArgumentParser) -> None:
+    """Add the layers above the matrix."""
+    parser.add_argument(
+        "--overlay",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="put the tables of this folder on top of the matrix; may be repeated",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the file to write to."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file instead")
+
+
+# --- input ----------------------------------------------------------------------------------------
+
+
+def read_matrix(overlays: Iterable[str]) -> Matrix:
+    """Read the matrix with its overlays."""
+    try:
+        return load_matrix(*overlays)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_answers(matrix: Matrix, given: Iterable[str]) -> dict[str, str]:
+    """Read what ``--assume`` says."""
+    answers = {}
+    for text in given:
+        named, sign, value = text.partition("=")
+        if not sign or not value:
+            raise UsageError(
+                f"--assume {text}: write FACT=VALUE or VM:FACT=VALUE; see: rpmatrix facts"
+            )
+        try:
+            check_answer(matrix, named.rpartition(":")[2].strip(), value.strip())
+        except AnswerError as error:
+            raise UsageError(f"--assume {text}: {error}") from error
+        answers[named.strip()] = value.strip()
+    return answers
+
+
+def read_input(paths: Iterable[str]) -> Inventory:
+    """Read the input; a path that is not there is an error, one that holds nothing a note."""
+    sources: list[str | Path] = []
+    for path in dict.fromkeys(paths):
+        if path == "-":
+            sources.append(path)
+            continue
+        if not Path(path).exists():
+            raise UsageError(f"there is no file or folder {path!r}")
+        sources.append(Path(path))
+    if "-" in sources:
+        if sys.stdin is None:
+            raise UsageError("there is no standard input here; name a file")
+        if sys.stdin.isatty():
+            complain("reading JSON from the keyboard ...")
+    inventory = read_inventory(*sources)
+    read = [*inventory.digests, *(problem.file for problem in inventory.problems)]
+    for source in sources:
+        if not isinstance(source, Path) or not source.is_dir():
+            continue
+        if not any(Path(name).is_relative_to(source) for name in read):
+            complain(f"the folder {str(source)!r} holds no file that could be read as JSON")
+    return inventory
+
+
+def judge(
+    inventory: Inventory,
+    matrix: Matrix,
+    answers: Mapping[str, str],
+    *,
+    mode: str | None,
+    strict: bool,
+) -> Assessment:
+    """Judge the VMs, in one mode or in both."""
+    for named in answers:
+        vm = named.rpartition(":")[0]
+        if vm and not vms_named(inventory, vm):
+            try:
+                inventory.vm(vm)
+            except LookupError as error:
+                raise UsageError(f"--assume {named}=...: {error}") from error
+    modes = (mode,) if mode else MODES
+    return assess(inventory, matrix, modes=modes, strict=strict, answers=answers)
+
+
+def vms_named(inventory: Inventory, name: str) -> list[Vm]:
+    """Give the VMs that a name or an id stands for."""
+    wanted = name.lower()
+    return [vm for vm in inventory.vms if wanted in (vm.key, vm.name.lower())]
+
+
+def unused_answers(result: Assessment, answers: Mapping[str, str]) -> Iterator[str]:
+    """Tell of answers that settled nothing, so that nobody believes they did."""
+    for named, value in answers.items():
+        name, _, fact_id = named.rpartition(":")
+        if result.matrix.facts[fact_id].grain not in ("vm", "disk"):
+            continue
+        vms = vms_named(result.inventory, name) if name else list(result.inventory.vms)
+        for vm in vms:
+            facts = result.evaluator.read(vm)
+            readings = [facts.readings, *(disk.readings for disk in facts.disks)]
+            if any(one[fact_id].how == "answered" for one in readings if fact_id in one):
+                break
+        else:
+            if vms:
+                yield f"--assume {named}={value} was not needed: the input tells {fact_id}"
+
+
+def no_vm(inventory: Inventory) -> str:
+    """Say what was read where no VM was."""
+    kinds = Counter(record.kind.replace("_", " ") for record in inventory.records)
+    found = ", ".join(count(kinds[kind], kind) for kind in kinds)
+    return (
+        f"no VM to judge in the input ({found or 'no record'} read, "
+        f"{count(len(inventory.problems), 'problem')}); "
+        "give it the output of: az vm show, az vm list, or another record of a VM"
+    )
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+def print_json(value: Any, stream: IO[str]) -> None:
+    """Print JSON in ASCII, which no console and no redirection can spoil."""
+    stream.write(json.dumps(value, indent=2))
+    stream.write("\n")
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """Show the signs that a terminal would obey, such as escape sequences, instead of sending them.
+
+    Parameters
+    ----------
+    text : str
+        What an input holds, or a text with parts of it.
+    lines : bool
+        Let line ends be.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign
+        if sign.isprintable() or (lines and sign == "\n")
+        else sign.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for sign in text
+    )
+
+
+@contextmanager
+def output(path: str | None) -> Iterator[IO[str]]:
+    """Open the file that was asked for, or give standard output.
+
+    The file is written when all is well, so that an error leaves no half of one.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    text = io.StringIO()
+    yield text
+    try:
+        content = text.getvalue().encode("utf-8", "backslashreplace")
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"cannot write {path!r}: {error.strerror or error}") from error
+
+
+class Page:
+    """Text for people, on a terminal, in a pipe or in a file.
+
+    Away from a terminal there are no colours, and a table is as wide as its longest word needs.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        from rich.console import Console
+
+        self._stream = stream
+        self._piped = not stream.isatty()
+        width = None
+        if self._piped and not os.environ.get("COLUMNS", "").isdigit():
+            width = 120
+        self._console = Console(
+            file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False
+        )
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        try:
+            "".join(look[0] for look in LOOKS.values()).encode(encoding)
+            self._look = 0
+        except (UnicodeEncodeError, LookupError):
+            self._look = 1
+
+    def text(self, *lines: str, style: str = "") -> Text:
+        """Make a piece of text safe to print."""
+        from rich.text import Text
+
+        return Text("\n".join(printable(line) for line in lines), style=style)
+
+    def verdict(self, name: str) -> Text:
+        """Make a verdict: sign, word and colour."""
+        look = LOOKS[name]
+        return self.text(f"{look[self._look]} {word(name)}", style=look[2])
+
+    def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        """Print a line that is not broken, such as an id or a command."""
+        self._print(self.text(" " * indent + text, style=style), whole=True)
+
+    def prose(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        """Print sentences, broken between words; a long word, such as an id, stays whole."""
+        from textwrap import wrap
+
+        # Further lines of what is dim stand back, since such entries follow each other closely.
+        further = indent + 2 if style else indent
+        for line in wrap(
+            printable(text),
+            max(self._console.width, further + 20),
+            initial_indent=" " * indent,
+            subsequent_indent=" " * further,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            self.line(line, style=style)
+
+    def entries(self, entries: Iterable[tuple[str, str]], *, indent: int = 2) -> None:
+        """Print names and beside them what they stand for."""
+        from rich.padding import Padding
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True, overflow="fold")
+        grid.add_column(overflow="fold")
+        for name, text in entries:
+            grid.add_row(self.text(name, style="bold"), self.text(text))
+        self._print(Padding(grid, (0, 0, 0, indent)))
+
+    def heading(self, text: str) -> None:
+        """Print the heading of a block."""
+        self.blank()
+        self.line(text, style="bold")
+
+    def label(self, text: str) -> None:
+        """Print the heading of a part of a block."""
+        self.line(text, indent=2, style="cyan")
+
+    def verdict_heading(self, text: str, verdict: str) -> None:
+        """Print the heading of a block about one verdict."""
+        from rich.text import Text
+
+        self.blank()
+        both = Text.assemble(self.text(f"{text}: ", style="bold"), self.verdict(verdict))
+        self._print(both, whole=True)
+
+    def blank(self) -> None:
+        """Print an empty line."""
+        self._print("")
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[Text]], *, keep: int) -> None:
+        """Print a table, whose first columns are not broken away from a terminal."""
+        from rich import box
+        from rich.measure import Measurement
+        from rich.table import Table
+
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            show_edge=False,
+            header_style="bold",
+        )
+        made = list(rows)
+        for place, name in enumerate(header):
+            longest = max((row[place].cell_len for row in made), default=0)
+            whole = self._piped and place < keep and longest <= LONGEST_NAME
+            limit = None if whole or place >= keep else LONGEST_NAME
+            table.add_column(name, no_wrap=whole, max_width=limit, overflow="fold")
+        for row in made:
+            table.add_row(*row)
+        width = self._console.width
+        if self._piped:
+            options = self._console.options.update(max_width=1_000_000)
+            needed = Measurement.get(self._console, options, table)
+            self._console.width = max(width, needed.minimum)
+        self._print(table)
+        self._console.width = width
+
+    def _print(self, what: RenderableType, *, whole: bool = False) -> None:
+        if not self._piped:
+            self._console.print(what, soft_wrap=whole)
+            return
+        with self._console.capture() as made:
+            self._console.print(what, soft_wrap=whole)
+        # rich fills lines up with blanks.
+        for line in made.get().splitlines():
+            self._stream.write(f"{line.rstrip()}\n")
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def word(name: str) -> str:
+    """Give a word of an enumeration for people."""
+    return name.replace("_", " ")
+
+
+def count(number: int, noun: str) -> str:
+    """Count things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def few(names: Sequence[str]) -> str:
+    """List names, and count those that would make the line long."""
+    more = f" and {len(names) - 4} more" if len(names) > 5 else ""
+    return ", ".join(names[:4] if more else names) + more
+
+
+def listed(page: Page, entries: Iterable[Any]) -> Iterator[Any]:
+    """Go through the first entries of a block, and tell how many more there are."""
+    every = list(entries)
+    yield from every[:LISTED]
+    if len(every) > LISTED:
+        page.line(f"... and {len(every) - LISTED} more; --json and --csv give all", indent=2)
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """Give the fields of a frozen result."""
+    return {name: getattr(record, name) for name in type(record).__slots__}
+
+
+def labels_of(result: Assessment) -> dict[str, str]:
+    """Name the VMs; two of one name are told apart by their resource group, else by id."""
+    vms = result.inventory.vms
+    chosen: dict[str, str] = {}
+    for wording in (_short_label, _grouped_label):
+        told = {vm.id: wording(vm) for vm in vms if vm.id not in chosen}
+        often = Counter(label.lower() for label in told.values())
+        chosen |= {key: label for key, label in told.items() if often[label.lower()] == 1}
+    return {vm.id: chosen.get(vm.id, vm.id) for vm in vms}
+
+
+def _short_label(vm: Vm) -> str:
+    if vm.name:
+        return vm.name
+    record = vm.records[0]
+    return f"{Path(record.file).name} {record.pointer}".rstrip(" /")
+
+
+def _grouped_label(vm: Vm) -> str:
+    return f"{_short_label(vm)} ({vm.resource_group or Path(vm.records[0].file).name})"
+
+
+def titled(matrix: Matrix, row_id: str) -> str:
+    """Name a row by its title and its id."""
+    return f"{matrix.citation(row_id).title} [{row_id}]"
+
+
+def place_of(disk: ExcludedDisk) -> str:
+    """Name a disk by where it hangs, which stays the same when a name is given twice."""
+    return "OS disk" if disk.role == "os" else f"lun {disk.lun}"
+
+
+def no_id(disk: ExcludedDisk) -> str:
+    """Say why a disk to exclude stands without an id."""
+    name = f"; its name is {disk.name}, which is not safe to exclude by" if disk.name else ""
+    return f"(the input shows no id{name})"
+
+
+def values_of(fact: Fact) -> str:
+    """Say what may be answered for a fact."""
+    free = {"integer": "a whole number", "api_version": "such as 2022-03-01"}
+    return " or ".join(fact.allowed_values) or free.get(fact.type, f"any {word(fact.type)}")
+
+
+def advice_of(row: Row) -> str:
+    """Give what a row says beside its outcome."""
+    texts = [row[name] for name in ("caveat", "remedy", "action") if row.get(name)]
+    return " ".join(texts) or row.get("title", "") or row.get("meaning", "")
+
+
+def print_problems(page: Page, inventory: Inventory) -> None:
+    """List the records that were not understood, and the notes on the input."""
+    if inventory.problems:
+        page.heading(f"Not understood: {count(len(inventory.problems), 'record')}")
+        for problem in listed(page, inventory.problems):
+            page.line(str(problem), indent=2)
+    if inventory.notes:
+        page.heading("Notes")
+        for note in listed(page, inventory.notes):
+            page.line(note, indent=2)
+
+
+def complain_of_problems(inventory: Inventory) -> None:
+    """List the same on standard error, where the output has no place for it."""
+    if inventory.problems or inventory.notes:
+        print_problems(Page(sys.stderr), inventory)
+
+
+def print_ruling(page: Page, row: Row) -> None:
+    """Print where sources differ: the topic and both readings."""
+    page.line(f"{row.id}: {row['topic']}", indent=2, style="bold")
+    print_readings(page, row, indent=4)
+
+
+def print_readings(page: Page, row: Row, *, indent: int) -> None:
+    """Print both readings of a ruling, and the one that is taken."""
+    sources = {name: ", ".join(row.members(f"row_{name}")) for name in ("a", "b")}
+    sources["b"] = sources["b"] or row["source_b"]
+    for name in ("a", "b"):
+        taken = " (taken)" if row["adopted"] == name else ""
+        page.prose(f"{name}{taken}: {row[f'reading_{name}']} [{sources[name]}]", indent=indent)
+    chosen = "neither is taken" if row["adopted"] == "neither" else "why"
+    page.prose(f"{chosen} ({row['policy']}): {row['reason']}", indent=indent)
+
+
+def matrix_name(matrix: Matrix) -> str:
+    """Name the tables that decided."""
+    return f"{' + '.join(matrix.layers)}, digest {matrix.digest[:12]}"
