@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,12 +128,13 @@ def a_matrix_of_many_rows(folder: Path, seed: int) -> Matrix:
         scenarios.append(row)
         tested = facts["vm"] if grain == "vm" else facts["vm"] + facts["disk"]
         for clause in range(chance.randint(1, 2)):
-            for place in range(chance.randint(1, 3)):
-                fact = chance.choice(tested)
+            for place, fact in enumerate(chance.sample(tested, chance.randint(1, 3))):
                 value = "|".join(str(one) for one in chance.sample(values_of(fact.id), 1))
-                operators = ["is", "is_not", "present", "starts_with"]
+                operators = ["is", "is_not", "present"]
                 if fact.type == "integer":
                     operators = ["at_least", "at_most", "more_than", "less_than", "is"]
+                elif fact.type in ("enum", "text"):
+                    operators.append("starts_with")
                 operator = chance.choice(operators)
                 mark = f"{name}-{clause}-{place}"
                 value = "" if operator == "present" else value
@@ -145,6 +147,9 @@ def a_matrix_of_many_rows(folder: Path, seed: int) -> Matrix:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(list(MATRIX.table("conditions")[0]))
         lines.writerows(sorted(conditions))
+    about = {"owner": "Testers", "purpose": "Many rows", "source": "made up"}
+    days = {"date": "2026-11-22", "valid_until": "2099-12-31"}
+    (folder / "about.json").write_text(json.dumps(about | days))
     return load_matrix(folder)
 
 

@@ -19,7 +19,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -1633,6 +1633,46 @@ def _vm_size_series(vm: Vm, _: _OperatingSystems) -> Reading:
     return Reading(f"{name['family']}{name['features']}{version}", "read", record, at, shown)
 
 
+def _vm_size_version(vm: Vm, _: _OperatingSystems) -> Reading:
+    name, record, at, shown = _size(vm)
+    if name is None:
+        return UNKNOWN
+    # The first version of a series carries no number.
+    return Reading(int(name["version"] or 1), "read", record, at, shown)
+
+
+def _vm_size_processor(vm: Vm, _: _OperatingSystems) -> Reading:
+    name, record, at, shown = _size(vm)
+    if name is None:
+        return UNKNOWN
+    makers = {"a": "amd", "p": "arm"}
+    maker = next((makers[letter] for letter in name["features"] if letter in makers), "intel")
+    return Reading(maker, "read", record, at, shown)
+
+
+# The old series that tell in their family what later ones tell by the letter s.
+_PREMIUM_FAMILIES: Final = ("DS", "GS")
+
+
+def _premium_storage_size(vm: Vm, _: _OperatingSystems) -> Reading:
+    name, record, at, shown = _size(vm)
+    if name is not None and ("s" in name["features"] or name["family"] in _PREMIUM_FAMILIES):
+        return Reading("yes", "read", record, at, shown)
+    # Some sizes without the letter can do it too: only the list of sizes tells.
+    return UNKNOWN
+
+
+def _data_disk_count(vm: Vm, _: _OperatingSystems) -> Reading:
+    disks = [disk for disk in vm.disks if disk.role == "data"]
+    if any(not disk.listed for disk in disks) or not vm.records:
+        return UNKNOWN
+    _, record, at = _told(vm.records, "storageprofile", "datadisks")
+    if disks:
+        return Reading(len(disks), "read", record, at, f"{len(disks)} listed")
+    full = _full(vm)
+    return Reading(0, "absent", full) if full else UNKNOWN
+
+
 def _temporary_disk(vm: Vm, _: _OperatingSystems) -> Reading:
     name, record, at, shown = _size(vm)
     if name is not None and "d" in name["features"]:
@@ -1756,10 +1796,30 @@ def _operating_system(vm: Vm, systems: _OperatingSystems) -> Reading:
     return systems.find(vm)
 
 
+def _extended_security_updates(vm: Vm, systems: _OperatingSystems) -> Reading:
+    """Tell by the calendar where the dates settle it, however the article is read."""
+    system = systems.find(vm)
+    support, updates = systems.ends.get(str(system.value), ("", ""))
+    if support and systems.today <= support:
+        return system._replace(value="not_reached")
+    if updates and systems.today > updates:
+        return system._replace(value="reached")
+    answer, record, at = _told(vm.records, "extended_security_updates")
+    for value in ("reached", "not_reached"):
+        if str(answer).lower() == value:
+            return Reading(value, "read", record, at, answer)
+    return UNKNOWN
+
+
 class _OperatingSystems:
     """Names the operating system by the patterns of the table ``operating_systems``."""
 
     def __init__(self, matrix: Matrix) -> None:
+        self.today = matrix.as_of.isoformat()
+        self.ends = {
+            row.id: (row["support_ends"], row["security_updates_end"])
+            for row in matrix.table("operating_systems")
+        }
         self.family: dict[str, str] = {}
         self._images: list[tuple[int, str, tuple[str, ...]]] = []
         self._names: list[tuple[int, str, tuple[str, ...]]] = []
@@ -1980,14 +2040,19 @@ def _private_link(disk: Disk) -> Reading:
 _VM_DERIVATIONS: Final[dict[str, Callable[[Vm, _OperatingSystems], Reading]]] = {
     "accelerated_networking": _accelerated_networking,
     "azure_disk_encryption": _azure_disk_encryption,
+    "data_disk_count": _data_disk_count,
+    "extended_security_updates": _extended_security_updates,
     "extensions": _extensions,
     "image_source": _image_source,
     "operating_system": _operating_system,
     "os_family": _os_family,
+    "premium_storage_size": _premium_storage_size,
     "scale_set_orchestration": _scale_set_orchestration,
     "security_type": _security_type,
     "temporary_disk": _temporary_disk,
+    "vm_size_processor": _vm_size_processor,
     "vm_size_series": _vm_size_series,
+    "vm_size_version": _vm_size_version,
 }
 
 _DISK_DERIVATIONS: Final[dict[str, Callable[[Disk], Reading]]] = {
@@ -2113,6 +2178,11 @@ def request_readings(vm: Vm, inventory: Inventory, as_of: datetime) -> dict[str,
     )
     for mode in ("application", "crash"):
         times = [one.created for one in points if one.mode == mode and one.created]
+        if all(one.created for one in points):
+            recent = [one for one in times if timedelta(0) <= as_of - one < timedelta(hours=1)]
+            found[f"{mode}_points_in_an_hour"] = Reading(
+                len(recent) + 1, "read", record, at, f"{len(recent)} in the last hour"
+            )
         if times:
             hours = int((as_of - max(times)).total_seconds() // 3600)
             shown = max(times).isoformat()
