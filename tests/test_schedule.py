@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rpmatrix.eligibility import assess
+from rpmatrix.eligibility import assess, fill_command
 from rpmatrix.inventory import RestorePoint, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.schedule import (
@@ -255,7 +255,8 @@ def test_collections_of_a_subscription_and_region(
     assert (found.reached_at == START) == (state == "exceeded")
     assert (found.question is not None) == (state == "unknown")
     if found.question:
-        assert "az restore-point collection list-all" in found.question.command
+        assert found.question.fact_id == "restore_point_collections_in_region"
+        assert found.question.command.startswith("az ")
 
 
 # --- points that are there ---------------------------------------------------------------------
@@ -360,11 +361,12 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def bounded(bound: int) -> Matrix:
+def bounded(bound: int, **changes: str) -> Matrix:
     """The matrix with another limit on the points of a VM."""
     matrix = load_matrix()
     row = matrix.row("lim-rp-per-vm")
-    cells = [str(bound) if name == "value" else row[name] for name in row]
+    changes["value"] = str(bound)
+    cells = [changes.get(name, row[name]) for name in row]
     rows = dict(matrix._rows)
     rows["limits"] = {**rows["limits"], row.id: replace(row, cells=tuple(cells))}
     return replace(matrix, _rows=rows, _prepared={})
@@ -543,7 +545,9 @@ def test_a_vm_without_collections_is_unknown_with_the_command_that_tells(matrix:
     assert schedule.state == "unknown"
     found = line(schedule, "lim-rp-per-vm")
     assert found.question is not None
-    assert VM_ID in found.question.command
+    fetch = matrix.facts["restore_points_of_vm"].fetch
+    assert found.question.command == fill_command(fetch, result.inventory.vm("till-7"))
+    assert "shop" in found.question.command
 
 
 def test_a_vm_with_collections_counts_what_is_there(matrix: Matrix) -> None:
@@ -606,6 +610,38 @@ def test_the_bound_comes_from_the_table() -> None:
     assert schedule.full_at == START + 10 * HOUR
 
 
+@pytest.mark.parametrize(
+    ("mode", "comparator", "lasts", "largest"),
+    [
+        ("both", "at_most", 8, (2, 8)),
+        ("both", "less_than", 7, (2, 7)),
+        ("crash", "at_most", 10, (3, 10)),
+        ("application", "at_most", 40, (10, 40)),
+        ("application", "less_than", 36, (9, 36)),
+    ],
+)
+def test_a_limit_of_another_layer_may_be_worded_otherwise(
+    mode: str, comparator: str, lasts: int, largest: tuple[int, int]
+) -> None:
+    matrix = bounded(10, mode=mode, comparator=comparator)
+    schedule = plan_schedule(
+        matrix, application_every=4 * HOUR, crash_every=HOUR, crash_after=30 * MINUTE, start=START
+    )
+    assert schedule.largest_retention is not None
+    kept = schedule.largest_retention
+    assert (kept.application, kept.crash) == largest
+    assert schedule.lasts is not None
+    assert schedule.lasts // HOUR == lasts
+    alone = plan_schedule(matrix, application_every=4 * HOUR, start=START)
+    assert bool(alone.points) == (mode != "crash")
+
+
+def test_a_limit_that_says_nonsense_is_an_error_that_names_the_cell() -> None:
+    matrix = bounded(10, comparator="at_least")
+    with pytest.raises(ScheduleError, match=r"limits\.csv:[A-Z]+\d+: lim-rp-per-vm limits a count"):
+        plan_schedule(matrix, crash_every=HOUR, start=START)
+
+
 def test_the_json_object_is_plain(matrix: Matrix) -> None:
     import json
 
@@ -658,8 +694,11 @@ def test_a_moment_without_zone_is_utc_and_one_with_a_zone_is_brought_to_it(matri
     assert naive.start == START == plan_schedule(matrix, crash_every=HOUR, start=east).start
 
 
-def test_a_limit_after_the_end_of_the_calendar_is_never_reached(matrix: Matrix) -> None:
-    schedule = plan_schedule(matrix, crash_every=20_000 * DAY, start=START)
+@pytest.mark.parametrize("days", [20_000, 999_999_999])
+def test_a_limit_after_the_end_of_the_calendar_is_never_reached(matrix: Matrix, days: int) -> None:
+    schedule = plan_schedule(
+        matrix, application_every=days * DAY, crash_every=days * DAY, start=START
+    )
     assert schedule.full_at is None
     assert line(schedule, "lim-rp-per-vm").state == "exceeded"
     assert len(schedule.series()) > 2

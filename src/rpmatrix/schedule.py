@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -630,9 +630,10 @@ class _Growth:
         return full + max(full // 10, slowest)
 
 
-def _largest(growths: Iterable[tuple[str, _Growth, int]]) -> LargestRetention | None:
+def _largest(
+    every: Mapping[str, int], bounds: Sequence[tuple[str, _Growth, int]]
+) -> LargestRetention | None:
     """Find the largest retention that keeps every bound, by halving."""
-    bounds = list(growths)
     if not bounds:
         return None
 
@@ -640,9 +641,9 @@ def _largest(growths: Iterable[tuple[str, _Growth, int]]) -> LargestRetention | 
         found = ((growth.under(retention).most(), bound) for _, growth, bound in bounds)
         return all(most is not None and most <= bound for most, bound in found)
 
-    every = {mode: minutes for _, one, _ in bounds for mode, minutes in one.every.items()}
     bound = max(bound for _, _, bound in bounds)
-    minutes = _halve((bound + 1) * max(every.values()), lambda number: fits(number * _MINUTE))
+    too_long = min((bound + 1) * max(every.values()), timedelta.max // _MINUTE)
+    minutes = _halve(too_long, lambda number: fits(number * _MINUTE))
     if not minutes:
         return None
     return LargestRetention(
@@ -654,7 +655,7 @@ def _largest(growths: Iterable[tuple[str, _Growth, int]]) -> LargestRetention | 
     )
 
 
-def _halve(too_many: int, fits: Any) -> int:
+def _halve(too_many: int, fits: Callable[[int], bool]) -> int:
     """Find the largest number that fits; 0 if not even 1 does."""
     low, high = 0, max(too_many, 1)
     while high - low > 1:
@@ -855,7 +856,7 @@ def _plan(
         crash_per_day=per_day.get("crash", Fraction(0)),
         limits=tuple(line for row in rows if (line := plan.line(row))),
         collision=plan.collision([row for row in rows if row["fact_id"] == CREATING_FACT]),
-        largest_retention=_largest(bounds),
+        largest_retention=_largest(minutes, bounds),
         points_bound=min((bound for _, _, bound in bounds), default=None),
         _growth=growth,
     )
