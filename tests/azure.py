@@ -432,6 +432,20 @@ def _pascal(body: Body) -> Body:
     return {key[:1].upper() + key[1:]: _each(value, _pascal) for key, value in body.items()}
 
 
+def to_python(record: Body) -> Body:
+    """Give the record as the objects of the SDK for Python turn into JSON."""
+
+    def snake(body: Body) -> Body:
+        return {_snake(key): _each(value, snake) for key, value in body.items()}
+
+    return snake(_flat(record))
+
+
+def _snake(name: str) -> str:
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return parted.lower()
+
+
 def cut_off(value: Any, depth: int = 2) -> Any:
     """Cut an object as ``ConvertTo-Json -Depth`` does: what lies deeper becomes a text."""
     if isinstance(value, dict):

@@ -112,10 +112,11 @@ KINDS: dict[str, list[Body]] = {
         azure.to_old_cli,
         azure.to_resource_graph,
         azure.to_powershell,
+        azure.to_python,
         lambda record: {key: one for key, one in record.items() if key != "type"},
         lambda record: {key: one for key, one in record.items() if key != "id"},
     ],
-    ids=["rest", "cli", "old cli", "resource graph", "powershell", "no type", "no id"],
+    ids=["rest", "cli", "old cli", "resource graph", "powershell", "python", "no type", "no id"],
 )
 def test_a_record_is_recognised_by_what_it_is(kind: str, shape: Callable[[Body], Body]) -> None:
     for record in KINDS[kind]:
@@ -320,6 +321,15 @@ TEXTS: dict[str, Callable[[list[Body]], str]] = {
     ),
     "comma too many": lambda records: re.sub(
         r"(?<=[\"\d])\n(\s*})", r",\n\1", json.dumps(records, indent=1)
+    ),
+    "colours": lambda records: re.sub(
+        r'("[^"]*")', "\x1b[94m\\1\x1b[39;49;00m", json.dumps(records, indent=2)
+    ),
+    "pasted from a web page": lambda records: json.dumps(records, indent=2).replace(
+        "  ", "\u00a0 "
+    ),
+    "pasted from a letter": lambda records: re.sub(
+        '"([^"]*)"', "\u201c\\1\u201d", json.dumps(records, indent=2)
     ),
     "table": lambda records: azure.to_csv([azure.to_resource_graph(one) for one in records]),
     "table with semicolons": lambda records: azure.to_csv(
@@ -1061,6 +1071,13 @@ def test_an_instance_view_on_its_own_joins_its_vm() -> None:
     assert kinds(inventory)[-1] == "instance_view"
     told = {one.name: READER.read(one).readings["operating_system"].value for one in inventory.vms}
     assert told == {"vm-one": "debian", "vm-two": None}
+    # PowerShell gives the name of the VM too, which counts where two computers share a name.
+    one, two = vm("vm-one", image=None), vm("vm-two", image=None)
+    one["properties"]["osProfile"]["computerName"] = "vm-two"
+    status = {"ResourceGroupName": azure.GROUP, "Name": "vm-one", **azure.to_powershell(view)}
+    inventory = read([one, two, status])
+    told = {one.name: READER.read(one).readings["operating_system"].value for one in inventory.vms}
+    assert told == {"vm-one": "debian", "vm-two": None}
     nameless = {key: one for key, one in view.items() if key != "computerName"}
     assert fact(read([vm(image=None), nameless]), "operating_system") == "debian"
 
@@ -1139,6 +1156,18 @@ def test_a_column_of_the_inventory_answers_what_no_payload_tells() -> None:
 
 
 # --------------------------------------------------------------------------- restore points
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [lambda one: one, azure.to_cli, azure.to_powershell, azure.to_python],
+    ids=["rest", "cli", "powershell", "python"],
+)
+def test_restore_points_are_read_in_every_shape(shape: Callable[[Body], Body]) -> None:
+    made = collection(points=[restore_point(), restore_point(number=2, mode="CrashConsistent")])
+    found = points_of([vm(), shape(made)])
+    assert [(one.name, one.mode) for one in found] == [("rp-1", "application"), ("rp-2", "crash")]
+    assert found[0].created is not None
 
 
 def points_of(*sources: Any) -> Any:

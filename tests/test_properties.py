@@ -246,7 +246,7 @@ def rows(*sources: Any) -> list[tuple[list[str], list[str]]]:
 def test_the_shape_changes_no_verdict(records: list[Body]) -> None:
     expected, told = outcome(records), rows(records)
     assert len(expected) == 2
-    for shape in (azure.to_cli, azure.to_old_cli, azure.to_powershell):
+    for shape in (azure.to_cli, azure.to_old_cli, azure.to_powershell, azure.to_python):
         shaped = [shape(one) for one in records]
         assert outcome(shaped) == expected
         assert rows(shaped) == told

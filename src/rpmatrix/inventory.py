@@ -326,18 +326,26 @@ def _key_of(resource_id: Json) -> str:
     return resource_id.strip().rstrip("/").lower() if isinstance(resource_id, str) else ""
 
 
-def fold(value: Json) -> Json:
+def _lower(key: str) -> str:
+    return key.lower()
+
+
+def _without_underscores(key: str) -> str:
+    return key.lower().replace("_", "")
+
+
+def fold(value: Json, name: Callable[[str], str] = _lower) -> Json:
     """Bring a JSON value to the one form: keys in lower case, properties moved up.
 
     Where both levels use a name, the outer keeps it; the inner ``type`` of an extension is kept
     as ``typepropertiestype``, as Azure CLI spells it.
     """
     if isinstance(value, dict):
-        folded = {str(key).lower(): fold(child) for key, child in value.items()}
-        if len(folded) < len(value):
+        folded = {name(str(key)): fold(child, name) for key, child in value.items()}
+        if len(folded) < len(value):  # one name in two cases
             for key, child in value.items():
-                if child not in _EMPTY and folded[str(key).lower()] in _EMPTY:
-                    folded[str(key).lower()] = fold(child)
+                if child not in _EMPTY and folded[name(str(key))] in _EMPTY:
+                    folded[name(str(key))] = fold(child, name)
         inner = folded.get("properties")
         if isinstance(inner, dict):
             del folded["properties"]
@@ -349,7 +357,7 @@ def fold(value: Json) -> Json:
                     folded[key] = child
         return folded
     if isinstance(value, list):
-        return [fold(child) for child in value]
+        return [fold(child, name) for child in value]
     return value
 
 
@@ -429,6 +437,15 @@ _NEXT_START: Final = re.compile(r"^[{\[]", re.MULTILINE)
 _ELLIPSIS: Final = re.compile(r"^[ \t]*[\"']?(?:\.\.\.|…)[\"']?,?[ \t]*$", re.MULTILINE)
 
 
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def _typed(text: str) -> str:
+    """Undo what word processors and web pages do to a text: wide blanks and curly quotes."""
+    text = text.replace("\u00a0", " ")
+    return text if '"' in text else re.sub("[\u201c\u201d\u201e]", '"', text)
+
+
 def _without_comments(text: str) -> str:
     plain = _TOKENS.sub(lambda m: m[0] if m[0][0] == '"' else " ", text)
     return _TRAILING_COMMA.sub(lambda m: m[1] or "", plain)
@@ -464,9 +481,11 @@ def _documents(text: str) -> _Documents:
         import html
 
         text = html.unescape(text)
+    if "\x1b" in text:
+        text = _COLOURS.sub("", text)
     found = _scan(text)
     if found.faults or not found.values:
-        shortened, gaps = _ELLIPSIS.subn("", _without_comments(text))
+        shortened, gaps = _ELLIPSIS.subn("", _without_comments(_typed(text)))
         cleaned = _scan(shortened, projected=gaps > 0)
         if len(cleaned.faults) < len(found.faults) or len(cleaned.values) > len(found.values):
             found = cleaned
@@ -880,6 +899,8 @@ class _Collector:
 def _one_form(source: Body) -> Body:
     """Bring a whole record to the one form, whichever client named its parts."""
     body: Body = fold(source)
+    if not _OF_PYTHON.isdisjoint(body):
+        body = fold(source, _without_underscores)
     if _names_paths(body):
         body = _nest(body)
     _rename(body)
@@ -888,9 +909,19 @@ def _one_form(source: Body) -> Body:
     return body
 
 
+# What the objects of the SDK for Python call their parts when they are turned into JSON.
+_OF_PYTHON: Final = {
+    *("hardware_profile", "storage_profile", "creation_data", "virtual_machine_profile"),
+    *("ip_configurations", "active_key", "source_metadata", "restore_points", "vm_agent"),
+    "type_handler_version",
+}
+
+
 def _names_paths(body: Body) -> bool:
     """Tell columns that name a path: ``properties_storageProfile`` or with dots."""
-    return any(_is_path(str(key).lower()) for key in body)
+    together = " ".join(map(str, body)).lower()
+    may_be = "." in together or "properties_" in together
+    return may_be and any(_is_path(str(key).lower()) for key in body)
 
 
 def _is_path(key: str) -> bool:
@@ -1249,16 +1280,16 @@ def _embedded(record: Record) -> Iterator[Record]:
 
 
 def _join_instance_views(views: Iterable[Record], vms: Mapping[str, list[Record]]) -> None:
-    """Give a bare instance view to the VM whose computer name it shows, or to the only VM."""
-    computers: dict[str, list[list[Record]]] = {}
+    """Give a bare instance view to the VM that it names, by its own or its computer's name."""
+    named: dict[str, list[list[Record]]] = {}
     for records in vms.values():
-        shown = _text(records[0].body, "osprofile", "computername").lower()
-        computers.setdefault(shown, []).append(records)
+        body = records[0].body
+        computer = _text(body, "osprofile", "computername").lower()
+        for name in {computer, _text(body, "name").lower()} - {""}:
+            named.setdefault(name, []).append(records)
     for view in views:
-        shown = _text(view.body, "computername").lower()
-        owners = computers.get(shown, []) if shown else []
-        if not owners and not shown and len(vms) == 1:
-            owners = list(vms.values())
+        shown = _text(view.body, "name").lower() or _text(view.body, "computername").lower()
+        owners = named.get(shown, []) if shown else list(vms.values())
         if len(owners) == 1:
             body = {"instanceview": view.body}
             raw = {"instanceView": view.raw}
