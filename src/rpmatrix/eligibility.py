@@ -8,6 +8,7 @@ tables; this module only combines what the compiled rules say of the VM and of e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -263,6 +264,11 @@ class VerdictTable(tuple[Verdict, ...]):
         for name in ("verdict", "floor", "ceiling"):
             frame[name] = pd.Categorical(frame[name], categories=VERDICTS)
         return frame
+
+    def __repr__(self) -> str:
+        counts = Counter(one.verdict for one in self)
+        told = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+        return f"VerdictTable({told or 'no verdict'})"
 
     def _repr_html_(self) -> str:
         from rpmatrix import report
@@ -895,6 +901,11 @@ class Assessment:
             "inputs": dict(self.inventory.digests),
         }
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.inventory.vms)} VMs, {len(self.problems)} problems"
+        layers = " + ".join(self.matrix.layers)
+        return f"Assessment({counts}, {self.verdicts!r}, matrix {layers})"
+
     def _repr_html_(self) -> str:
         from rpmatrix import report
 
@@ -936,6 +947,10 @@ class Explanation:
             (verdict.reasons, verdict.caveats, *(disk.rows for disk in verdict.exclude_disks))
         )
         return tuple(citation for row in rows for citation in self.assessment.matrix.citations(row))
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{one.mode}: {one.verdict}" for one in self.verdicts)
+        return f"Explanation({(self.vm.name or self.vm.id)!r}; {told})"
 
     def _repr_html_(self) -> str:
         from rpmatrix import report
