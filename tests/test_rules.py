@@ -278,11 +278,16 @@ SYSTEMS: dict[str, tuple[list[Image], list[Name]]] = {
             ("RedHat", "RHEL", "9-lvm-gen2"),
             ("RedHat", "rhel-byos", "8"),
             ("redhat-limited", "rhel-x", "1"),
+            ("RedHat", "rh-rhel", "rh-rhel9"),
         ],
         [("redhat", "9.4"), ("Red Hat Enterprise Linux", "9"), ("rhel", "8.10")],
     ),
     "rocky-linux": (
-        [("ciq", "rocky", "9"), ("resf", "rockylinux-x86_64", "9-base")],
+        [
+            ("ciq", "rocky", "9"),
+            ("resf", "rockylinux-x86_64", "9-base"),
+            ("erockyenterprisesoftwarefoundationinc1653071250513", "rockylinux-9", "a"),
+        ],
         [("rocky", "9.3")],
     ),
     "sles": (
