@@ -411,6 +411,9 @@ class Evaluator:
         self.matrix = matrix
         self.rules: RuleSet = compile_rules(matrix)
         self.reader: FactReader = matrix.prepared("reader", FactReader)
+        self._ruled: FactReader = matrix.prepared(
+            "reader of ruled facts", lambda one: FactReader(one, compile_rules(one).facts)
+        )
         self.strict = strict
         self._answers, self._answers_of = _sorted_answers(matrix, answers or {})
         facts = [matrix.facts[name] for name in self.rules.facts]
@@ -468,6 +471,10 @@ class Evaluator:
     def read(self, vm: Vm) -> VmFacts:
         """Read the facts of a VM and fill in the answers."""
         return self.settle(self.reader.read(vm))
+
+    def judge(self, vm: Vm) -> tuple[Verdict, ...]:
+        """Give the verdict of one VM in each mode, reading only what the rules test."""
+        return self.verdicts(self.settle(self._ruled.read(vm)))
 
     def places(self, facts: VmFacts) -> list[tuple[str, DiskFacts | None, _Known]]:
         """Give what is known of the VM and of each of its disks."""
@@ -993,7 +1000,7 @@ def assess(
     wanted = set(modes)
     found: list[Verdict] = []
     for done, vm in enumerate(inventory.vms, start=1):
-        made = evaluator.verdicts(evaluator.read(vm))
+        made = evaluator.judge(vm)
         found += [one for one in made if one.mode in wanted]
         if progress:
             progress(done)

@@ -1412,11 +1412,14 @@ class FactReader:
     ----------
     matrix : Matrix
         Its table ``facts`` says where each fact shows; ``operating_systems`` names what runs.
+    facts : iterable of str, optional
+        The facts to read; all of the table if it is left out.
     """
 
-    def __init__(self, matrix: Matrix) -> None:
-        self._systems = _OperatingSystems(matrix)
-        plans = [_FactPlan(fact) for fact in matrix.facts.values()]
+    def __init__(self, matrix: Matrix, facts: Iterable[str] | None = None) -> None:
+        self._systems = matrix.prepared("operating systems", _OperatingSystems)
+        wanted = matrix.facts if facts is None else facts
+        plans = [_FactPlan(matrix.facts[fact_id]) for fact_id in wanted]
         self._of_vm = [plan for plan in plans if plan.fact.grain == "vm"]
         self._of_disk = [plan for plan in plans if plan.fact.grain == "disk"]
         self._columns = frozenset(plan.column for plan in plans)
