@@ -27,7 +27,7 @@ PACKAGE = ROOT / "src" / "rpmatrix"
 ORDER = (
     *("tables", "matrix", "article", "inventory", "rules", "eligibility", "columns"),
     *("schedule", "encryption", "operations", "commands", "planning", "fleet", "report"),
-    *("samples", "exercises", "panels", "launcher", "shell", "completion", "cli"),
+    *("samples", "sample_fleets", "exercises", "panels", "launcher", "shell", "completion", "cli"),
 )
 # Outside the order: the public face shows all modules, and __main__ starts the last one.
 FACES = ("__init__", "__main__")
