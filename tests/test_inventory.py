@@ -477,6 +477,33 @@ def test_a_path_that_cannot_be_read_is_a_problem(path: str) -> None:
     assert "cannot be read" in only_problem(read(path))
 
 
+def test_a_pattern_or_a_home_is_a_path_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name in ("vm-b", "vm-a"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(vm(name)))
+    assert [one.name for one in read("~/vm-a.json").vms] == ["vm-a"]
+    assert [one.name for one in read(str(tmp_path / "vm-*.json")).vms] == ["vm-a", "vm-b"]
+    for nothing in (tmp_path / "no-*.json", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        assert "no file there that ends in .json, .ndjson" in only_problem(read(nothing))
+
+
+@pytest.mark.parametrize(
+    ("begins", "told"),
+    [(b"PK\x03\x04", "a workbook"), (b"\x1f\x8b\x08", "compressed"), (b"PAR1", "Parquet")],
+)
+def test_a_file_that_is_no_text_is_called_what_it_is(begins: bytes, told: str) -> None:
+    assert told in only_problem(read(begins + b"\x00" * 40))
+
+
+def test_files_that_were_joined_keep_their_marks() -> None:
+    joined = b"".join(json.dumps(vm(name)).encode("utf-8-sig") for name in ("vm-a", "vm-b"))
+    inventory = read(joined)
+    assert [one.name for one in inventory.vms] == ["vm-a", "vm-b"]
+    assert inventory.problems == inventory.notes == ()
+
+
 def test_a_problem_says_file_record_and_reason(tmp_path: Path) -> None:
     path = tmp_path / "mixed.json"
     path.write_text(json.dumps([vm(), {"colour": "blue"}, 7]))
@@ -1095,6 +1122,34 @@ def test_records_that_disagree_leave_open_only_what_they_disagree_on() -> None:
     )
     assert question.fact_id == "disk_sku"
     assert question.why == "records disagree: 'Premium_LRS' and 'UltraSSD_LRS'"
+
+
+# ----- sizes
+
+
+@pytest.mark.parametrize(
+    ("size", "series", "temporary"),
+    [
+        ("Standard_D4s_v5", "Dsv5", None),
+        ("standard_d4ds_v5", "Ddsv5", "yes"),
+        ("STANDARD_D4DS_V5", "Ddsv5", "yes"),
+        ("Standard_L8s_v2", "Lsv2", None),
+        ("Standard_DS14-8_v2", "DSv2", None),
+        ("Standard_E96-24ads_v5", "Eadsv5", "yes"),
+        ("Standard_NC24ads_A100_v4", "NCadsv4", "yes"),
+        ("Standard_ND96isr_H100_v5", "NDisrv5", None),
+        ("Standard_D2_v2_Promo", "Dv2", None),
+        ("Basic_A1", "A", None),
+        ("Standard_M416-208s_v2", "Msv2", None),
+        ("[parameters('size')]", None, None),
+        ("huge", None, None),
+    ],
+)
+def test_the_name_of_a_size_tells_its_series(
+    size: str, series: str | None, temporary: str | None
+) -> None:
+    assert fact(vm(size=size), "vm_size_series") == series
+    assert fact(vm(size=size), "temporary_disk") == temporary
 
 
 # --------------------------------------------------------------------------- evidence

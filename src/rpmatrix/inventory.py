@@ -1024,6 +1024,10 @@ def read_inventory(*sources: Any) -> Inventory:
             collector.fail("", f"cannot be read ({reason})")
         elif isinstance(content, bytes):
             digests[name] = _digest(content)
+            kind = next((told for mark, told in _NO_TEXTS if content.startswith(mark)), "")
+            if kind:
+                collector.fail("", f"{kind}, not a text; give the JSON or CSV itself")
+                continue
             try:
                 collector.take_text(decode(content))
             except UnicodeDecodeError:
@@ -1035,6 +1039,14 @@ def read_inventory(*sources: Any) -> Inventory:
     return Inventory(
         vms, tuple(collector.records), tuple(collector.problems), tuple(collector.notes), digests
     )
+
+
+# How files begin that are handed over by mistake.
+_NO_TEXTS: Final = (
+    (b"PK\x03\x04", "a workbook or an archive"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"PAR1", "a Parquet file"),
+)
 
 
 def _digest(content: bytes) -> str:
@@ -1052,7 +1064,7 @@ def _canonical(value: Json) -> bytes:
         return type(value).__name__.encode()
 
 
-_READABLE: Final = {".json", ".ndjson", ".jsonl", ".csv", ".txt"}
+_READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".txt")
 
 
 def _inputs(sources: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -1075,17 +1087,28 @@ def _inputs(sources: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 
 def _files(path: Path) -> Iterator[tuple[str, bytes | Exception]]:
     try:
-        paths = [path]
-        if path.is_dir():
-            paths = sorted(one for one in path.rglob("*") if one.suffix.lower() in _READABLE)
-    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
+        paths = _paths(path.expanduser())
+    except (OSError, ValueError, RuntimeError) as error:
+        # A name that is too long or holds a zero byte, or a home that is not known.
         yield (str(path), error)
         return
+    if not paths:
+        yield (str(path), FileNotFoundError(f"no file there that ends in {', '.join(_READABLE)}"))
     for one in paths:
         try:
             yield (str(one), one.read_bytes())
         except (OSError, ValueError) as error:
             yield (str(one), error)
+
+
+def _paths(path: Path) -> list[Path]:
+    """Give the files that a path means: itself, those of a folder, those that fit a pattern."""
+    if path.is_dir():
+        return sorted(one for one in path.rglob("*") if one.suffix.lower() in _READABLE)
+    if not path.exists() and any(mark in path.name for mark in "*?"):
+        # Shells of Windows hand a pattern over as it is.
+        return sorted(path.parent.glob(path.name))
+    return [path]
 
 
 def _text(body: Body, *path: str) -> str:
@@ -1646,16 +1669,21 @@ def _security_type(vm: Vm, _: _OperatingSystems) -> Reading:
 
 
 _SIZE_NAME: Final = re.compile(
-    r"(?:(?:Standard|Basic)_)?(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[a-z]*)"
-    r"(?:_[A-Z][A-Z0-9]*)*?(?:_v(?P<version>\d+))?(?:_Promo)?"
+    r"(?:(?:STANDARD|BASIC)_)?(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[A-Z]*)"
+    r"(?:_[A-Z][A-Z0-9]*)*?(?:_V(?P<version>\d+))?(?:_PROMO)?"
 )
 
 
-def _size(vm: Vm) -> tuple[re.Match[str] | None, Record | None, str, Json]:
+def _size(vm: Vm) -> tuple[Mapping[str, str] | None, Record | None, str, Json]:
+    """Take the name of the size apart: family in upper case, features in lower case, version."""
     for path in (("hardwareprofile", "vmsize"), ("sku", "name")):
         value, found, at = _told(vm.records, *path)
         if isinstance(value, str):
-            return _SIZE_NAME.fullmatch(value), found, at, value
+            name = _SIZE_NAME.fullmatch(value.upper())
+            if name is None:
+                return None, found, at, value
+            parts = {part: text or "" for part, text in name.groupdict().items()}
+            return {**parts, "features": parts["features"].lower()}, found, at, value
     return None, None, "", None
 
 
