@@ -25,9 +25,31 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rpmatrix"
 
 ORDER = (
-    *("tables", "matrix", "article", "inventory", "rules", "eligibility", "columns"),
-    *("schedule", "encryption", "operations", "commands", "planning", "fleet", "report"),
-    *("samples", "sample_fleets", "exercises", "panels", "launcher", "shell", "completion", "cli"),
+    *("tables", "workbook", "matrix", "article", "drift", "inventory", "rules", "eligibility"),
+    *(
+        "impact",
+        "columns",
+        "schedule",
+        "encryption",
+        "errors",
+        "operations",
+        "commands",
+        "planning",
+        "fleet",
+        "report",
+    ),
+    *(
+        "samples",
+        "sample_fleets",
+        "exercises",
+        "panels",
+        "launcher",
+        "app",
+        "site",
+        "shell",
+        "completion",
+        "cli",
+    ),
 )
 # Outside the order: the public face shows all modules, and __main__ starts the last one.
 FACES = ("__init__", "__main__")
@@ -36,7 +58,7 @@ TOP_LEVEL_GUESTS = {"columns": {"numpy", "pyarrow"}, "panels": {"ipywidgets"}}
 # The one step to the right: function and module.
 DISPLAY = ("_repr_html_", "report")
 # A package that has one home, so that a change in it is felt in one place.
-ONLY_IN = {"ipywidgets": {"panels"}, "openpyxl": {"tables", "report"}, "rich": {"shell"}}
+ONLY_IN = {"ipywidgets": {"panels"}, "openpyxl": {"workbook", "report"}, "rich": {"shell"}}
 
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
