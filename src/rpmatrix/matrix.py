@@ -396,14 +396,17 @@ def check_overlay(
     """
     base = folder or data_folder()
     path = _overlay_folder(overlay, base)
-    own = tuple(_qualified(problem, path.name) for problem in check(path, partial=True))
-    if own:
-        return own
+    found = [_qualified(problem, path.name) for problem in check(path, partial=True)]
     try:
-        load_matrix(BASE, *below, path, folder=base)
+        _about(path)
     except TablesError as error:
-        return error.problems
-    return ()
+        found += error.problems
+    if not found:
+        try:
+            load_matrix(BASE, *below, path, folder=base)
+        except TablesError as error:
+            found += error.problems
+    return tuple(found)
 
 
 def _overlay_folder(overlay: str | Path, base: Path) -> Path:
