@@ -244,6 +244,12 @@ CONTAINERS: dict[str, Callable[[Body], Any]] = {
             }
         ],
     },
+    "end of an operation": lambda one: {
+        "status": "Succeeded",
+        "name": "5b1c2f00",
+        "startTime": "2026-03-01T04:00:00Z",
+        "properties": {"output": one},
+    },
     "JSON in a text": lambda one: json.dumps(one),
 }
 
@@ -416,6 +422,18 @@ def test_a_placeholder_leaves_the_rest_of_the_record_unknown() -> None:
     assert not inventory.records[0].full
     assert disk_fact(inventory, "storage") == "managed"
     assert fact(inventory, "security_type") is None
+
+
+@pytest.mark.parametrize("gap", ["{...}", "[...]", "...", "{ … }"])
+def test_an_object_that_is_left_out_is_unknown(gap: str) -> None:
+    record = vm(securityProfile={"securityType": "gap"}, imageReference="x")
+    record["properties"]["storageProfile"]["imageReference"] = "gap"
+    record["properties"]["securityProfile"] = "gap"
+    text = json.dumps(record).replace('"gap"', gap)
+    assert text.count(gap) >= 2
+    assert fact(text, "security_type") is None
+    assert fact(text, "operating_system") is None
+    assert verdicts(text) == {mode: ("unknown", []) for mode in MODES}
 
 
 def test_rows_of_a_table_that_do_not_fit_are_problems() -> None:

@@ -433,8 +433,9 @@ _TRAILING_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOT
 _CANDIDATE: Final = re.compile(r'\{(?=\s*(?:["}]|\Z))|\[(?=\s*(?:[\[{"\]]|\Z))')
 _LIST_INSIDE: Final = re.compile(r'"(?:value|data|resources)"\s*:\s*\[', re.IGNORECASE)
 _NEXT_START: Final = re.compile(r"^[{\[]", re.MULTILINE)
-# What published output writes for the lines that it leaves out.
+# What published output writes for lines, and for objects, that it leaves out.
 _ELLIPSIS: Final = re.compile(r"^[ \t]*[\"']?(?:\.\.\.|…)[\"']?,?[ \t]*$", re.MULTILINE)
+_LEFT_OUT: Final = re.compile(r"(:\s*)(?:\{\s*(?:\.\.\.|…)\s*\}|\[\s*(?:\.\.\.|…)\s*\]|\.\.\.|…)")
 
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -486,7 +487,9 @@ def _documents(text: str) -> _Documents:
     found = _scan(text)
     if found.faults or not found.values:
         shortened, gaps = _ELLIPSIS.subn("", _without_comments(_typed(text)))
-        cleaned = _scan(shortened, projected=gaps > 0)
+        # An object that is left out stands where something is not known: like an expression.
+        shortened, more = _LEFT_OUT.subn(r'\1"[left out]"', shortened)
+        cleaned = _scan(shortened, projected=gaps + more > 0)
         if len(cleaned.faults) < len(found.faults) or len(cleaned.values) > len(found.values):
             found = cleaned
     if not found.values and not found.faults:
@@ -768,6 +771,11 @@ class _Collector:
             inner = child(name)
             if isinstance(inner, dict) and self._deployment(inner, step(name)):
                 return True
+        done = child("properties")
+        if "status" in names and isinstance(done, dict) and isinstance(done.get("output"), dict):
+            # The end of a long operation, which carries what was made.
+            self.unwrap(done["output"], f"{step('properties')}/output", projected)
+            return True
         plain = "properties" not in names
         for name in _ENVELOPES:
             inner = child(name)
