@@ -7,36 +7,58 @@ there are no steps, only the changes of the table ``changes`` that would make it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from itertools import combinations
-from typing import TYPE_CHECKING, Final, TypedDict
+from functools import cached_property
+from itertools import combinations, count
+from typing import TYPE_CHECKING, Final, TypedDict, get_args
 
-from rpmatrix.eligibility import Assessment, ExcludedDisk, Question, Verdict
-from rpmatrix.encryption import CopyAnswer, EncryptionAnswer, copy_of, encryption_of
+from rpmatrix.eligibility import (
+    Assessment,
+    ExcludedDisk,
+    Question,
+    Verdict,
+    VerdictTable,
+    check_answer,
+)
+from rpmatrix.encryption import (
+    API_VERSION,
+    CLIENT,
+    CopyAnswer,
+    EncryptionAnswer,
+    copy_of,
+    encryption_of,
+)
 from rpmatrix.inventory import (
     Disk,
     DiskFacts,
+    Inventory,
     Reading,
     Record,
     Vm,
     VmFacts,
     id_parts,
+    is_expression,
     last_part,
     listed_members,
+    look,
     region,
     vm_groups,
 )
-from rpmatrix.matrix import MODES
+from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.operations import (
+    GENERALLY_KNOWN,
     CopyRestorePoint,
     CreateCollection,
     CreateDisk,
     CreateRestorePoint,
     DeleteCollection,
     DeleteRestorePoint,
+    EncryptionType,
     FollowProgress,
+    ListCollections,
     ListDiskRestorePoints,
     ListRestorePoints,
     Operation,
@@ -53,6 +75,10 @@ if TYPE_CHECKING:
 ELIGIBLE: Final = ("supported", "exclude_disks")
 MOST_CHANGES: Final = 3
 SAFE_PHASES: Final = ("settle", "prerequisite", "collection", "create", "follow", "copy")
+# What looks at things that are there can be run at any time.
+LOOKING: Final = ("show", "show_for_copy", "show_instance_view", "list_restore_points")
+# Here a step that may not apply shows nothing to run: it would send data out, or delete it.
+SETTLED_FIRST: Final = ("copy", "clean_up")
 # A copy that is refused is no step; one that is not settled is a step that may not be taken.
 COPY_STEPS: Final = {
     "supported": "yes",
@@ -62,6 +88,12 @@ COPY_STEPS: Final = {
 }
 PHASES: Final = ("mode", *SAFE_PHASES, "restore", "clean_up")
 DISK_RESTORE_POINT_NAME: Final = "DISK_RESTORE_POINT_NAME"
+"""Stands for the name of a disk restore point, which the service ends with a part of its own."""
+
+# Azure takes names of disks up to this length, and no source names another one for collections.
+NAME_LENGTH: Final = 80
+# Azure Backup makes collections of its own, which are not for others to write into.
+BACKUP_COLLECTIONS: Final = "azurebackup_"
 
 
 class PlanError(ValueError):
@@ -90,7 +122,8 @@ class Step:
     operations : tuple of Operation
         What is run; empty where nothing is, or where an id that is needed is not known.
     blocked : str
-        Why there is nothing to run although the step calls for it, else empty.
+        Why there is nothing to run although the step calls for it, else empty: something is not
+        known, comes later, or is there already.
     """
 
     number: int
@@ -200,7 +233,8 @@ class WhatIf:
     Attributes
     ----------
     mode, verdict : str
-        The mode, and the verdict after the changes.
+        The mode, and the verdict after the changes; the worst that it can be where the input
+        leaves something open, such as the SKU of a disk that is not managed yet.
     changes : tuple of Change
         All of them are needed.
     """
@@ -297,22 +331,25 @@ class Plan:
         VMs that have to be planned together.
     target_region : str
         Where copies go; empty if none is asked for.
+    client : str
+        What the copy is asked for with, and what its commands are written for.
     """
 
     assessment: Assessment
     vms: tuple[VmPlan, ...]
     groups: tuple[Group, ...]
     target_region: str = ""
+    client: str = "azure_cli"
 
     def commands(
-        self, client: str = "azure_cli", *, phases: Iterable[str] = SAFE_PHASES
+        self, client: str = "", *, phases: Iterable[str] = SAFE_PHASES
     ) -> tuple[Command, ...]:
         """Write the operations of the plan down for a client, in order.
 
         Parameters
         ----------
         client : str
-            One of ``rpmatrix.commands.CLIENTS``.
+            One of ``rpmatrix.commands.CLIENTS``; that of the plan if it is left out.
         phases : iterable of str
             The parts of the plan to write. Restoring and cleaning up belong to another day, and
             deleting next to creating is an accident waiting for a paste: ask for them by name.
@@ -320,13 +357,21 @@ class Plan:
         from rpmatrix.commands import write
 
         wanted = set(phases)
-        return tuple(
-            write(operation, client)
-            for vm in self.vms
-            for step in vm.steps
-            if step.phase in wanted
-            for operation in step.operations
-        )
+        written: dict[tuple[str, Operation], Command] = {}
+        for vm in self.vms:
+            for step in vm.steps:
+                if step.phase in wanted:
+                    # What several VMs need, such as a list of all collections, is asked for once.
+                    for operation in step.operations:
+                        if (step.phase, operation) not in written:
+                            written[step.phase, operation] = write(operation, client or self.client)
+        return tuple(written.values())
+
+    def __repr__(self) -> str:
+        planned = Counter(vm.mode or f"{vm.verdict.verdict} in any mode" for vm in self.vms)
+        counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in planned.items())
+        target = f"; copies to {self.target_region}" if self.target_region else ""
+        return f"Plan({counts or 'no VM'}{target}; {self.client})"
 
     def _repr_html_(self) -> str:
         from rpmatrix import report
@@ -338,12 +383,16 @@ class Plan:
 class Names:
     """The names of what a plan creates; the defaults are made of the VM's name.
 
+    A collection that the input shows for the VM is used and none created, unless `collection`
+    names another one. A default name is not one that the input shows as taken.
+
     Attributes
     ----------
     collection, restore_point, target_collection : str
         Names to take instead of the defaults.
     resource_group, target_resource_group : str
-        Resource groups to create in; that of the VM if they are empty.
+        Resource groups to create in; that of the VM, and that of the source collection, if they
+        are empty.
     """
 
     collection: str = ""
@@ -380,7 +429,7 @@ def plan(
     target_region : str
         A region to copy the restore points to.
     client : str
-        What the copy is asked for with: a value of the fact ``client``.
+        What is used: a value of the fact ``client``. The copy may hang on it.
     every : timedelta, optional
         How often a restore point of the planned mode is to be created.
     retention : int, timedelta or None
@@ -391,7 +440,10 @@ def plan(
     Raises
     ------
     PlanError
-        If the mode is none, or the target region is that of the VM.
+        If the mode is none, the target region is that of a VM, or a name cannot be: it is no
+        name, belongs to a collection of another VM, or to a restore point that is there.
+    rpmatrix.eligibility.AnswerError
+        If the target region or the client is none.
     rpmatrix.schedule.ScheduleError
         If the schedule makes no sense.
     LookupError
@@ -399,15 +451,23 @@ def plan(
     """
     if mode is not None and mode not in MODES:
         raise PlanError(f"there is no mode {mode!r}; choose {' or '.join(MODES)}")
+    client = check_answer(assessment.matrix, CLIENT, client)
+    names = names or Names()
+    for field, name in asdict(names).items():
+        try:
+            ListRestorePoints(subscription_id=field, resource_group=field, collection=name or field)
+        except ValueError as error:
+            said = str(error).partition(" ")[2]
+            raise PlanError(f"the name of the {field.replace('_', ' ')} {said}") from None
     inventory = assessment.inventory
     if vms is None:
         chosen: tuple[Vm, ...] = inventory.vms
     else:
         wanted = [vms] if isinstance(vms, str) else list(vms)
-        chosen = tuple(inventory.vm(name) for name in wanted)
-    planner = _Planner(assessment, target_region, client, every, retention, names or Names())
+        chosen = tuple(dict.fromkeys(inventory.vm(name) for name in wanted))
+    planner = _Planner(assessment, target_region, client, every, retention, names)
     plans = tuple(planner.plan(vm, mode) for vm in chosen)
-    return Plan(assessment, plans, planner.groups(plans), target_region)
+    return Plan(assessment, plans, planner.groups(plans), target_region, client)
 
 
 class _Planner:
@@ -425,11 +485,11 @@ class _Planner:
         self.client = client
         self.every = every
         self.retention = retention
-        self.assessment = assessment
+        self.assessment = _in_both_modes(assessment)
         self.matrix = assessment.matrix
         self.evaluator = assessment.evaluator
         self.target_region = target_region
-        self.names = names
+        self.places = _Places(assessment.inventory, names)
         self.rows = sorted(
             self.matrix.table("steps"),
             key=lambda row: (PHASES.index(row["phase"]), int(row["position"])),
@@ -446,10 +506,10 @@ class _Planner:
                 f"{vm.name} is in {vm.location} already; name another region to copy to"
             )
         copy = self._copy(vm, verdict) if self.target_region else None
-        situation = self._situation(facts, verdict, copy)
+        encryption = encryption_of(self.assessment, vm)
         steps: tuple[Step, ...] = ()
         if verdict.verdict != "not_supported":
-            steps = self._steps(facts, verdict, situation, copy)
+            steps = self._steps(facts, verdict, copy, encryption)
         questions = (*verdict.missing, *(copy.questions if copy else ()))
         return VmPlan(
             vm,
@@ -460,18 +520,21 @@ class _Planner:
             self._not_saved(verdict) if verdict.verdict in ELIGIBLE else (),
             tuple(self._what_if(facts, verdicts)),
             tuple(dict.fromkeys(questions)),
-            encryption_of(self.assessment, vm),
+            encryption,
             copy,
             self._schedule(vm, verdict),
         )
 
     def _copy(self, vm: Vm, verdict: Verdict) -> CopyAnswer:
+        answered = API_VERSION in self.evaluator.request_answers(vm)
         return copy_of(
             self.assessment,
             vm,
             target_region=self.target_region,
             client=self.client,
             mode=verdict.mode,
+            # The commands of the plan send a version that they choose themselves.
+            api_version=None if answered else GENERALLY_KNOWN["compute"],
         )
 
     def _schedule(self, vm: Vm, verdict: Verdict) -> Schedule | None:
@@ -490,23 +553,18 @@ class _Planner:
     # ----- app or crash
 
     def _compare(self, verdicts: Mapping[str, Verdict]) -> Comparison:
-        words = {
-            row["value"]: row
-            for row in self.rows
-            if row["phase"] == "mode" and row["fact_id"] == "consistency_mode"
-        }
-        described = {
-            row["value"]: row
-            for row in reversed(self.rows)
-            if row["phase"] == "mode" and row["fact_id"] == "consistency_mode"
+        # The first row about a mode says what it is, the last one when to prefer it.
+        rows = {
+            mode: [one for one in self.rows if one["phase"] == "mode" and one["value"] == mode]
+            for mode in MODES
         }
         lines = tuple(
             ModeLine(
                 mode,
                 verdicts[mode].verdict,
-                described[mode]["advice"],
+                rows[mode][0]["advice"],
                 len(verdicts[mode].exclude_disks),
-                (described[mode].id, *verdicts[mode].reasons),
+                (rows[mode][0].id, *verdicts[mode].reasons),
             )
             for mode in MODES
         )
@@ -514,58 +572,62 @@ class _Planner:
         if not possible:
             return Comparison(lines, "", "", ())
         best = min(possible, key=lambda line: (line.excluded, MODES.index(line.mode)))
-        others = [line for line in possible if line is not best]
-        if others and others[0].excluded == best.excluded:
-            preferred = words[best.mode]
+        (other,) = (line for line in lines if line is not best)
+        if (other.verdict, other.excluded) == (best.verdict, best.excluded):
+            preferred = rows[best.mode][-1]
             return Comparison(lines, best.mode, preferred["advice"], (preferred.id,))
-        if others:
-            gone = verdicts[others[0].mode].reasons
-            reason = "; ".join(self._told(row_id) for row_id in gone)
-            return Comparison(lines, best.mode, reason, gone)
-        (against,) = (line for line in lines if line is not best)
-        refused = verdicts[against.mode].reasons
-        reason = "; ".join(self._told(row_id) for row_id in refused)
-        return Comparison(lines, best.mode, reason, refused)
+        # What speaks against the other mode: it decides there, or keeps the verdict open.
+        against = verdicts[other.mode].reasons
+        reason = " ".join(dict.fromkeys(self._told(row_id) for row_id in against))
+        return Comparison(lines, best.mode, reason, against)
 
     def _told(self, row_id: str) -> str:
         row = self.matrix.row(row_id)
-        return row.get("remedy") or row.get("caveat") or row["title"]
+        told = (f"{row['title']}.", row.get("caveat"), row.get("remedy"))
+        return " ".join(one for one in told if one)
 
     # ----- steps
 
     def _situation(
         self, facts: VmFacts, verdict: Verdict, copy: CopyAnswer | None
-    ) -> dict[str, str | int | None]:
-        """Give the facts that steps depend on; None where one is not known."""
+    ) -> dict[str, tuple[str | int | None, ...]]:
+        """Give the facts that steps depend on, each with its values; None is one not known.
+
+        A fact about disks has a value for each disk that is kept.
+        """
         excluded = {_place(disk) for disk in verdict.exclude_disks}
         kept = [one for one in facts.disks if _place(one.disk) not in excluded]
-        situation: dict[str, str | int | None] = {
-            name: reading.value for name, reading in facts.readings.items()
+        read = self.evaluator.reading
+        situation: dict[str, tuple[str | int | None, ...]] = {
+            name: (read(name, facts.readings).value,) for name in facts.readings
         }
         for name in {name for one in facts.disks for name in one.readings}:
-            values = {one.readings[name].value for one in kept}
-            situation[name] = "yes" if "yes" in values else (None if None in values else "no")
+            situation[name] = tuple(read(name, one.readings).value for one in kept)
         answers = self.evaluator.request_answers(facts.vm)
-        situation.update({name: reading.value for name, reading in answers.items()})
-        situation.update(
-            consistency_mode=verdict.mode,
-            verdict=verdict.verdict,
-            disks_excluded="yes" if verdict.exclude_disks else "no",
-            target_region_differs="yes" if self.target_region else "no",
-            copy_answer=copy.answer if copy else None,
-        )
-        return situation
+        situation |= {name: (reading.value,) for name, reading in answers.items()}
+        return situation | {
+            "consistency_mode": (verdict.mode,),
+            "verdict": (verdict.verdict,),
+            "disks_excluded": ("yes" if verdict.exclude_disks else "no",),
+            "disks_left": (_disks_left(kept) if excluded else "all",),
+            "target_region_differs": ("yes" if copy else "no",),
+            "copy_answer": (copy.answer,) if copy else (),
+        }
 
     def _steps(
         self,
         facts: VmFacts,
         verdict: Verdict,
-        situation: Mapping[str, str | int | None],
         copy: CopyAnswer | None,
+        encryption: Sequence[EncryptionAnswer],
     ) -> tuple[Step, ...]:
         unknown = verdict.verdict == "unknown"
-        maker = _Operations(facts, verdict, copy, self.names, self.target_region)
+        situation = self._situation(facts, verdict, copy)
+        maker = _Operations(
+            self.matrix, facts, verdict, copy, encryption, self.places, self.target_region
+        )
         steps: list[Step] = []
+        waits_for = 0
         for row in self.rows:
             if row["phase"] == "mode" or unknown != (row["phase"] == "settle"):
                 continue
@@ -574,20 +636,29 @@ class _Planner:
                 applies = _for_copy(row, applies, copy)
             if not applies:
                 continue
-            operations, blocked = maker.make(row["operation"]) if row["operation"] else ((), "")
+            number = len(steps) + 1
+            made = _Made()
+            if row["operation"] and applies == "unknown" and row["phase"] in SETTLED_FIRST:
+                made = _Made(blocked="it is not known whether this is to be done; settle it first")
+            elif row["operation"]:
+                made = maker.make(row["operation"])
+            if made.waits and not waits_for and row["phase"] in ("collection", "create"):
+                waits_for = number
+            elif made.operations and waits_for and row["operation"] not in LOOKING:
+                made = _Made(blocked=f"it comes after step {waits_for}, which cannot be run yet")
             steps.append(
                 Step(
-                    number=len(steps) + 1,
+                    number=number,
                     id=row.id,
                     phase=row["phase"],
                     title=row["title"],
                     advice=row["advice"],
                     applies=applies,
                     rows=tuple(
-                        dict.fromkeys((row.id, *row.members("row_ids"), *_why(row, verdict)))
+                        dict.fromkeys((row.id, *row.members("row_ids"), *_why(row, verdict, copy)))
                     ),
-                    operations=operations,
-                    blocked=blocked,
+                    operations=made.operations,
+                    blocked=made.blocked,
                 )
             )
         return tuple(steps)
@@ -596,7 +667,7 @@ class _Planner:
         found = [
             NotSaved(
                 disk.label,
-                "; ".join(self._told(row_id) for row_id in disk.rows),
+                " ".join(self._told(row_id) for row_id in disk.rows),
                 True,
                 disk.rows,
             )
@@ -614,7 +685,7 @@ class _Planner:
     def _what_if(self, facts: VmFacts, verdicts: Mapping[str, Verdict]) -> Iterator[WhatIf]:
         rows = [row for row in self.matrix.table("changes") if _changed(facts, row)]
         for mode, verdict in verdicts.items():
-            if verdict.verdict in ELIGIBLE:
+            if verdict.floor in ELIGIBLE:
                 continue
             smallest = 0
             for size in range(1, min(MOST_CHANGES, len(rows)) + 1):
@@ -623,11 +694,10 @@ class _Planner:
                 for chosen in combinations(rows, size):
                     after = self._after(facts, chosen)
                     found = next(one for one in self.evaluator.verdicts(after) if one.mode == mode)
-                    if found.verdict in ELIGIBLE:
+                    if found.floor in ELIGIBLE:
                         smallest = size
-                        yield WhatIf(
-                            mode, found.verdict, tuple(_change(facts, row) for row in chosen)
-                        )
+                        changes = tuple(_change(facts, row) for row in chosen)
+                        yield WhatIf(mode, found.floor, changes)
 
     @staticmethod
     def _after(facts: VmFacts, rows: Sequence[Row]) -> VmFacts:
@@ -670,6 +740,19 @@ class _Planner:
         return tuple(wanted)
 
 
+def _in_both_modes(assessment: Assessment) -> Assessment:
+    """Fill in the mode that was not asked for: a plan compares them."""
+    if {one.mode for one in assessment.verdicts} == set(MODES):
+        return assessment
+    evaluator = assessment.evaluator
+    found = [
+        verdict
+        for vm in assessment.inventory.vms
+        for verdict in evaluator.verdicts(evaluator.read(vm))
+    ]
+    return replace(assessment, verdicts=VerdictTable(found))
+
+
 def _most_hopeful(verdicts: Mapping[str, Verdict]) -> str:
     return min(MODES, key=lambda mode: (verdicts[mode].verdict != "unknown", MODES.index(mode)))
 
@@ -678,13 +761,19 @@ def _place(disk: Disk | ExcludedDisk) -> tuple[str, int | None, str | None]:
     return disk.role, disk.lun, disk.id
 
 
-def _applies(row: Row, situation: Mapping[str, str | int | None]) -> str:
+def _disks_left(kept: Sequence[DiskFacts]) -> str:
+    """Give the value of the fact ``disks_left`` where disks are excluded."""
+    roles = sorted({one.disk.role for one in kept})
+    return {"data": "data_only", "os": "os_only", "": "none"}.get("".join(roles), "os_and_data")
+
+
+def _applies(row: Row, situation: Mapping[str, tuple[str | int | None, ...]]) -> str:
     if not row["fact_id"]:
         return "yes"
-    known = situation.get(row["fact_id"])
-    if known is None:
-        return "unknown"
-    return "yes" if holds(row["operator"], known, row["value"]) else ""
+    known = situation.get(row["fact_id"], (None,))
+    if any(one is not None and holds(row["operator"], one, row["value"]) for one in known):
+        return "yes"
+    return "unknown" if None in known else ""
 
 
 def _for_copy(row: Row, applies: str, copy: CopyAnswer | None) -> str:
@@ -693,13 +782,16 @@ def _for_copy(row: Row, applies: str, copy: CopyAnswer | None) -> str:
         return ""
     if row["fact_id"] == "copy_answer" or not applies:
         return applies
-    return COPY_STEPS[copy.answer]
+    possible = COPY_STEPS[copy.answer]
+    return applies if possible == "yes" else possible
 
 
-def _why(row: Row, verdict: Verdict) -> tuple[str, ...]:
-    """Give the rows of the verdict that call for a step about exclusion or about settling."""
+def _why(row: Row, verdict: Verdict, copy: CopyAnswer | None) -> tuple[str, ...]:
+    """Give the rows that call for a step about exclusion or about settling."""
     if row["fact_id"] == "disks_excluded":
         return tuple(one for disk in verdict.exclude_disks for one in disk.rows)
+    if row["fact_id"] == "copy_answer" and copy:
+        return copy.reasons
     return verdict.reasons if row["fact_id"] == "verdict" else ()
 
 
@@ -741,7 +833,7 @@ def _change(facts: VmFacts, row: Row) -> Change:
     )
 
 
-# --------------------------------------------------------------------------- operations
+# --------------------------------------------------------------------------- places and names
 
 
 class _InCollection(TypedDict):
@@ -754,70 +846,284 @@ class _InPoint(_InCollection):
     restore_point: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A restore point collection: where it is, and the records that show it, if it is there."""
+
+    within: _InCollection
+    records: tuple[Record, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return ListRestorePoints(**self.within).collection_id
+
+    @property
+    def title(self) -> str:
+        return f"{self.within['collection']} in {self.within['resource_group']}"
+
+
+class _Places:
+    """Finds the collections that are there, and names for what is not there yet.
+
+    One for a whole plan: a name that it has given to one VM is no longer free for another.
+    """
+
+    def __init__(self, inventory: Inventory, names: Names) -> None:
+        self.names = names
+        self._inventory = inventory
+        self._there: dict[str, list[Record]] = {}
+        self._of_source: dict[str, list[str]] = {}
+        for record in inventory.of_kind("restore_point_collection"):
+            if id_parts(record.key).get("type", "").endswith("/restorepointcollections"):
+                self._there.setdefault(record.key, []).append(record)
+                mine = self._of_source.setdefault(_source(record), [])
+                mine += [record.key] if record.key not in mine else []
+        self._points: dict[str, list[Record]] = {}
+        for record in inventory.of_kind("restore_point"):
+            parent = id_parts(record.key).get("parent", "")
+            self._points.setdefault(parent, []).append(record)
+        self._disks = {record.key for record in inventory.disks}
+        self._taken: dict[str, str] = {}
+
+    def of_vm(self, vm: Vm) -> _Place:
+        """Give the collection of a VM: the one that is there, or one to be created.
+
+        Raises
+        ------
+        PlanError
+            If the collection that is asked for by name belongs to another VM.
+        """
+        there = [key for key in self._of_source.get(vm.key, ()) if _own(key)]
+        asked = self.names.collection.lower()
+        if asked:
+            there = [key for key in there if last_part(key) == asked]
+        if there:
+            return self._place(there[0])
+        group = self.names.resource_group or vm.resource_group
+        stem = last_part(vm.id)
+        return self._new(vm, group, asked and self.names.collection, stem, "-restore-points")
+
+    def in_region(self, vm: Vm, source: _Place, target: str) -> _Place:
+        """Give the collection that takes the copies out of another one.
+
+        Raises
+        ------
+        PlanError
+            If the collection that is asked for by name has another source.
+        """
+        there = [
+            key
+            for key in self._of_source.get(source.id.lower(), ())
+            if any(region(_text(one, "location")) == target for one in self._there[key])
+        ]
+        asked = self.names.target_collection
+        if asked:
+            there = [key for key in there if last_part(key) == asked.lower()]
+        if there:
+            return self._place(there[0])
+        group = self.names.target_resource_group or source.within["resource_group"]
+        stem = source.within["collection"]
+        return self._new(vm, group, asked, stem, f"-{target}", source.id)
+
+    def _place(self, key: str) -> _Place:
+        records = self._there[key]
+        shown = _text(records[0], "id")
+        parts = id_parts(shown)
+        within: _InCollection = {
+            "subscription_id": parts["subscription_id"],
+            "resource_group": parts["resource_group"],
+            "collection": last_part(shown),
+        }
+        return _Place(within, tuple(records))
+
+    def _new(
+        self, vm: Vm, group: str, asked: str, stem: str, suffix: str, source: str = ""
+    ) -> _Place:
+        user = (source or vm.id).lower()
+        for name in (asked,) if asked else _candidates(stem, suffix):
+            within: _InCollection = {
+                "subscription_id": vm.subscription_id,
+                "resource_group": group,
+                "collection": name,
+            }
+            found = _Place(within)
+            key = found.id.lower()
+            holder = self._taken.get(key) or next(map(_source, self._there.get(key, ())), "")
+            if holder in ("", user):
+                self._taken[key] = user
+                return found
+        raise PlanError(
+            f"the restore point collection {found.title} cannot serve {vm.name}: a collection "
+            f"has one source, and that of this one is {holder}; name another one, or none"
+        )
+
+    def point(self, vm: Vm, mode: str, places: Iterable[_Place]) -> str:
+        """Give a name for a restore point: a restore point that is there cannot be changed.
+
+        Raises
+        ------
+        PlanError
+            If the name that is asked for is taken.
+        _NotKnownError
+            If it is not known which names are taken.
+        """
+        asked = self.names.restore_point
+        taken: set[str] = set()
+        for place in places:
+            shown = self._names_of_points(place)
+            if shown is None and not asked:
+                raise _NotKnownError(
+                    f"the input does not list the restore points of {place.title}, so it is not "
+                    "known which names are free; list them and plan again, or give a name"
+                )
+            taken |= shown or set()
+        if asked and asked.lower() in taken:
+            raise PlanError(
+                f"{vm.name} has a restore point {asked} already, and a restore point cannot be "
+                "changed; choose another name"
+            )
+        stem = f"{last_part(vm.id)}-{mode}-"
+        numbers = [
+            int(name[len(stem) :])
+            for name in taken
+            if name.startswith(stem.lower()) and name[len(stem) :].isdecimal()
+        ]
+        return asked or f"{stem}{max(numbers, default=0) + 1}"
+
+    def _names_of_points(self, place: _Place) -> set[str] | None:
+        """Give the names of the points of a collection; None if nothing lists them."""
+        alone = self._points.get(place.id.lower(), [])
+        lists = [record.body.get("restorepoints") for record in place.records]
+        listed = [one for one in lists if isinstance(one, list)]
+        if place.records and not listed and not alone:
+            return None
+        bodies = [body for one in listed for body in one if isinstance(body, dict)]
+        names = {str(body.get("name") or last_part(str(body.get("id") or ""))) for body in bodies}
+        return {name.lower() for name in (*names, *(last_part(one.key) for one in alone))}
+
+    def disk(self, vm: Vm, name: str) -> str:
+        """Give a name for a disk that is restored."""
+        group = f"/subscriptions/{vm.subscription_id}/resourcegroups/{vm.resource_group}"
+        keys = (
+            (found, f"{group}/providers/microsoft.compute/disks/{found}".lower())
+            for found in _candidates(name, "-restored")
+        )
+        found, key = next((found, key) for found, key in keys if key not in self._disks)
+        self._disks.add(key)
+        return found
+
+    def left_behind(self, vm: Vm) -> _Place:
+        """Give the collection that a VM has left behind where it was before a move.
+
+        Raises
+        ------
+        _NotKnownError
+            If none is shown, or several, so that one of them may be another VM's.
+        """
+        described = {one.key for one in self._inventory.vms}
+        found = [
+            key
+            for source, keys in self._of_source.items()
+            if source not in described and last_part(source) == last_part(vm.key)
+            if id_parts(source).get("type", "").endswith("/virtualmachines")
+            for key in keys
+            if _own(key)
+        ]
+        if len(found) != 1:
+            raise _NotKnownError(
+                f"the input shows {len(found) or 'no'} restore point collections of a VM of this "
+                "name with another resource id, so the one to delete is not known"
+            )
+        return self._place(found[0])
+
+
+def _source(record: Record) -> str:
+    return _text(record, "source", "id").rstrip("/").lower()
+
+
+def _text(record: Record, *path: str) -> str:
+    value = look(record.body, path)
+    return value if isinstance(value, str) else ""
+
+
+def _own(collection_key: str) -> bool:
+    return not last_part(collection_key).startswith(BACKUP_COLLECTIONS)
+
+
+def _candidates(stem: str, suffix: str) -> Iterator[str]:
+    """Give names that fit, first without a number."""
+    for number in count(1):
+        ending = suffix if number == 1 else f"{suffix}-{number}"
+        yield f"{stem[: NAME_LENGTH - len(ending)]}{ending}"
+
+
+# --------------------------------------------------------------------------- operations
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The operations of one step, or why there are none; `waits` if later ones depend on it."""
+
+    operations: tuple[Operation, ...] = ()
+    blocked: str = ""
+    waits: bool = False
+
+
 @dataclass
 class _Operations:
-    """Makes the operations of a plan, out of the ids that the records show."""
+    """Makes the operations of the plan for one VM, out of the ids that the records show."""
 
+    matrix: Matrix
     facts: VmFacts
     verdict: Verdict
     copy: CopyAnswer | None
-    names: Names
+    encryption: Sequence[EncryptionAnswer]
+    places: _Places
     target_region: str
-    _existing: Record | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        collections = self.facts.vm.related.get("restore_point_collection", ())
-        self._existing = collections[0] if collections else None
+    def make(self, operation: str) -> _Made:
+        """Make the operations of one step."""
+        if "virtualmachines/" not in self._vm.key or "[" in self._vm.id or "{" in self._vm.id:
+            return _Made(blocked="the input does not show the resource id of the VM", waits=True)
+        try:
+            return _Made(tuple(getattr(self, f"_{operation}")()))
+        except PlanError:
+            raise
+        except _DoneError as done:
+            return _Made(blocked=str(done))
+        except (_NotKnownError, ValueError) as missing:
+            return _Made(blocked=str(missing), waits=True)
+
+    # ----- where
 
     @property
     def _vm(self) -> Vm:
         return self.facts.vm
 
-    def make(self, operation: str) -> tuple[tuple[Operation, ...], str]:
-        """Make the operations of one step, or say why there are none."""
-        if "virtualmachines/" not in self._vm.key or "[" in self._vm.id or "{" in self._vm.id:
-            return (), "the input does not show the resource id of the VM"
-        try:
-            return tuple(getattr(self, f"_{operation}")()), ""
-        except _NotKnownError as missing:
-            return (), str(missing)
-        except ValueError as error:
-            return (), str(error)
+    @cached_property
+    def _collection(self) -> _Place:
+        return self.places.of_vm(self._vm)
 
-    @property
-    def _group(self) -> str:
-        if self._existing is not None:
-            return id_parts(str(self._existing.body["id"])).get("resource_group", "")
-        return self.names.resource_group or self._vm.resource_group
+    @cached_property
+    def _target(self) -> _Place:
+        return self.places.in_region(self._vm, self._collection, region(self.target_region))
 
-    @property
-    def _collection(self) -> _InCollection:
-        name = self.names.collection or f"{self._vm.name}-restore-points"
-        if self._existing is not None:
-            name = last_part(str(self._existing.body["id"]))
-        return {
-            "subscription_id": self._vm.subscription_id,
-            "resource_group": self._group,
-            "collection": name,
-        }
+    @cached_property
+    def _name_of_point(self) -> str:
+        within = [self._collection]
+        if self.copy and self.copy.answer != "not_supported":
+            within.append(self._target)
+        return self.places.point(self._vm, self.verdict.mode, within)
 
     @property
     def _point(self) -> _InPoint:
-        name = self.names.restore_point or f"{self._vm.name}-{self.verdict.mode}-1"
-        return {**self._collection, "restore_point": name}
-
-    @property
-    def _target(self) -> _InCollection:
-        source = self._collection["collection"]
-        return {
-            "subscription_id": self._vm.subscription_id,
-            "resource_group": self.names.target_resource_group or self._group,
-            "collection": self.names.target_collection or f"{source}-{region(self.target_region)}",
-        }
+        return {**self._collection.within, "restore_point": self._name_of_point}
 
     @property
     def _copied_point(self) -> _InPoint:
-        return {**self._target, "restore_point": self._point["restore_point"]}
+        return {**self._target.within, "restore_point": self._name_of_point}
+
+    # ----- what
 
     def _show(self) -> Iterator[Operation]:
         return self._showing(self.verdict.missing)
@@ -826,29 +1132,37 @@ class _Operations:
         return self._showing(self.copy.questions if self.copy else ())
 
     def _showing(self, questions: Sequence[Question]) -> Iterator[Operation]:
-        """Show the records that a person would need to answer the questions."""
-        disks = {question.disk for question in questions if question.disk}
-        on_vm = any(question.fact_id in self.facts.readings for question in questions)
-        if on_vm or any(not one.disk.listed for one in self.facts.disks):
-            yield ShowVm(vm_id=self._vm.id, instance_view=on_vm)
-        for one in self.facts.disks:
-            if one.disk.label in disks and one.disk.id:
-                yield ShowDisk(disk_id=one.disk.id)
+        """Show the records that hold what the questions ask for; some only a person answers."""
+        disks = {one.disk.label: one.disk.id for one in self.facts.disks if one.disk.id}
+        wanted: dict[Operation, None] = {}
+        for question in questions:
+            fact = self.matrix.facts[question.fact_id]
+            if fact.grain == "request" or not fact.paths:
+                continue
+            of_disk = fact.grain == "disk" and any(kind == "disk" for kind, _ in fact.paths)
+            if of_disk and question.disk in disks:
+                wanted[ShowDisk(disk_id=disks[question.disk])] = None
+            else:
+                wanted[ShowVm(vm_id=self._vm.id, instance_view=True)] = None
+        yield from sorted(wanted, key=lambda one: isinstance(one, ShowDisk))
 
     def _show_instance_view(self) -> Iterator[Operation]:
         yield ShowVm(vm_id=self._vm.id, instance_view=True)
 
     def _list_restore_points(self) -> Iterator[Operation]:
-        if self._existing is not None:
-            yield ListRestorePoints(**self._collection)
+        if self._collection.records:
+            yield ListRestorePoints(**self._collection.within)
+        else:
+            yield ListCollections(subscription_id=self._vm.subscription_id)
 
     def _create_collection(self) -> Iterator[Operation]:
-        if self._existing is None:
-            if not self._vm.location:
-                raise _NotKnownError("the input does not show the region of the VM")
-            yield CreateCollection(
-                **self._collection, location=self._vm.location, source_id=self._vm.id
-            )
+        if self._collection.records:
+            raise _DoneError(f"the VM has the restore point collection {self._collection.title}")
+        if not self._vm.location:
+            raise _NotKnownError("the input does not show the region of the VM")
+        yield CreateCollection(
+            **self._collection.within, location=self._vm.location, source_id=self._vm.id
+        )
 
     def _create_restore_point(self) -> Iterator[Operation]:
         ids = []
@@ -869,11 +1183,12 @@ class _Operations:
         yield ListDiskRestorePoints(**self._point)
 
     def _create_target_collection(self) -> Iterator[Operation]:
-        source = CreateCollection(
-            **self._collection, location=self._vm.location or "x", source_id=self._vm.id
-        )
+        if self._target.records:
+            raise _DoneError(f"there is the restore point collection {self._target.title}")
         yield CreateCollection(
-            **self._target, location=region(self.target_region), source_id=source.collection_id
+            **self._target.within,
+            location=region(self.target_region),
+            source_id=self._collection.id,
         )
 
     def _copy_restore_point(self) -> Iterator[Operation]:
@@ -887,31 +1202,61 @@ class _Operations:
 
     def _create_disk(self) -> Iterator[Operation]:
         excluded = {_place(disk) for disk in self.verdict.exclude_disks}
+        kept = [
+            (one, answer)
+            for one, answer in zip(self.facts.disks, self.encryption, strict=True)
+            if _place(one.disk) not in excluded
+        ]
+        without = [one.disk.label for one, _ in kept if one.readings["disk_sku"].value is None]
+        if without:
+            # Some of the commands would look like all of them.
+            raise _NotKnownError(
+                f"the input does not show the SKU of {', '.join(without)}; show the disks and "
+                "plan again"
+            )
         point = FollowProgress(**self._point)
-        for one in self.facts.disks:
-            sku = one.readings.get("disk_sku")
-            if _place(one.disk) in excluded or sku is None or sku.value is None:
-                continue
-            disk = one.disk.name or last_part(one.disk.id or "")
-            if not disk:
-                continue
-            # The service ends the name with a unique part that is not known beforehand.
-            listed = f"{point.restore_point_id}/diskRestorePoints/{DISK_RESTORE_POINT_NAME}"
+        for one, answer in kept:
+            sku = str(one.readings["disk_sku"].value)
+            encryption = _ENCRYPTION_TYPES.get(answer.type or "")
             yield CreateDisk(
                 subscription_id=self._vm.subscription_id,
                 resource_group=self._vm.resource_group,
-                disk=f"{disk}-restored",
+                disk=self.places.disk(self._vm, last_part(one.disk.id or "") or one.disk.label),
                 location=self._vm.location,
-                disk_restore_point_id=listed,
-                sku=str(sku.value),
+                # The service ends the name with a unique part that is not known beforehand.
+                disk_restore_point_id=(
+                    f"{point.restore_point_id}/diskRestorePoints/{DISK_RESTORE_POINT_NAME}"
+                ),
+                sku=sku,
+                zone=None if sku.endswith("_ZRS") else self._zone,
+                encryption_type=encryption,
+                disk_encryption_set_id=answer.encryption_set_id,
             )
+
+    @property
+    def _zone(self) -> str | None:
+        """The zone of the VM: it takes disks of its own zone, or zone-redundant ones."""
+        shown = [look(record.body, ("zones",)) for record in self._vm.records]
+        zones = next((one for one in shown if isinstance(one, list)), [])
+        return str(zones[0]) if len(zones) == 1 and not is_expression(zones[0]) else None
 
     def _delete_restore_point(self) -> Iterator[Operation]:
         yield DeleteRestorePoint(**self._point)
 
     def _delete_collection(self) -> Iterator[Operation]:
-        yield DeleteCollection(**self._collection)
+        yield DeleteCollection(**self.places.left_behind(self._vm).within)
+
+
+_ENCRYPTION_TYPES: Final[Mapping[str, EncryptionType]] = {
+    one: one
+    for one in get_args(EncryptionType)
+    if one != "EncryptionAtRestWithPlatformKey"  # what a disk has if nothing is said
+}
 
 
 class _NotKnownError(Exception):
     """Something that an operation needs is not in the input."""
+
+
+class _DoneError(Exception):
+    """What an operation would do is done already."""
