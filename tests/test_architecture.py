@@ -27,6 +27,7 @@ PACKAGE = ROOT / "src" / "rpmatrix"
 ORDER = (
     *("tables", "workbook", "matrix", "article", "drift", "inventory", "rules", "eligibility"),
     *(
+        "samples",
         "impact",
         "columns",
         "schedule",
@@ -39,7 +40,6 @@ ORDER = (
         "report",
     ),
     *(
-        "samples",
         "sample_fleets",
         "exercises",
         "panels",
