@@ -639,9 +639,10 @@ def _doubts(
             "this may be another article, or a part of it only."
         )
     found = {name for one in changes if one.new for name in one.old}
-    last = max((one.place for one in old if one.row and one.row.id in found), default=-1)
-    if 0 <= last < len(old) * 3 // 4 and old[last].row is not None:
-        yield f"Nothing was found again after {old[last].row.id}: the copy may be cut off there."
+    known = [one for one in old if one.row and one.row.id in found]
+    last = known[-1].row if known else None
+    if last is not None and known[-1].place < len(old) * 3 // 4:
+        yield f"Nothing was found again after {last.id}: the copy may be cut off there."
     sections = {one.section for one in old} - {one.section for one in new}
     lost = [
         section
