@@ -490,6 +490,15 @@ def test_files_folders_texts_values_and_standard_input_mix(
     ]
 
 
+def test_a_standard_input_of_texts_or_none_at_all_is_survived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(vm())))
+    assert len(read("-").vms) == 1
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "no standard input" in only_problem(read("-"))
+
+
 @pytest.mark.parametrize("path", ["no-such-file.json", "zero\x00byte", "x" * 5000])
 def test_a_path_that_cannot_be_read_is_a_problem(path: str) -> None:
     assert "cannot be read" in only_problem(read(path))

@@ -574,7 +574,7 @@ def _csv_rows(text: str) -> _Documents | None:
     names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
     if delimiter not in header or not _CSV_COLUMNS & set(names):
         return None
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(2**31 - 1)  # the most that every platform takes
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     columns = next(reader)
     values: list[tuple[str, Json, bool]] = []
@@ -1085,12 +1085,21 @@ def _inputs(sources: Iterable[Any]) -> Iterator[tuple[str, Any]]:
             pasted += 1
             yield (f"pasted text {pasted}", source)
         elif source == "-":
-            yield ("standard input", sys.stdin.buffer.read())
+            yield ("standard input", _standard_input())
         elif isinstance(source, str) and (source.lstrip()[:1] in ("{", "[") or "\n" in source):
             pasted += 1
             yield (f"pasted text {pasted}", source.encode(errors="replace"))
         else:
             yield from _files(Path(source))
+
+
+def _standard_input() -> bytes | Exception:
+    try:
+        # A notebook's standard input knows texts only.
+        buffer = getattr(sys.stdin, "buffer", None)
+        return buffer.read() if buffer else sys.stdin.read().encode(errors="replace")
+    except (OSError, AttributeError, NotImplementedError) as error:
+        return OSError(f"there is no standard input here: {error}")
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes | Exception]]:
