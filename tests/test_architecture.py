@@ -43,6 +43,7 @@ ORDER = (
         "sample_fleets",
         "exercises",
         "panels",
+        "panels_plan",
         "launcher",
         "app",
         "site",
@@ -54,11 +55,19 @@ ORDER = (
 # Outside the order: the public face shows all modules, and __main__ starts the last one.
 FACES = ("__init__", "__main__")
 # Modules that are made of somebody else's classes; they are imported late themselves.
-TOP_LEVEL_GUESTS = {"columns": {"numpy", "pyarrow"}, "panels": {"ipywidgets"}}
+TOP_LEVEL_GUESTS = {
+    "columns": {"numpy", "pyarrow"},
+    "panels": {"ipywidgets"},
+    "panels_plan": {"ipywidgets"},
+}
 # The one step to the right: function and module.
 DISPLAY = ("_repr_html_", "report")
 # A package that has one home, so that a change in it is felt in one place.
-ONLY_IN = {"ipywidgets": {"panels"}, "openpyxl": {"workbook", "report"}, "rich": {"shell"}}
+ONLY_IN = {
+    "ipywidgets": {"panels", "panels_plan"},
+    "openpyxl": {"workbook", "report"},
+    "rich": {"shell"},
+}
 
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
+from rpmatrix.encryption import copy_of, copy_of_fleet, encryption_of
+from rpmatrix.errors import look_up
 from rpmatrix.inventory import Problem
 from rpmatrix.matrix import CITABLE_TABLES
-from rpmatrix.planning import SAFE_PHASES, Plan, plan
+from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
 from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.schedule import Schedule, plan_schedule
 
 STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
 TAGS = {
     *("code", "details", "div", "li", "p", "pre", "span", "strong", "style", "summary"),
     *("table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("path", "svg", "text"),
 }
 ATTRIBUTES = {
     *("aria-current", "aria-hidden", "aria-label", "aria-level", "class", "role"),
     *("scope", "tabindex"),
+    *("d", "fill", "stroke", "text-anchor", "viewbox", "x", "y"),
 }
 
 
@@ -95,7 +101,8 @@ def some_pages() -> Iterator[str]:
             yield report.verdict_table(found.verdicts)
             yield report.assessment(found)
             yield explained(found)
-            yield report.plan(plan(found, target_region="northeurope"))
+            yield report.plan(plan(found, target_region="northeurope"), phases=PHASES)
+            yield from answers_on(found)
     for table in CITABLE_TABLES:
         yield report.matrix_table(matrix, table)
         for row in matrix.table(table):
@@ -107,6 +114,44 @@ def some_pages() -> Iterator[str]:
     yield report.note("so")
     yield report.checks([("this", True, ""), ("that", False, "do it")])
     yield report.foot("rp.load_matrix()")
+    for name in SCHEDULES:
+        yield report.schedule(scheduled(name), matrix)
+    for pasted in ("", "DiskEncryptionSetNotFound", "400", "no words of any row"):
+        yield report.error_answer(look_up(pasted, matrix), matrix)
+
+
+def answers_on(found: Assessment) -> Iterator[str]:
+    """The pages about encryption and copies of all VMs of one assessment."""
+    for vm in found.inventory.vms:
+        yield report.encryption(encryption_of(found, vm))
+        for region in ("northeurope", vm.location or "westeurope"):
+            yield report.copy(copy_of(found, vm, target_region=region))
+    yield report.copies(copy_of_fleet(found, target_region="northeurope"))
+
+
+FIRST_DAY = date(2027, 1, 1)
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "app": {"application_every": timedelta(hours=3)},
+    "crash": {"crash_every": timedelta(hours=1)},
+    "both": {"application_every": timedelta(hours=3), "crash_every": timedelta(hours=1)},
+    "kept": {"application_every": timedelta(hours=4), "retention": timedelta(days=30)},
+    "counted": {"crash_every": timedelta(days=1), "retention": 40, "existing": 17},
+    "too often": {"application_every": timedelta(minutes=20), "existing": None},
+    "too many": {"application_every": timedelta(days=7), "existing": 500},
+    "short": {"crash_every": timedelta(hours=1), "retention": timedelta(hours=5)},
+    "apart": {
+        "application_every": timedelta(hours=4),
+        "crash_every": timedelta(hours=1),
+        "crash_after": timedelta(minutes=30),
+        "retention": timedelta(days=10),
+        "vms": 12,
+        "collections": 9995,
+    },
+}
+
+
+def scheduled(name: str) -> Schedule:
+    return plan_schedule(load_matrix(), start=FIRST_DAY, **SCHEDULES[name])
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +250,7 @@ def test_no_colour_stands_in_code() -> None:
 
 def test_every_class_has_a_rule_and_every_rule_a_use(pages: list[Page]) -> None:
     used = set().union(*(page.classes for page in pages)) - {"rpm"}
-    styled = set(re.findall(r"\.(rpm-[a-z-]+)", STYLE_SHEET.read_text(encoding="utf-8")))
+    styled = set(re.findall(r"\.(rpm-[a-z-]+)\b", STYLE_SHEET.read_text(encoding="utf-8")))
     assert used == styled - {"rpm-panel"}  # a panel is no page
 
 

@@ -13,13 +13,25 @@ from rpmatrix.matrix import Matrix, load_matrix
 
 if TYPE_CHECKING:
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
+    from rpmatrix.panels_plan import (
+        CrossRegionPanel,
+        EncryptionPanel,
+        ErrorPanel,
+        PlanPanel,
+        SchedulePanel,
+    )
     from rpmatrix.planning import Plan, plan
     from rpmatrix.samples import sample_names, sample_vm
 
 _LATE = {
+    "CrossRegionPanel": "panels_plan",
     "EligibilityPanel": "panels",
+    "EncryptionPanel": "panels_plan",
+    "ErrorPanel": "panels_plan",
     "MatrixPanel": "panels",
     "Plan": "planning",
+    "PlanPanel": "panels_plan",
+    "SchedulePanel": "panels_plan",
     "check_environment": "panels",
     "plan": "planning",
     "sample_names": "samples",
@@ -28,11 +40,16 @@ _LATE = {
 
 __all__ = [
     "Assessment",
+    "CrossRegionPanel",
     "EligibilityPanel",
+    "EncryptionPanel",
+    "ErrorPanel",
     "Inventory",
     "Matrix",
     "MatrixPanel",
     "Plan",
+    "PlanPanel",
+    "SchedulePanel",
     "Verdict",
     "assess",
     "check_environment",

@@ -1,9 +1,10 @@
 """Panels for notebooks: controls, and below them one view of the answer.
 
 What a panel shows is a function of its state, and its state are its keyword arguments; so a panel
-can be opened anywhere in any state, and ``panel.call`` is the line of Python that gives the same
-answer without it. Whatever goes wrong is shown in the view, where the user looks: an exception
-in a callback would otherwise vanish. The only module that imports ipywidgets.
+can be opened anywhere in any state, and ``panel.call`` is the line of Python that gives what is
+on screen. Whatever goes wrong is shown in the view, where the user looks: an exception in a
+callback would otherwise vanish. Only this module and its neighbour ``panels_plan`` import
+ipywidgets.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import ipywidgets as widgets
 
@@ -25,17 +26,21 @@ from rpmatrix import report
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, decode, read_inventory
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
+from rpmatrix.planning import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
+from rpmatrix.schedule import ScheduleError
 from rpmatrix.tables import Row, TablesError
 
 LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000
 """A pasted text of more characters is cut in the repr, and named in ``call``, not repeated."""
 
-_WIDE: Final = {"description_width": "13em"}
+WIDE: Final = {"description_width": "13em"}
+"""The style of a control: room for its name."""
 
 
-def _layout(**more: str) -> widgets.Layout:
+def layout(**more: str) -> widgets.Layout:
+    """Make the layout of a control: as wide as the panel lets it be."""
     return widgets.Layout(width="auto", **more)
 
 
@@ -51,11 +56,17 @@ class Panel(widgets.VBox):
         The controls by the name of what they set.
     fault : Exception or None
         What went wrong in the last update; the view tells it to the user.
+    matrix : Matrix
+        What decides; the seed edition if none was given.
     """
 
-    def __init__(self, controls: Mapping[str, widgets.Widget]) -> None:
+    def __init__(
+        self, controls: Mapping[str, widgets.Widget], matrix: Matrix | None = None
+    ) -> None:
         self._controls = dict(controls)
-        self._view = widgets.HTML(layout=_layout())
+        self.matrix = matrix or load_matrix()
+        self._given_matrix = matrix is not None
+        self._view = widgets.HTML(layout=layout())
         self._quiet = False
         self.fault: Exception | None = None
         super().__init__(children=[*self._controls.values(), self._view])
@@ -80,7 +91,10 @@ class Panel(widgets.VBox):
     @property
     def call(self) -> str:
         """The line of Python that gives what the view shows, where ``rp`` is the package."""
-        return f"rp.{self!r}"
+        arguments = [f"{name}={_in_call(name, value)}" for name, value in self.state.items()]
+        if self._given_matrix:
+            arguments.append(f"matrix={_loading(self.matrix)}")
+        return f"rp.{type(self).__name__}({', '.join(arguments)})"
 
     def render(self) -> str:
         """Give the HTML for the state the panel is in."""
@@ -137,9 +151,19 @@ def _short(value: object) -> str:
     return shorter.repr(value) if isinstance(value, str) else repr(value)
 
 
+_FAULTS_OF_INPUT: Final = (AnswerError, PlanError, ScheduleError, TablesError, OSError)
+
+
+def _in_call(name: str, value: object) -> str:
+    """Give an argument in Python; a long text is named where it stands, not repeated."""
+    if isinstance(value, str) and len(value) > LONGEST_TEXT_IN_CALL:
+        return f"panel.{name}"
+    return repr(value)
+
+
 def _told(fault: Exception) -> str:
     """Tell an exception to a user: their input's fault in its own words, ours as such."""
-    if isinstance(fault, (AnswerError, TablesError, OSError)) or type(fault) is LookupError:
+    if isinstance(fault, _FAULTS_OF_INPUT) or type(fault) is LookupError:
         return str(fault)
     kind = type(fault).__name__
     return f"This is a fault of rpmatrix, not of your input: {kind}: {fault}. Please report it."
@@ -183,24 +207,23 @@ class MatrixPanel(Panel):
         row: str = "",
         matrix: Matrix | None = None,
     ) -> None:
-        self.matrix = matrix or load_matrix()
-        self._given_matrix = matrix is not None
-        if row and not self.matrix.has_row(row):
+        browsed = matrix or load_matrix()
+        if row and not browsed.has_row(row):
             raise LookupError(f"no row {row!r} in the matrix")
         if row:
-            table = self.matrix.table_of(row)
+            table = browsed.table_of(row)
         chosen = {"area": area, "application": application, "crash": crash}
         controls: dict[str, widgets.Widget] = {
             "table": widgets.Dropdown(
                 options=_titled(CITABLE_TABLES),
                 value=table,
                 description="Table",
-                style=_WIDE,
-                layout=_layout(),
+                style=WIDE,
+                layout=layout(),
             )
         }
         for name in _FILTERS:
-            known = dict.fromkeys(one[name] for one in self.matrix.table("scenarios"))
+            known = dict.fromkeys(one[name] for one in browsed.table("scenarios"))
             options = [("any", ""), *((report.word(one), one) for one in known)]
             if name == "area":
                 options = [("any", ""), *_titled(sorted(known))]
@@ -208,22 +231,22 @@ class MatrixPanel(Panel):
                 options=options,
                 value=chosen[name],
                 description={"area": "Area"}.get(name, f"In {name} mode"),
-                style=_WIDE,
-                layout=_layout(),
+                style=WIDE,
+                layout=layout(),
             )
         controls["text"] = widgets.Text(
             value=text,
             description="Words to find",
             placeholder="ultra, windows 2012, encryption …",
-            style=_WIDE,
-            layout=_layout(),
+            style=WIDE,
+            layout=layout(),
         )
         # A list that opens, though one that stands open shows more: in JupyterLab the arrow keys
         # of the latter move to another cell.
         controls["row"] = widgets.Dropdown(
-            options=[("none", "")], description="Open a row", style=_WIDE, layout=_layout()
+            options=[("none", "")], description="Open a row", style=WIDE, layout=layout()
         )
-        super().__init__(controls)
+        super().__init__(controls, matrix)
         for name in ("table", *_FILTERS, "text"):
             self._watch(controls[name], self._filter)
         self._watch(controls["row"], self._refresh)
@@ -237,15 +260,6 @@ class MatrixPanel(Panel):
         if values["table"] == "scenarios" or values["row"]:
             del values["table"]  # the default, or told by the row
         return {name: value for name, value in values.items() if value}
-
-    @property
-    def call(self) -> str:
-        """The line of Python that opens the same panel."""
-        shown = repr(self)
-        if not self._given_matrix:
-            return f"rp.{shown}"
-        between = ", " if self.state else ""
-        return f"rp.{shown[:-1]}{between}matrix={_loading(self.matrix)})"
 
     @property
     def _table(self) -> str:
@@ -310,36 +324,56 @@ _INPUTS: Final = (
 )
 
 
-class EligibilityPanel(Panel):
-    """Check a VM: both modes side by side, why, and what would settle what is open.
+class VmInput(TypedDict, total=False):
+    """The keyword arguments that panels about one VM have in common; see :class:`VmPanel`."""
+
+    path: str | Path | None
+    text: str | None
+    vm: str | None
+    strict: bool
+    answers: Mapping[str, str] | None
+    matrix: Matrix | None
+
+
+class VmPanel(Panel):
+    """A panel about one VM: where its records come from, and what a person answers.
+
+    A subclass brings controls of its own, each a keyword argument of the same name, and says in
+    :meth:`show` what it shows of the VM.
 
     Parameters
     ----------
+    own : mapping of str to Widget
+        The controls of the subclass. What each holds at first is left out of the state.
     sample : str, optional
-        Name of a sample to check; the first one if no input is named.
+        Name of a sample; the first one if no input is named.
     path : str or Path, optional
-        A file or folder to check instead.
+        A file or folder to read instead.
     text : str, optional
-        JSON text to check instead.
+        JSON text to read instead.
     vm : str, optional
-        Name or id of the VM to explain; the first one if it is left out.
+        Name or id of the VM; the first one if it is left out.
     strict : bool
         Make no assumption.
     answers : mapping of str to str, optional
         Values for facts that the input leaves unknown; ``vm:fact`` answers for one VM.
     matrix : Matrix, optional
         What decides; the seed edition if it is left out.
+    start : mapping of str to object
+        What the controls of the subclass are to hold.
 
     Raises
     ------
     ValueError
         If more than one input is named.
     LookupError
-        If there is no such sample.
+        If there is no such sample, or a control does not offer what it is to hold.
     """
 
     def __init__(
         self,
+        own: Mapping[str, widgets.Widget],
+        start: Mapping[str, Any],
         sample: str | None = None,
         *,
         path: str | Path | None = None,
@@ -348,6 +382,7 @@ class EligibilityPanel(Panel):
         strict: bool = False,
         answers: Mapping[str, str] | None = None,
         matrix: Matrix | None = None,
+        without_vm: bool = False,
     ) -> None:
         named = [
             name
@@ -358,31 +393,32 @@ class EligibilityPanel(Panel):
             raise ValueError(f"give one input, not {' and '.join(named)}")
         if sample is not None:
             sample_title(sample)
-        self.matrix = matrix or load_matrix()
-        self._given_matrix = matrix is not None
         self._answers = dict(answers or {})
         self._read: _Read | None = None
         self._assessed: tuple[Inventory, object, Assessment] | None = None
         self._answer_controls: dict[str, widgets.Widget] = {}
         self._asked: list[str] = []
-        controls = _input_controls(named[0] if named else "sample", sample, path, text)
-        controls["vm"] = widgets.Dropdown(
-            options=[], description="VM", style=_WIDE, layout=_layout()
-        )
+        self._own_defaults = {name: control.value for name, control in own.items()}
+        kind = named[0] if named else "none" if without_vm else "sample"
+        controls = _input_controls(kind, sample, path, text, without_vm=without_vm)
+        controls["vm"] = widgets.Dropdown(options=[], description="VM", style=WIDE, layout=layout())
+        controls.update(own)
         controls["strict"] = widgets.Checkbox(
             value=strict,
             description="Strict: assume nothing that the input does not tell",
             indent=False,
-            layout=_layout(),
+            layout=layout(),
         )
-        super().__init__(controls)
-        self._answer_box = widgets.VBox([], layout=_layout())
+        for name, value in start.items():
+            _hold(name, own[name], value)
+        super().__init__(controls, matrix)
+        self._answer_box = widgets.VBox([], layout=layout())
         self.children = [*controls.values(), self._answer_box, self._view]
         for name in ("source", "sample", "path", "text"):
             self._watch(controls[name], self._input_changed)
         self._watch(controls["upload"], self._uploaded)
-        self._watch(controls["vm"], self._update)
-        self._watch(controls["strict"], self._update)
+        for name in ("vm", "strict", *own):
+            self._watch(controls[name], self._update)
         controls["again"].on_click(lambda _: self._guarded(self._read_again)())
         self._guarded(lambda: self._load(vm))()
 
@@ -406,6 +442,8 @@ class EligibilityPanel(Panel):
     def _source(self) -> tuple[str, str]:
         """Which kind of input, and which one."""
         kind: str = self._controls["source"].value
+        if kind == "none":
+            return kind, ""
         if kind == "text":
             return kind, self.text
         value: str = self._controls[kind].value or ""
@@ -416,7 +454,11 @@ class EligibilityPanel(Panel):
     def state(self) -> dict[str, Any]:
         """The keyword arguments that open the panel as it is."""
         kind, value = self._source
-        state: dict[str, Any] = {kind: value}
+        state: dict[str, Any] = {} if kind == "none" else {kind: value}
+        for name, default in self._own_defaults.items():
+            held = self._controls[name].value
+            if held != default:
+                state[name] = held
         vms = self.inventory.vms
         if len(vms) > 1 and self._vm is not vms[0]:
             state["vm"] = self._name(self._vm)
@@ -449,12 +491,6 @@ class EligibilityPanel(Panel):
         return held[2]
 
     @property
-    def explanation(self) -> Explanation | None:
-        """Why the chosen VM got its verdicts; None if the input holds no VM."""
-        vm = self._vm
-        return self.assessment.explain(vm.id) if vm else None
-
-    @property
     def _vm(self) -> Vm | None:
         wanted = self._controls["vm"].value
         return next((vm for vm in self.inventory.vms if vm.id == wanted), None)
@@ -463,18 +499,20 @@ class EligibilityPanel(Panel):
         return self._input().name(vm) if vm else ""
 
     @property
-    def call(self) -> str:
-        """The line of Python that gives the explanation in the view."""
-        kind, value = self._source
-        if not value.strip():
-            return ""
-        arguments = [f"rp.read_inventory({_reading(kind, value)})"]
+    def _assessing(self) -> str:
+        """The assessment in Python."""
+        arguments = [f"rp.read_inventory({_reading(*self._source)})"]
         if self._given_matrix:
             arguments.append(_loading(self.matrix))
         state = self.state
         arguments += [f"{name}={state[name]!r}" for name in ("strict", "answers") if name in state]
-        explained = f".explain({self._name(self._vm)!r})" if self._vm else ""
-        return f"rp.assess({', '.join(arguments)}){explained}"
+        return f"rp.assess({', '.join(arguments)})"
+
+    @property
+    def _empty(self) -> bool:
+        """Whether no input is named yet."""
+        kind, value = self._source
+        return kind != "none" and not value.strip()
 
     # --- what happens when a control changes
 
@@ -505,31 +543,35 @@ class EligibilityPanel(Panel):
         shown = {"sample": ("sample",), "path": ("path", "again"), "text": ("text", "upload")}
         for names in shown.values():
             for name in names:
-                hidden = name not in shown[kind]
-                self._controls[name].layout.display = "none" if hidden else None
+                self._show_control(name, name in shown.get(kind, ()))
+        self._show_control("strict", kind != "none")
         vms = self.inventory.vms
         self._quiet = True
         choice = self._controls["vm"]
         choice.options = [(self._name(one), one.id) for one in vms]
-        choice.layout.display = None if len(vms) > 1 else "none"
+        self._show_control("vm", len(vms) > 1)
         if vms:
             choice.value = self.inventory.vm(vm).id if vm else vms[0].id
         self._quiet = False
         self._update()
 
+    def _show_control(self, name: str, shown: bool) -> None:
+        self._controls[name].layout.display = None if shown else "none"
+
     def _update(self) -> None:
         self._ask()
         self._refresh()
 
+    def _matter(self) -> Iterable[str]:
+        """Give the facts that matter here and are assumed or not known."""
+        vm = self._vm
+        for verdict in self.assessment.of(vm.id) if vm else ():
+            yield from (question.fact_id for question in verdict.missing)
+            yield from verdict.assumptions
+
     def _ask(self) -> None:
         """Offer a control for each fact that matters here and that a person may answer."""
-        explanation = self.explanation
-        verdicts = explanation.verdicts if explanation else ()
-        matter = {
-            *(question.fact_id for verdict in verdicts for question in verdict.missing),
-            *(fact_id for verdict in verdicts for fact_id in verdict.assumptions),
-            *self._answered_here(),
-        }
+        matter = {*self._matter(), *self._answered_here()}
         # A control that was there stays where it was: one that moved would lose the focus.
         kept = [fact_id for fact_id in self._asked if fact_id in matter]
         self._asked = [*kept, *(one for one in self.matrix.facts if one in matter - {*kept})]
@@ -588,16 +630,52 @@ class EligibilityPanel(Panel):
     def render(self) -> str:
         """Give the HTML for the input, the VM and the answers that are chosen."""
         kind, value = self._source
-        if not value.strip():
+        if self._empty:
             return report.note(_EMPTY[kind])
-        found, explanation = self.assessment, self.explanation
-        if explanation is None:
+        found, vm = self.assessment, self._vm
+        if vm is None and kind != "none":
             return report.joined(report.assessment(found), report.note(_no_vm(kind, value)))
+        return report.joined(report.problems(found.problems, found.inventory.notes), self.show(vm))
+
+    def show(self, vm: Vm | None) -> str:
+        """Give the HTML of the answer; there is no VM if the panel works without one."""
+        raise NotImplementedError
+
+
+class EligibilityPanel(VmPanel):
+    """Check a VM: both modes side by side, why, and what would settle what is open.
+
+    Parameters
+    ----------
+    sample : str, optional
+        Name of a sample to check; the first one if no input is named.
+    **vm_input
+        Another input, the VM, answers and the matrix; see :class:`VmPanel`.
+    """
+
+    def __init__(self, sample: str | None = None, **vm_input: Unpack[VmInput]) -> None:
+        super().__init__({}, {}, sample, **vm_input)
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """Why the chosen VM got its verdicts; None if the input holds no VM."""
+        vm = self._vm
+        return self.assessment.explain(vm.id) if vm else None
+
+    @property
+    def call(self) -> str:
+        """The line of Python that gives the explanation in the view."""
+        if self._empty:
+            return ""
+        explained = f".explain({self._name(self._vm)!r})" if self._vm else ""
+        return f"{self._assessing}{explained}"
+
+    def show(self, vm: Vm | None) -> str:
+        """Give the verdicts of all VMs, and why the chosen one got its own."""
         several = len(self.inventory.vms) > 1
         return report.joined(
-            report.problems(found.problems, found.inventory.notes),
-            report.verdict_table(found.verdicts) if several else "",
-            report.explanation(explanation),
+            report.verdict_table(self.assessment.verdicts) if several else "",
+            report.explanation(self.assessment.explain(vm.id)) if vm else "",
         )
 
 
@@ -616,27 +694,37 @@ def _no_vm(kind: str, value: str) -> str:
 
 
 def _input_controls(
-    kind: str, sample: str | None, path: str | Path | None, text: str | None
+    kind: str,
+    sample: str | None,
+    path: str | Path | None,
+    text: str | None,
+    *,
+    without_vm: bool,
 ) -> dict[str, widgets.Widget]:
     names = sample_names()
+    inputs = [("No VM, numbers only", "none")] if without_vm else []
     return {
         "source": widgets.Dropdown(
-            options=_INPUTS, value=kind, description="Input", style=_WIDE, layout=_layout()
+            options=[*inputs, *_INPUTS],
+            value=kind,
+            description="Input",
+            style=WIDE,
+            layout=layout(),
         ),
         "sample": widgets.Dropdown(
             options=[(f"{sample_title(name)} ({name})", name) for name in names],
             value=sample or names[0],
             description="Sample",
-            style=_WIDE,
-            layout=_layout(),
+            style=WIDE,
+            layout=layout(),
         ),
         "path": widgets.Text(
             value=str(path or ""),
             description="File or folder",
             placeholder="vm.json",
             continuous_update=False,
-            style=_WIDE,
-            layout=_layout(),
+            style=WIDE,
+            layout=layout(),
         ),
         "again": widgets.Button(description="Read again", tooltip="Read the file or folder anew"),
         "text": widgets.Textarea(
@@ -645,8 +733,8 @@ def _input_controls(
             placeholder='{"id": "/subscriptions/…", "storageProfile": …}',
             continuous_update=False,
             rows=6,
-            style=_WIDE,
-            layout=_layout(),
+            style=WIDE,
+            layout=layout(),
         ),
         "upload": widgets.FileUpload(
             description="Upload small files",
@@ -672,6 +760,15 @@ class _Read:
     def name(self, vm: Vm) -> str:
         """Give the name of a VM, or its id where another VM has that name or it has none."""
         return vm.name if vm.name and self._taken[vm.name.lower()] == 1 else vm.id
+
+
+def _hold(name: str, control: widgets.Widget, value: object) -> None:
+    """Let a control hold what an argument says."""
+    if isinstance(control, widgets.Dropdown):
+        offered = [one for _, one in control.options]
+        if value not in offered:
+            raise LookupError(f"{name} may be {', '.join(map(repr, offered))}, not {value!r}")
+    control.value = value
 
 
 def _inventory(kind: str, value: str) -> Inventory:
@@ -700,8 +797,8 @@ def _answer_widget(fact: Fact) -> widgets.Widget:
     common: dict[str, Any] = {
         "description": description,
         "tooltip": fact.question or fact.meaning,
-        "style": _WIDE,
-        "layout": _layout(),
+        "style": WIDE,
+        "layout": layout(),
     }
     if fact.allowed_values:
         return widgets.Dropdown(options=[("", "")], **common)

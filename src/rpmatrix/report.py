@@ -12,11 +12,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
-from rpmatrix.commands import write
+from rpmatrix.commands import CLIENTS, Command, write
 from rpmatrix.eligibility import (
     Assessment,
     ExcludedDisk,
@@ -26,12 +28,21 @@ from rpmatrix.eligibility import (
     Verdict,
     fill_command,
 )
+from rpmatrix.encryption import (
+    ARTICLE,
+    CopyAnswer,
+    CopyLine,
+    Disagreement,
+    EncryptionAnswer,
+    EncryptionLine,
+    FleetCopy,
+)
+from rpmatrix.errors import Candidate, ErrorAnswer, ErrorMatch
 from rpmatrix.inventory import Disk, Evidence, Problem, Vm
 from rpmatrix.matrix import CITABLE_TABLES, MODES, Citation, Matrix
 from rpmatrix.planning import (
     SAFE_PHASES,
     Change,
-    Comparison,
     Group,
     ModeLine,
     NotSaved,
@@ -39,6 +50,7 @@ from rpmatrix.planning import (
     Step,
     VmPlan,
 )
+from rpmatrix.schedule import Retention, Schedule, SeriesPoint, decimal, in_days
 from rpmatrix.tables import Row
 
 SHOWN_VMS: Final = 100
@@ -205,6 +217,11 @@ _BADGES: Final[Mapping[str, tuple[str, str, str]]] = {
     "disk_blocks": ("✕", "blocks", "no"),
     "disk_open": ("?", "not known", "open"),
     "disk_unsaved": ("–", "no restore point", "none"),
+    "within": ("✓", "within the limit", "yes"),
+    "exceeded": ("✕", "breaks a limit", "no"),
+    "error_known": ("✓", "known", "yes"),
+    "error_possible": ("?", "possible", "open"),
+    "error_unknown": ("?", "not known", "open"),
     "passed": ("✓", "passed", "yes"),
     "failed": ("✕", "failed", "no"),
 }
@@ -446,27 +463,7 @@ def _questions(found: Explanation) -> _Html:
         for question in verdict.missing:
             mark = (question.fact_id, question.disk)
             waiting.setdefault(mark, (question, []))[1].append(verdict.mode)
-    cards = [
-        _tag(
-            "div",
-            _p(
-                _tag("strong", question.title),
-                [" of ", _code(question.disk)] if question.disk else None,
-                " is not known (",
-                _code(question.fact_id),
-                ")",
-            ),
-            _p(question.ask) if question.ask else None,
-            _copyable(question.command, f"Command for {question.title}")
-            if question.command
-            else None,
-            _soft(question.why[:1].upper() + question.why[1:], ".") if question.why else None,
-            _soft(f"Open for {' and '.join(modes)}: rows ", _codes(question.rows), "."),
-            class_="rpm-card",
-        )
-        for question, modes in waiting.values()
-    ]
-    return _section("What settles it", *cards)
+    return _section("What settles it", *_question_cards(waiting.values()))
 
 
 def _disks(found: Explanation) -> _Html:
@@ -637,20 +634,42 @@ def _rulings_of(found: Explanation) -> _Html:
 
 def _ruling(matrix: Matrix, ruling_id: str) -> _Html:
     row = matrix.row(ruling_id, "rulings")
-    adopted = row["adopted"]
+    return _readings(
+        ruling_id,
+        row["topic"],
+        {letter: row[f"reading_{letter}"] for letter in "ab"},
+        {
+            letter: (row.members(f"row_{letter}"), row.get(f"source_{letter}", ""))
+            for letter in "ab"
+        },
+        row["adopted"],
+        row["policy"],
+        row["reason"],
+    )
+
+
+def _readings(
+    ruling_id: str,
+    topic: str,
+    readings: Mapping[str, str],
+    by: Mapping[str, tuple[Sequence[str], str]],
+    adopted: str,
+    policy: str,
+    reason: str,
+) -> _Html:
+    """Show a contradiction with both readings, and which one counts."""
 
     def reading(letter: str) -> _Html:
-        rows = row.members(f"row_{letter}")
-        by = [_codes(rows)] if rows else [_escape(row.get(f"source_{letter}", ""))]
+        rows, source = by[letter]
         mark = _tag("strong", "✓ adopted: ") if adopted == letter else None
-        return _markup([mark, row[f"reading_{letter}"], " (", by, ")"])
+        return _markup([mark, readings[letter], " (", _codes(rows) if rows else source, ")"])
 
-    judged = f"{row['policy']} reading" if adopted != "neither" else "neither reading is adopted"
+    judged = f"{policy} reading" if adopted != "neither" else "neither reading is adopted"
     return _tag(
         "div",
-        _p(_tag("strong", row["topic"]), " ", _code(ruling_id)),
+        _p(_tag("strong", topic), " ", _code(ruling_id)),
         _list([reading("a"), reading("b")]),
-        _p(_tag("strong", f"Ruling, {judged}: "), row["reason"]),
+        _p(_tag("strong", f"Ruling, {judged}: "), reason),
         class_="rpm-card",
     )
 
@@ -745,48 +764,161 @@ def _seen(matrix: Matrix, evidence: Evidence) -> _Html:
     return _markup([known, ", ", how, [" (", where, ")"] if where else None])
 
 
+# --------------------------------------------------------------------------- questions
+
+
+def _question_cards(questions: Iterable[tuple[Question, Sequence[str]]]) -> list[_Html]:
+    """Make a card for each fact that is missing; with it what waits for it."""
+    return [
+        _tag(
+            "div",
+            _p(
+                _tag("strong", question.title),
+                [" of ", _code(question.disk)] if question.disk else None,
+                " is not known (",
+                _code(question.fact_id),
+                ")",
+            ),
+            _p(question.ask) if question.ask else None,
+            _copyable(question.command, f"Command for {question.title}")
+            if question.command
+            else None,
+            _soft(question.why[:1].upper() + question.why[1:], ".") if question.why else None,
+            _soft(
+                f"Open for {' and '.join(open_for)}: rows " if open_for else "Rows ",
+                _codes(question.rows),
+                ".",
+            ),
+            class_="rpm-card",
+        )
+        for question, open_for in questions
+    ]
+
+
+def _settling(questions: Iterable[Question], title: str = "What settles it") -> _Html:
+    """Give questions that several places ask, each once."""
+    merged: dict[tuple[str, str, str], tuple[Question, dict[str, None]]] = {}
+    for one in questions:
+        mark = (one.fact_id, one.disk, one.command)
+        merged.setdefault(mark, (one, {}))[1].update(dict.fromkeys(one.rows))
+    asked = [(replace(one, rows=tuple(rows)), ()) for one, rows in merged.values()]
+    return _section(title, *_question_cards(asked))
+
+
 # --------------------------------------------------------------------------- plans
 
+_PHASES: Final = {
+    "settle": "First settle what is not known",
+    "prerequisite": "Before",
+    "collection": "The collection",
+    "create": "Create the restore point",
+    "follow": "Follow it",
+    "copy": "Copy it to the other region",
+    "restore": "Restore from it, another day",
+    "clean_up": "Clean up, another day",
+}
 
-def plan(found: Plan) -> str:
-    """Show a plan: mode, steps with their commands for Azure CLI, what is not saved, what if."""
+_CLIENTS: Final = {
+    "azure_cli": "Azure CLI",
+    "powershell": "Az PowerShell",
+    "rest": "REST",
+    "bicep": "Bicep",
+    "terraform": "Terraform (azapi)",
+    "portal": "Azure portal",
+}
+
+
+def client_title(client: str) -> str:
+    """Give the name of a client."""
+    return _CLIENTS.get(client, client.replace("_", " "))
+
+
+def phase_title(phase: str) -> str:
+    """Give the heading of a part of a plan."""
+    return _PHASES.get(phase, _spoken(phase))
+
+
+def plan(found: Plan, client: str = "", *, phases: Iterable[str] = SAFE_PHASES) -> str:
+    """Show a plan: both modes, steps with their commands, what is not saved, what if.
+
+    Parameters
+    ----------
+    found : Plan
+        What to show; beyond the first hundred VMs only their number is told.
+    client : str
+        Whose commands to show; that of the plan if it is left out.
+    phases : iterable of str
+        The parts whose commands are shown, all others with their advice alone. What restores,
+        deletes or moves is for another day, and a page must not invite to paste it.
+    """
+    writer = _Writer(client or found.client, frozenset(phases))
+    matrix = found.assessment.matrix
     return _page(
-        [_vm_plan(found.assessment.matrix, one) for one in found.vms[:SHOWN_VMS]],
+        [_vm_plan(matrix, one, writer) for one in found.vms[:SHOWN_VMS]],
         _soft(f"… and {_plural(len(found.vms) - SHOWN_VMS, 'more VM')}.")
         if len(found.vms) > SHOWN_VMS
         else None,
+        None if found.vms else _p("No VM, and so no plan."),
         _groups(found.groups),
-        _soft("Decided by ", _layers(found.assessment.matrix), "."),
+        _soft("Decided by ", _layers(matrix), "."),
     )
 
 
-def _vm_plan(matrix: Matrix, found: VmPlan) -> _Html:
+@dataclass(frozen=True)
+class _Writer:
+    """Which commands a page shows: those of one client, for some parts of a plan."""
+
+    client: str
+    phases: frozenset[str]
+
+    def commands(self, step: Step) -> list[Command]:
+        if step.phase not in self.phases or self.client not in CLIENTS:
+            return []
+        return [write(operation, self.client) for operation in step.operations]
+
+
+def _vm_plan(matrix: Matrix, found: VmPlan, writer: _Writer) -> _Html:
+    copied = [" · to be copied to ", found.copy.target_region] if found.copy else None
     return _markup(
         [
             _title(found.vm.name or found.vm.id),
-            _soft(_code(found.vm.id)),
+            _soft(
+                _code(found.vm.id),
+                [" · ", found.vm.location] if found.vm.location else None,
+                copied,
+                f" · commands for {client_title(writer.client)}",
+            ),
             _tag(
                 "div",
-                [_mode_line(line, found.comparison) for line in found.comparison.lines],
+                [_mode_line(line, found) for line in found.comparison.lines],
                 class_="rpm-cards",
             ),
-            _reason(found.comparison),
-            _section("Steps", *(_step(step) for step in found.steps)),
+            _reason(found),
+            _settling(found.questions),
+            _steps(found, writer),
             _not_saved(found.not_saved),
             _what_if(matrix, found),
+            _more(matrix, found),
         ]
     )
 
 
-def _mode_line(line: ModeLine, comparison: Comparison) -> _Html:
-    taken = line.mode == comparison.recommended
+def _mode_line(line: ModeLine, found: VmPlan) -> _Html:
+    marks = [
+        mark
+        for mark, holds in (
+            ("recommended", line.mode == found.comparison.recommended),
+            ("planned here", line.mode == found.mode),
+        )
+        if holds
+    ]
     return _tag(
         "div",
         _p(
             _tag("strong", _MODES[line.mode]),
             " ",
             _badge(line.verdict),
-            [" ", _tag("strong", "▶ recommended")] if taken else None,
+            [" ", _tag("strong", f"▶ {', '.join(marks)}")] if marks else None,
         ),
         _p(line.meaning),
         _p(f"{_plural(line.excluded, 'disk')} to leave out.") if line.excluded else None,
@@ -799,31 +931,47 @@ def _named_rows(rows: Sequence[str]) -> _Html | None:
     return _soft("Rows: ", _codes(rows), ".") if rows else None
 
 
-def _reason(comparison: Comparison) -> _Html:
+def _reason(found: VmPlan) -> _Html:
+    comparison = found.comparison
     if not comparison.recommended:
         return _p("Neither mode is sure to be possible.")
-    why = _p(_tag("strong", "Why this mode: "), comparison.reason)
-    return _markup([why, _named_rows(comparison.rows)])
+    mode = _MODES[comparison.recommended].lower()
+    return _markup(
+        [_p(_tag("strong", f"Why {mode}: "), comparison.reason), _named_rows(comparison.rows)]
+    )
 
 
-def _step(step: Step) -> _Html:
-    written = []
-    # What restores, deletes or moves is for another day; a page must not invite to paste it.
-    if step.phase in SAFE_PHASES:
-        written = [write(operation, "azure_cli") for operation in step.operations]
-    texts = "\n".join(command.text for command in written if command.text)
-    notes = dict.fromkeys(note for command in written for note in command.notes)
+def _steps(found: VmPlan, writer: _Writer) -> _Html:
+    if not found.steps:
+        return _section("Steps", _p("None: no restore point can be created in this mode."))
+    parts: dict[str, list[Step]] = {}
+    for step in found.steps:
+        parts.setdefault(step.phase, []).append(step)
+    shown = []
+    for phase, steps in parts.items():
+        cards = [_step(step, writer) for step in steps]
+        if phase in writer.phases:
+            shown += [_section(phase_title(phase), *cards)]
+        else:
+            count = _plural(len(steps), "step")
+            shown += [_details(f"{phase_title(phase)}: {count}, without commands", *cards)]
+    return _markup(shown)
+
+
+def _step(step: Step, writer: _Writer) -> _Html:
+    commands = writer.commands(step)
+    notes = dict.fromkeys(note for command in commands for note in command.notes)
     doubtful = "Needed if it applies, which is not known. " if step.applies == "unknown" else ""
+    texts = [command.text for command in commands if command.text]
+    number = [f" {place}" for place in range(1, len(texts) + 1)] if len(texts) > 1 else [""]
     return _tag(
         "div",
-        _p(
-            _tag("strong", f"{step.number}. {step.title}"),
-            f" ({step.phase.replace('_', ' ')}, ",
-            _code(step.id),
-            ")",
-        ),
+        _p(_tag("strong", f"{step.number}. {step.title}"), " ", _code(step.id)),
         _p(doubtful, step.advice),
-        _copyable(texts, f"Commands of step {step.number}") if texts else None,
+        [
+            _copyable(text, f"Command{place} of step {step.number}")
+            for text, place in zip(texts, number, strict=False)
+        ],
         _list(notes) if notes else None,
         _p(_tag("strong", "Nothing to run: "), step.blocked) if step.blocked else None,
         _named_rows([row for row in step.rows if row != step.id]),
@@ -871,6 +1019,31 @@ def _change(matrix: Matrix, change: Change) -> _Html:
     )
 
 
+def _more(matrix: Matrix, found: VmPlan) -> _Html:
+    """Give the answers that have pages of their own, folded; contradictions once, below all."""
+    parts = []
+    if found.encryption:
+        parts.append(_details("What becomes of the encryption", _encryption(found.encryption)))
+    if found.copy:
+        parts.append(
+            _details(
+                f"What to know of the copy to {found.copy.target_region}",
+                _copy_badge(found.copy),
+                _losses(found.copy),
+                _copy_lines(found.copy),
+            )
+        )
+    told = [
+        one
+        for answer in (*found.encryption, *([found.copy] if found.copy else ()))
+        for one in answer.disagreements
+    ]
+    if told:
+        parts.append(_details("Where sources contradict each other", *_disagreements(told)))
+    schedule_ = _schedule(matrix, found.schedule) if found.schedule else None
+    return _markup([_section("More on it", *parts), schedule_])
+
+
 def _groups(groups: Sequence[Group]) -> _Html:
     rows = [
         [
@@ -892,6 +1065,652 @@ def _groups(groups: Sequence[Group]) -> _Html:
     return (
         _section("VMs that belong together", _table("Groups", columns, rows)) if rows else _Html("")
     )
+
+
+# --------------------------------------------------------------------------- encryption
+
+_STAGES: Final = {
+    "source": "The disk now",
+    "local": "Its restore point, same region",
+    "copied": "The copy, another region",
+    "restored": "A disk made from either",
+}
+
+
+def encryption(answers: Sequence[EncryptionAnswer], find_out: Sequence[Step] = ()) -> str:
+    """Show what becomes of the encryption of the disks of a VM.
+
+    Parameters
+    ----------
+    answers : sequence of EncryptionAnswer
+        One for each disk, as :func:`rpmatrix.encryption.encryption_of` gives them.
+    find_out : sequence of Step
+        The steps of a plan that read the encryption that was reached.
+    """
+    if not answers:
+        return _page(_p("No disk, and so nothing to say of its encryption."))
+    writer = _Writer(CLIENTS[0], frozenset(step.phase for step in find_out))
+    told = [one for answer in answers for one in answer.disagreements]
+    where = answers[0].region or "its region, which is not known"
+    return _page(
+        _title(answers[0].vm_name or answers[0].vm_id),
+        _soft(f"Encryption of {_plural(len(answers), 'disk')} of a VM in {where}"),
+        _encryption(answers),
+        _found_encryption(answers),
+        _section("How to find out what was reached", *(_step(step, writer) for step in find_out)),
+        _settling([one for answer in answers for one in answer.questions]),
+        _section("Where sources contradict each other", *_disagreements(told)),
+    )
+
+
+def _encryption(answers: Sequence[EncryptionAnswer]) -> _Html:
+    """Make one block for all disks of which the same is said."""
+    alike: dict[tuple[object, ...], list[EncryptionAnswer]] = {}
+    for one in answers:
+        mark = (*one.stages.values(), one.type, one.encryption_set_id, one.left_out_in)
+        alike.setdefault(mark, []).append(one)
+    return _markup([_alike(group) for group in alike.values()])
+
+
+def _alike(group: Sequence[EncryptionAnswer]) -> _Html:
+    first = group[0]
+    named = bool(first.local_chosen or first.copied_chosen or first.restored_chosen)
+    rows: list[list[_Child]] = []
+    for stage, title in _STAGES.items():
+        plain = first.stages[stage]
+        chosen = first.stages.get(f"{stage}_chosen", ())
+        if plain or chosen:
+            rows.append([title, _said(plain), *([_said(chosen)] if named else [])])
+    columns = ["Stage", "If the request names no encryption"]
+    columns += ["If it names one for each disk"] if named else []
+    disks = [f"{one.disk} ({_disk_place(one.role, one.lun)})" for one in group]
+    out = [_MODES[mode].lower() for mode in first.left_out_in]
+    return _markup(
+        [
+            _heading(", ".join(disks)),
+            _p(
+                first.type or "Kind of encryption at rest: not known",
+                [" · disk encryption set ", _code(first.encryption_set_id)]
+                if first.encryption_set_id
+                else None,
+            ),
+            _p(f"In no restore point of {' and '.join(out)}: ", _said(first.left_out))
+            if first.left_out
+            else None,
+            _p("No restore point can be created: ", _said(first.impossible))
+            if first.impossible
+            else None,
+            _table(f"Encryption of {disks[0]}", columns, rows) if rows else None,
+            _section("What must be in place", _said(first.prerequisites))
+            if first.prerequisites
+            else None,
+        ]
+    )
+
+
+def _disk_place(role: str, lun: int | None) -> str:
+    place = "OS disk" if role == "os" else "data disk"
+    return place + (f", lun {lun}" if lun is not None else "")
+
+
+def _said(lines: Sequence[EncryptionLine]) -> _Html:
+    """Make a list of what rows say, each with its rows and its source."""
+    return _wide(
+        _list(
+            _markup(
+                [
+                    _tag("strong", "? if it applies, which is not known: ")
+                    if line.applies == "unknown"
+                    else None,
+                    line.text,
+                    [" ", _tag("strong", "What to do: "), line.remedy] if line.remedy else None,
+                    _by(line.rows, line.source, line.rulings),
+                ]
+            )
+            for line in lines
+        )
+        if lines
+        else "Nothing is said."
+    )
+
+
+def _by(rows: Sequence[str], source: str, rulings: Sequence[str]) -> _Html:
+    """Name the rows of a line, who says it, and the contradictions that touch it."""
+    who = "the article" if source == ARTICLE else source
+    return _soft(
+        _codes(rows),
+        f", says {who}",
+        ["; contradicted, see ", _codes(rulings)] if rulings else None,
+    )
+
+
+def _found_encryption(answers: Sequence[EncryptionAnswer]) -> _Html:
+    rows = [
+        [
+            answer.disk,
+            _wide([_code(one.restore_point), " (a copy)" if one.is_copy else None]),
+            one.type or f"not shown{': ' + one.evidence.why if one.evidence.why else ''}",
+            _wide(_code(one.encryption_set_id) if one.encryption_set_id else "none is named"),
+            _wide([_code(one.evidence.path), f" in {one.evidence.file} {one.evidence.record}"]),
+        ]
+        for answer in answers
+        for one in answer.found
+    ]
+    columns = ["Disk", "Restore point", "Encryption", "Disk encryption set", "Seen at"]
+    title = "What the restore points in the input really show"
+    return _section(title, _table("Found", columns, rows)) if rows else _Html("")
+
+
+def _disagreements(told: Iterable[Disagreement]) -> list[_Html]:
+    return [
+        _readings(
+            one.id,
+            one.topic,
+            {"a": one.reading_a, "b": one.reading_b},
+            {"a": (one.rows_a, ""), "b": (one.rows_b, one.source_b)},
+            one.adopted,
+            one.policy,
+            one.reason,
+        )
+        for one in dict.fromkeys(told)
+    ]
+
+
+# --------------------------------------------------------------------------- copies
+
+
+def copy(found: CopyAnswer, steps: Sequence[Step] = ()) -> str:
+    """Show whether and how the restore points of a VM can be copied to another region.
+
+    Parameters
+    ----------
+    found : CopyAnswer
+        As :func:`rpmatrix.encryption.copy_of` gives it.
+    steps : sequence of Step
+        The steps of a plan that carry it out, with their commands for the client of the answer.
+    """
+    writer = _Writer(found.client, frozenset(step.phase for step in steps))
+    return _page(
+        _title(found.vm_name or found.vm_id),
+        _soft(
+            f"Copy from {found.source_region or 'a region that is not known'} to "
+            f"{found.target_region}, asked for with {client_title(found.client)}",
+            f", {_MODES[found.mode].lower()}" if found.mode else None,
+        ),
+        _copy_badge(found),
+        _losses(found),
+        _settling(found.questions),
+        _section("In which order", *(_step(step, writer) for step in steps)),
+        _section("Every rule that applies, or might", _copy_lines(found)),
+        _section("Where sources contradict each other", *_disagreements(found.disagreements)),
+    )
+
+
+def _copy_badge(found: CopyAnswer) -> _Html:
+    meaning = {
+        "supported": "The restore points can be copied.",
+        "supported_with_caveat": "The restore points can be copied. Mind what follows from it.",
+        "not_supported": "The restore points cannot be copied.",
+        "unknown": "Whether the restore points can be copied is open.",
+    }[found.answer]
+    decisive = found.answer in ("not_supported", "unknown")
+    blocking = [line for line in found.lines if decisive and line.rows[0] in found.reasons]
+    return _tag(
+        "div",
+        _p(_tag("strong", "Copy"), " ", _badge(found.answer), " ", meaning),
+        _list(
+            _markup(
+                [
+                    line.text,
+                    [" ", _tag("strong", "What to do: "), line.remedy] if line.remedy else None,
+                    [" (", _codes(line.disks), ")"] if line.disks else None,
+                    _by(line.rows, line.source, line.rulings),
+                ]
+            )
+            for line in blocking
+        )
+        if blocking
+        else None,
+        _p("In no restore point, and so in no copy: ", _codes(one.label for one in found.left_out))
+        if found.left_out
+        else None,
+        _details("Rows that decide", _p(_codes(found.reasons))),
+        class_="rpm-card",
+    )
+
+
+def _losses(found: CopyAnswer) -> _Html:
+    if not found.losses or found.answer == "not_supported":
+        return _Html("")
+    return _section("What the copy loses", _list(_copy_line(line) for line in found.losses))
+
+
+def _copy_line(line: CopyLine) -> _Html:
+    return _markup(
+        [
+            _tag("strong", "? if it applies, which is not known: ")
+            if line.applies == "unknown"
+            else None,
+            line.text,
+            [" (", _codes(line.disks), ")"] if line.disks else None,
+            [" ", _tag("strong", "What to do: "), line.remedy] if line.remedy else None,
+            _by(line.rows, line.source, line.rulings),
+        ]
+    )
+
+
+def _copy_lines(found: CopyAnswer) -> _Html:
+    topics: dict[str, list[CopyLine]] = {}
+    for line in found.lines:
+        topics.setdefault(line.topic, []).append(line)
+    rows = [
+        [_spoken(topic.replace("-", " ")), _badge(line.outcome), _wide(_copy_line(line))]
+        for topic, lines in topics.items()
+        for line in lines
+    ]
+    return _table("Rules of copying", ["Topic", "Outcome", "What it means"], rows)
+
+
+def copies(found: FleetCopy) -> str:
+    """Show for each of several VMs whether its restore points can be copied."""
+    rows = [
+        [
+            one.vm_name or one.vm_id,
+            one.source_region or "not known",
+            _badge(one.answer),
+            _codes(one.reasons) if one.answer in ("not_supported", "unknown") else "",
+        ]
+        for one in found.answers[:SHOWN_VMS]
+    ]
+    counts = [f"{count:,} {_BADGES[name][1]}" for name, count in found.counts.items() if count]
+    more = len(found.answers) - SHOWN_VMS
+    return _page(
+        _soft(
+            f"Copies of {_plural(len(found.answers), 'VM')} to {found.target_region}: ",
+            ", ".join(counts),
+            ".",
+        ),
+        _table("Copies", ["VM", "Region", f"Copy to {found.target_region}", "Because of"], rows),
+        _soft(f"… and {_plural(more, 'more VM')}.") if more > 0 else None,
+    )
+
+
+# --------------------------------------------------------------------------- schedules
+
+
+def schedule(found: Schedule, matrix: Matrix) -> str:
+    """Show how a schedule stands against the limits, with a chart of points over time.
+
+    Parameters
+    ----------
+    found : Schedule
+        As :func:`rpmatrix.schedule.plan_schedule` gives it.
+    matrix : Matrix
+        What decided; it has both readings of each contradiction.
+    """
+    return _page(_schedule(matrix, found))
+
+
+def _schedule(matrix: Matrix, found: Schedule) -> _Html:
+    asked = [
+        f"{_MODES[mode].lower()} every {duration(every)}"
+        for mode, every in zip(MODES, (found.application_every, found.crash_every), strict=True)
+        if every
+    ]
+    rulings = dict.fromkeys(ruling for line in found.limits for ruling in line.rulings)
+    return _markup(
+        [
+            _title("Schedule: " + " and ".join(asked)),
+            _soft(
+                f"From {_moment(found.start)} on, kept {_kept(found.retention)}",
+                f", crash consistency starting {duration(found.crash_after)} later"
+                if found.crash_after and found.crash_every
+                else None,
+                f", for {_plural(found.vms, 'VM')}" if found.vms > 1 else None,
+            ),
+            _schedule_card(found),
+            _chart(found),
+            _section("Each limit", _limits(found)),
+            _collision(found),
+            _settling(
+                [one.question for one in found.limits if one.question],
+                "What would make the count sure",
+            ),
+            _section(
+                "Where sources contradict each other", *(_ruling(matrix, one) for one in rulings)
+            ),
+        ]
+    )
+
+
+def duration(length: timedelta) -> str:
+    """Say a length of time in days, hours and minutes."""
+    minutes, seconds = divmod(length // timedelta(seconds=1), 60)
+    parts = [
+        (minutes // 1440, "day"),
+        (minutes // 60 % 24, "hour"),
+        (minutes % 60, "minute"),
+        (seconds, "second"),
+    ]
+    return " ".join(_plural(number, unit) for number, unit in parts if number) or "0 minutes"
+
+
+def _moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def _kept(retention: Retention) -> str:
+    if retention is None:
+        return "for ever"
+    if isinstance(retention, int):
+        return f"until there are {retention:,} of a mode"
+    return duration(retention)
+
+
+def _schedule_card(found: Schedule) -> _Html:
+    facts: list[_Child] = []
+    per_day = f"{decimal(found.per_day)} restore points a day for each VM"
+    if found.application_per_day and found.crash_per_day:
+        per_day += (
+            f": {decimal(found.application_per_day)} application-consistent and "
+            f"{decimal(found.crash_per_day)} crash-consistent"
+        )
+    facts.append(f"{per_day}.")
+    if found.existing is None:
+        facts.append(
+            "How many the VM has now is not known: all counts are of the points to come alone."
+        )
+    elif found.existing:
+        facts.append(f"The VM has {_plural(found.existing, 'restore point')} at the start.")
+    if found.full_at and found.lasts is not None:
+        facts.append(
+            _markup(
+                [
+                    _tag("strong", f"{decimal(in_days(found.lasts))} days"),
+                    " until a restore point no longer fits: the first that does not is that of ",
+                    _tag("strong", _moment(found.full_at)),
+                    ". ",
+                    _codes(one.row for one in found.points if one.reached_at),
+                ]
+            )
+        )
+    largest = found.largest_retention
+    if largest:
+        each = f", or {_plural(largest.each, 'point')} of each mode" if largest.each else ""
+        facts.append(
+            _markup(
+                [
+                    "The largest retention that fits is ",
+                    _tag("strong", f"{decimal(largest.days)} days"),
+                    f" ({duration(largest.duration)}){each}, beside no other points. ",
+                    _codes(largest.rows),
+                ]
+            )
+        )
+    elif found.points_bound is not None:
+        facts.append("No retention keeps the number of points within the limit.")
+    return _tag(
+        "div",
+        _p(_tag("strong", "Limits"), " ", _badge(found.state)),
+        _list(facts),
+        class_="rpm-card",
+    )
+
+
+def _limits(found: Schedule) -> _Html:
+    rows = []
+    for line in found.limits:
+        unit = line.unit
+        planned = "not known" if line.planned is None else f"{decimal(line.planned)} {unit}"
+        if line.planned is None and line.state == "exceeded":
+            planned = "grows without end"
+        bound = f"{_OPERATORS[line.comparator]}{line.bound} {unit}"
+        reached = _moment(line.reached_at) if line.reached_at else "never"
+        rows.append(
+            [
+                line.title,
+                _badge(line.state),
+                planned,
+                bound,
+                reached if line.state != "unknown" else "not known",
+                _wide(
+                    [
+                        line.remedy if line.state != "within" else None,
+                        _by(line.rows, line.source, line.rulings),
+                    ]
+                ),
+            ]
+        )
+    columns = ["Limit", "State", "This schedule", "Limit is", "Broken first", "What to do"]
+    return _table("Limits", columns, rows)
+
+
+def _collision(found: Schedule) -> _Html:
+    meets = found.collision
+    if meets is None:
+        return _Html("")
+    first = f", for the first time at {_moment(meets.first_at)}" if meets.first_at else ""
+    apart = (
+        f"Start the crash schedule {duration(meets.crash_after)} after the other, and they stay "
+        "as far apart as they can."
+        if meets.crash_after
+        else "No whole minute keeps them apart with these intervals."
+    )
+    return _section(
+        "Both modes in the same minute",
+        _p(f"{decimal(meets.per_day)} times a day both modes ask for a point{first}. {apart}"),
+        _named_rows(meets.rows) or "",
+    )
+
+
+# The chart is drawn in units that a narrow page shrinks and a wide one stretches a little.
+_WIDTH, _HEIGHT = 480, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 24, 52
+_SERIES: Final = (
+    ("all", "all points", "rpm-line-all"),
+    ("application", "application", "rpm-line-application"),
+    ("crash", "crash", "rpm-line-crash"),
+    ("existing", "there before", "rpm-line-existing"),
+)
+
+
+def _chart(found: Schedule) -> _Html:
+    """Draw the points over time against the limit; the same points stand in a table below."""
+    points = found.series(length=(_WIDTH - _LEFT - _RIGHT) // 4)
+    bound = found.points_bound
+    highest = max([*(one.count for one in points), bound or 0, 1])
+    step = _round_step(highest / 5)
+    ceiling = -(-highest * 21 // 20 // step) * step
+    first, last = points[0].moment, points[-1].moment
+
+    def x(moment: datetime) -> str:
+        share = (moment - first) / (last - first)
+        return f"{_LEFT + share * (_WIDTH - _LEFT - _RIGHT):.1f}"
+
+    def y(count: float) -> str:
+        return f"{_HEIGHT - _BOTTOM - count / ceiling * (_HEIGHT - _TOP - _BOTTOM):.1f}"
+
+    def line(class_: str, value: Callable[[SeriesPoint], int]) -> _Html:
+        path = f"M{x(first)} {y(value(points[0]))}" + "".join(
+            f"H{x(one.moment)}V{y(value(one))}" for one in points[1:]
+        )
+        return _tag("path", d=path, class_=f"rpm-line {class_}", fill="none", stroke="currentColor")
+
+    def text(words: str, across: str, down: str, anchor: str, class_: str | None = None) -> _Html:
+        return _tag(
+            "text", words, x=across, y=down, text_anchor=anchor, fill="currentColor", class_=class_
+        )
+
+    def rule(down: str, class_: str, end: str = f"{_WIDTH - _RIGHT}") -> _Html:
+        return _tag("path", d=f"M{_LEFT} {down}H{end}", class_=class_, stroke="currentColor")
+
+    counts: Mapping[str, Callable[[SeriesPoint], int]] = {
+        "all": lambda one: one.count,
+        "application": lambda one: one.application,
+        "crash": lambda one: one.crash,
+        "existing": lambda one: one.existing,
+    }
+    kinds = [name for name in counts if name != "all" and any(map(counts[name], points))]
+    drawn = [one for one in _SERIES if one[0] == "all" or (len(kinds) > 1 and one[0] in kinds)]
+    marks: list[_Html] = []
+    for count in range(0, ceiling + 1, step):
+        marks += [rule(y(count), "rpm-grid"), text(f"{count:,}", f"{_LEFT - 6}", y(count), "end")]
+    days = in_days(last - first)
+    every = max(1, _round_step(float(days) / 4)) if days >= 3 else 0
+    ticks = [first + timedelta(days=day) for day in range(0, int(days) + 1, every)] if every else []
+    for moment in ticks or (first, last):
+        shown = f"{moment:%Y-%m-%d}" if every else f"{moment:%m-%d %H:%M}"
+        share = (moment - first) / (last - first)
+        anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
+        marks.append(text(shown, x(moment), f"{_HEIGHT - _BOTTOM + 16}", anchor))
+    marks += [line(class_, counts[name]) for name, _, class_ in reversed(drawn)]
+    if bound is not None:
+        words = f"limit {bound:,}"
+        above = f"{float(y(bound)) - 9:.1f}"
+        marks += [rule(y(bound), "rpm-limit"), text(words, f"{_LEFT + 4}", above, "start")]
+    if found.full_at and first <= found.full_at <= last:
+        at = x(found.full_at)
+        marks.append(
+            _tag(
+                "path",
+                d=f"M{at} {_TOP}V{_HEIGHT - _BOTTOM}",
+                class_="rpm-limit",
+                stroke="currentColor",
+            )
+        )
+        anchor = "end" if float(at) > _WIDTH / 2 else "start"
+        marks.append(text(f"full {found.full_at:%Y-%m-%d}", at, f"{_TOP - 8}", anchor))
+    place = _LEFT
+    for _, words, class_ in drawn:
+        down = f"{_HEIGHT - 12}"
+        marks.append(
+            _tag(
+                "path",
+                d=f"M{place} {_HEIGHT - 16}h22",
+                class_=f"rpm-line {class_}",
+                fill="none",
+                stroke="currentColor",
+            )
+        )
+        marks.append(text(words, f"{place + 27}", down, "start"))
+        place += 27 + 7 * len(words) + 16
+    drawing = _tag(
+        "svg",
+        marks,
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        class_="rpm-chart",
+        role="img",
+        aria_label=_chart_in_words(found, points),
+    )
+    return _section("Points over time", drawing, _chart_in_numbers(points))
+
+
+def _round_step(wanted: float) -> int:
+    """Give the next larger of 1, 2, 5, 10, 20, 50 and so on."""
+    scale = 1
+    while True:
+        for step in (1, 2, 5):
+            if step * scale >= wanted:
+                return step * scale
+        scale *= 10
+
+
+def _chart_in_words(found: Schedule, points: Sequence[SeriesPoint]) -> str:
+    first, last = points[0], points[-1]
+    words = (
+        f"Restore points of a VM over time: {first.count:,} on {first.moment:%Y-%m-%d}, "
+        f"{last.count:,} on {last.moment:%Y-%m-%d}."
+    )
+    if found.points_bound is not None:
+        words += f" The limit is {found.points_bound:,}"
+        words += f"; it is reached on {found.full_at:%Y-%m-%d}." if found.full_at else "."
+    return words
+
+
+def _chart_in_numbers(points: Sequence[SeriesPoint]) -> _Html:
+    some = points[:: max(1, len(points) // 8)]
+    some = some if some[-1] is points[-1] else (*some, points[-1])
+    rows = [
+        [
+            _moment(one.moment),
+            *(f"{count:,}" for count in (one.count, one.application, one.crash, one.existing)),
+        ]
+        for one in some
+    ]
+    columns = ["Moment", "All points", "Application", "Crash", "There before"]
+    return _details("The same in numbers", _table("Points over time", columns, rows))
+
+
+# --------------------------------------------------------------------------- errors
+
+_ERROR_KINDS: Final = {
+    "matrix_refusal": "a refusal that the support matrix explains",
+    "guest_readiness": "the guest is not ready; the support matrix does not forbid it",
+    "service": "a fault or a limit of the service",
+    "operation": "the request itself cannot be carried out like this",
+}
+
+
+def error_answer(found: ErrorAnswer, matrix: Matrix) -> str:
+    """Show what an error means and what to do about it.
+
+    Parameters
+    ----------
+    found : ErrorAnswer
+        As :func:`rpmatrix.errors.look_up` gives it.
+    matrix : Matrix
+        What was asked; it has the titles of the rows.
+    """
+    told = {
+        "known": "This error is known.",
+        "possible": "The code is known, the words of the message are not. It may be one of these.",
+        "unknown": "No row of the matrix knows this error.",
+    }[found.state]
+    kind = _ERROR_KINDS.get(found.kind, found.kind.replace("_", " "))
+    seen = [*found.codes, *([str(found.status)] if found.status else ())]
+    return _page(
+        _p(
+            _badge(f"error_{found.state}"),
+            " ",
+            told,
+            [" It is ", _tag("strong", kind), "."] if kind else None,
+        ),
+        _soft("Codes that were found: ", _codes(seen), ".") if seen else None,
+        [_error_match(matrix, one) for one in found.matches],
+        _section(
+            "Nearest rows, which do not fit", *(_nearest(matrix, one) for one in found.nearest)
+        ),
+        _p(
+            "Look for the code at the end of a message, or paste the whole JSON answer: what is "
+            "nested in it is searched too."
+        )
+        if found.state == "unknown"
+        else None,
+    )
+
+
+def _error_match(matrix: Matrix, found: ErrorMatch) -> _Html:
+    modes = _MODES[found.mode].lower() if found.mode in _MODES else "both modes"
+    return _tag(
+        "div",
+        _p(_tag("strong", found.meaning), " ", _code(found.row)),
+        _p(_tag("strong", "What to do: "), found.action),
+        _p(
+            f"Recognised by its {found.level}",
+            [": ", _codes(filter(None, (found.code, found.fragment)))],
+            f" · {_ERROR_KINDS.get(found.kind, found.kind)} · {modes}",
+        ),
+        _list(
+            _markup([_row_name(matrix, one.row_id), _sources(matrix, one.row_id)])
+            for one in found.citations
+        ),
+        class_="rpm-card",
+    )
+
+
+def _nearest(matrix: Matrix, found: Candidate) -> _Html:
+    near = found.fragment or found.code
+    return _p(found.meaning, " ", _code(found.row), f" ({found.nearness:.0%} of ", _code(near), ")")
 
 
 # --------------------------------------------------------------------------- rows of the matrix
