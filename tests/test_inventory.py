@@ -1151,6 +1151,30 @@ def test_records_that_disagree_leave_open_only_what_they_disagree_on() -> None:
     assert question.why == "records disagree: 'Premium_LRS' and 'UltraSSD_LRS'"
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "unknown"),
+    [
+        (
+            vm(securityProfile={"securityType": "TrustedLaunch"}),
+            vm(securityProfile={"securityType": "ConfidentialVM"}),
+            "security_type",
+        ),
+        (
+            vm(instanceView=instance_view(os_name="debian")),
+            vm(instanceView=instance_view(os_name="coreos")),
+            "operating_system",
+        ),
+        (vm(), vm(image={"publisher": "CoreOS", "offer": "CoreOS"}), "operating_system"),
+        (vm(priority="Spot"), vm(priority="Regular"), "priority"),
+    ],
+)
+def test_what_records_disagree_on_does_not_hang_on_their_order(
+    one: Body, other: Body, unknown: str
+) -> None:
+    assert fact(read([one, other]), unknown) is None
+    assert verdicts([one, other]) == verdicts([other, one])
+
+
 # ----- sizes
 
 

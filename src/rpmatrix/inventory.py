@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -1663,26 +1664,39 @@ def _scale_set_orchestration(vm: Vm, _: _OperatingSystems) -> Reading:
     return Reading("none", "absent", full) if full else UNKNOWN
 
 
+_SECURITY_TYPES: Final = ("ConfidentialVM", "TrustedLaunch", "Standard")
+
+
 def _security_type(vm: Vm, _: _OperatingSystems) -> Reading:
-    value, found, at = _told(vm.records, "securityprofile", "securitytype")
-    if found is None:
-        path = ("storageprofile", "osdisk", "manageddisk", "securityprofile")
-        value, found, at = _told(vm.records, *path, "securityencryptiontype")
-        if isinstance(value, str):
-            return Reading("ConfidentialVM", "read", found, at, value)
+    if told := _named_security(vm.records):
+        return reduce(_both, told)
+    path = ("storageprofile", "osdisk", "manageddisk", "securityprofile")
+    value, found, at = _told(vm.records, *path, "securityencryptiontype")
+    if isinstance(value, str):
+        return Reading("ConfidentialVM", "read", found, at, value)
     os_disk = _os_disk(vm)
-    if found is None and os_disk is not None:
-        value, found, at = _told(os_disk.records, "securityprofile", "securitytype")
-    if found is not None:
-        if value is UNREADABLE:
-            return Reading(None, "unknown", found, at, None, _CUT)
-        text = str(value).lower()
-        for name in ("ConfidentialVM", "TrustedLaunch", "Standard"):
-            if text.startswith(name.lower()):
-                return Reading(name, "read", found, at, value)
-        return Reading(None, "unknown", found, at, value, f"{value!r} is no known security type")
+    if os_disk is not None and (told := _named_security(os_disk.records)):
+        return reduce(_both, told)
+    if value is UNREADABLE:
+        return Reading(None, "unknown", found, at, None, _CUT)
     full = _full(vm)
     return Reading("Standard", "absent", full) if full else UNKNOWN
+
+
+def _named_security(records: Iterable[Record]) -> list[Reading]:
+    """Give the security type that each of these records names."""
+    found = []
+    at = "securityprofile.securitytype"
+    for record in records:
+        value = look(record.body, ("securityprofile", "securitytype"))
+        if value is UNREADABLE:
+            found.append(Reading(None, "unknown", record, at, None, _CUT))
+        elif value is not MISSING:
+            text = str(value).lower()
+            known = next((one for one in _SECURITY_TYPES if text.startswith(one.lower())), None)
+            why = "" if known else f"{value!r} is no known security type"
+            found.append(Reading(known, "read" if known else "unknown", record, at, value, why))
+    return found
 
 
 _SIZE_NAME: Final = re.compile(
@@ -1934,21 +1948,35 @@ class _OperatingSystems:
     def find(self, vm: Vm) -> Reading:
         """Find the one row that what is shown points to; the guest's own word comes first."""
         for view in (("instanceview",), ("extended", "instanceview")):
-            name, record, at = _told(vm.records, *view, "osname")
-            if isinstance(name, str):
-                version, _, _ = _told(vm.records, *view, "osversion")
-                shown = (name.lower(), str(version).lower() if isinstance(version, str) else "")
-                return self._reading(self._names, shown, record, at, name)
-        image = ("storageprofile", "imagereference")
-        urn = [_told(vm.records, *image, part) for part in ("publisher", "offer", "sku")]
-        if urn[0][1] is not None:
-            texts = tuple(value.lower() if isinstance(value, str) else "" for value, _, _ in urn)
-            at = ".".join(image)
-            if not texts[0]:
-                return Reading(None, "unknown", urn[0][1], at, None, _CUT)
-            return self._reading(self._images, texts, urn[0][1], at, ":".join(texts))
+            told = [one for record in vm.records if (one := self._of_view(record, view))]
+            if told:
+                return reduce(_both, told)
+        told = [one for record in vm.records if (one := self._of_image(record))]
+        if told:
+            return reduce(_both, told)
         os_disk = _os_disk(vm)
         return self._of_os_disk(os_disk) if os_disk else UNKNOWN
+
+    def _of_view(self, record: Record, view: tuple[str, ...]) -> Reading | None:
+        name = look(record.body, (*view, "osname"))
+        if not isinstance(name, str):
+            return None
+        version = look(record.body, (*view, "osversion"))
+        shown = (name.lower(), version.lower() if isinstance(version, str) else "")
+        return self._reading(self._names, shown, record, ".".join((*view, "osname")), name)
+
+    def _of_image(self, record: Record) -> Reading | None:
+        image = look(record.body, ("storageprofile", "imagereference"))
+        at = "storageprofile.imagereference"
+        if image is UNREADABLE:
+            return Reading(None, "unknown", record, at, None, _CUT)
+        parts = [look(image, (part,)) for part in ("publisher", "offer", "sku")]
+        if parts[0] is MISSING:
+            return None
+        texts = tuple(part.lower() if isinstance(part, str) else "" for part in parts)
+        if not texts[0]:
+            return Reading(None, "unknown", record, at, None, _CUT)
+        return self._reading(self._images, texts, record, at, ":".join(texts))
 
     def _of_os_disk(self, disk: Disk) -> Reading:
         parts = ("publisher", "product", "name")
@@ -1984,7 +2012,7 @@ class _OperatingSystems:
             why = f"{text!r} fits several rows of operating_systems: {', '.join(found)}"
         else:
             why = f"no row of operating_systems knows {text!r}"
-        return Reading(None, "unknown", record, at, text, why)
+        return Reading(None, "unknown", record, at, text, why, options=found)
 
 
 # How PowerShell names an object that lies deeper than it was asked to show.
