@@ -320,6 +320,18 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "source": "A keeper's log",
         }
     ],
+    "misconceptions": [
+        {
+            "id": "misc-big",
+            "kind": "exclude",
+            "given": "missing|extra",
+            "right": "",
+            "title": "Big is not small",
+            "hint": "Measure it.",
+            "row_ids": "big-disk",
+            "source": "A keeper's log",
+        }
+    ],
     "rulings": [
         {
             "id": "r-api",
