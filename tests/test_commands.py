@@ -29,9 +29,6 @@ from outside import Driver, bicep_types, missing
 from rpmatrix import operations
 from rpmatrix.commands import CLIENTS, Command, write
 from rpmatrix.operations import (
-    API_CAPABILITIES,
-    API_VERSIONS,
-    GENERALLY_KNOWN,
     ApiVersionError,
     CopyRestorePoint,
     CreateCollection,
@@ -52,8 +49,11 @@ from rpmatrix.operations import (
     ShowVm,
     UpdateCollection,
     WaitForRestorePoint,
+    api_versions,
     choose_api_version,
 )
+
+API = api_versions()
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/web"
@@ -561,7 +561,8 @@ def test_azure_cli_sends_the_generally_known_versions(bash: Bash, azure_cli: Dri
     create = CreateRestorePoint(**on_point, consistency_mode="crash")
     for operation, line in ((create, "compute"), (CreateDisk(**new_disk), "disk")):
         (request,) = through_azure_cli(operation, bash, azure_cli)["requests"]
-        assert parse_qs(urlsplit(request["url"]).query)["api-version"] == [GENERALLY_KNOWN[line]]
+        sent = parse_qs(urlsplit(request["url"]).query)["api-version"]
+        assert sent == [API.generally_known[line]]
 
 
 # --- PowerShell -----------------------------------------------------------------------------------
@@ -1303,14 +1304,14 @@ def test_unknown_client() -> None:
 def test_api_version_has_what_the_operation_uses(operation: Operation) -> None:
     version = write(operation, "rest").api_version
     assert version is not None
-    assert version in API_VERSIONS[operations.line_of(operation)]
+    assert version in API.published[operations.line_of(operation)]
     assert all(item.minimum <= version for item in operations.capabilities_of(operation))
 
 
 def test_capabilities_agree_with_the_published_models(parsers: Driver) -> None:
     models = parsers.ask(language="api")["value"]
     told = 0
-    for item in API_CAPABILITIES:
+    for item in API.capabilities:
         # Some versions hold other parts of Compute only; they say nothing of this line.
         root = "restore-point" if item.line == "compute" else "disk-restore-point"
         known = {version: found for version, found in models.items() if root in found}
@@ -1321,25 +1322,25 @@ def test_capabilities_agree_with_the_published_models(parsers: Driver) -> None:
         having = [
             version
             for version, found in known.items()
-            if item.id in found and version in API_VERSIONS[item.line]
+            if item.id in found and version in API.published[item.line]
         ]
         lacking = [
             version
             for version, found in known.items()
-            if item.id not in found and version in API_VERSIONS[item.line]
+            if item.id not in found and version in API.published[item.line]
         ]
         assert having[0] == item.minimum
         assert all(version < item.minimum for version in lacking)
         told += 1
-    assert told == len(API_CAPABILITIES) - 1
+    assert told == len(API.capabilities) - 1
 
 
 def test_published_versions_are_in_order_and_apart() -> None:
-    for line, versions in API_VERSIONS.items():
+    for line, versions in API.published.items():
         assert list(versions) == sorted(set(versions))
-        assert GENERALLY_KNOWN[line] in versions
-        assert all(item.minimum in versions for item in API_CAPABILITIES if item.line == line)
-    assert not set(API_VERSIONS["compute"]) & set(API_VERSIONS["disk"])
+        assert API.generally_known[line] in versions
+        assert all(item.minimum in versions for item in API.capabilities if item.line == line)
+    assert not set(API.published["compute"]) & set(API.published["disk"])
 
 
 @pytest.mark.parametrize(

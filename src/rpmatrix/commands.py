@@ -29,7 +29,6 @@ from rpmatrix.operations import (
     COLLECTION,
     DISK,
     DISK_RESTORE_POINT,
-    GENERALLY_KNOWN,
     RESTORE_POINT,
     VM,
     CopyRestorePoint,
@@ -52,6 +51,7 @@ from rpmatrix.operations import (
     ShowVm,
     UpdateCollection,
     WaitForRestorePoint,
+    api_versions,
     choose_api_version,
 )
 
@@ -1118,7 +1118,7 @@ def _bicep_resource(
 
 def _bicep_text(operation: Operation, request: _Request) -> _Written:
     version = request.api_version
-    parents = GENERALLY_KNOWN["compute"]
+    parents = api_versions().generally_known["compute"]
     group: str
     match operation:
         case CreateCollection():

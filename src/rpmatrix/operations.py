@@ -19,12 +19,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rpmatrix.matrix import Matrix, load_matrix
+
 __all__ = [
-    "API_CAPABILITIES",
-    "API_VERSIONS",
-    "GENERALLY_KNOWN",
     "ApiCapability",
     "ApiVersionError",
+    "ApiVersions",
     "CopyRestorePoint",
     "CreateCollection",
     "CreateDisk",
@@ -45,6 +45,7 @@ __all__ = [
     "ShowVm",
     "UpdateCollection",
     "WaitForRestorePoint",
+    "api_versions",
     "capabilities_of",
     "choose_api_version",
 ]
@@ -672,107 +673,60 @@ class ApiVersionError(ValueError):
     """The API version asked for cannot carry the operation."""
 
 
-_SCHEMAS = "versioned models of azure-mgmt-compute 33.0.0; Azure/bicep-types-az compute types"
-_LATE_SCHEMAS = "Azure/bicep-types-az compute types; azure-cli 2.91.0"
+@dataclass(frozen=True)
+class ApiVersions:
+    """What the tables ``api_capabilities`` and ``api_versions`` say.
 
-#: What needs which version. This is the whole rule: no other code compares versions.
-API_CAPABILITIES: tuple[ApiCapability, ...] = (
-    ApiCapability(
-        "restore-point", "compute", "2021-03-01", "a restore point or its collection", _SCHEMAS
-    ),
-    ApiCapability(
-        "crash-consistency",
-        "compute",
-        "2022-03-01",
-        "asking for crash consistency (consistencyMode is read-only before)",
-        _SCHEMAS,
-    ),
-    ApiCapability(
-        "copy", "compute", "2021-11-01", "copying a restore point (sourceRestorePoint)", _SCHEMAS
-    ),
-    ApiCapability(
-        "instance-view",
-        "compute",
-        "2021-11-01",
-        "the instance view of a restore point",
-        _SCHEMAS,
-    ),
-    ApiCapability(
-        "disk-encryption",
-        "compute",
-        "2023-03-01",
-        "own encryption for single disks of a restore point",
-        _SCHEMAS,
-    ),
-    ApiCapability(
-        "instant-access",
-        "compute",
-        "2025-04-01",
-        "instant access to a restore point",
-        _LATE_SCHEMAS,
-    ),
-    ApiCapability("disk-restore-point", "disk", "2020-09-30", "a disk restore point", _SCHEMAS),
-    ApiCapability(
-        "shared-access",
-        "disk",
-        "2020-12-01",
-        "a shared access signature for a disk restore point",
-        _SCHEMAS,
-    ),
-    ApiCapability(
-        "secure-vm-guest-state",
-        "disk",
-        "2021-08-01",
-        "a signature for the VM guest state",
-        _SCHEMAS,
-    ),
-    ApiCapability(
-        "file-format", "disk", "2023-01-02", "choosing the format of the download", _SCHEMAS
-    ),
-    ApiCapability("premium-ssd-v2", "disk", "2022-03-02", "the disk SKU PremiumV2_LRS", _SCHEMAS),
-)
+    Attributes
+    ----------
+    capabilities
+        What needs which version. This is the whole rule: no other code compares versions.
+    published
+        The published versions of each line, oldest first.
+    generally_known
+        Newest version of each line that all five clients know. A newer one is taken only when a
+        capability asks for it, because type checks of Bicep and azapi refuse or warn about
+        versions their release does not know.
+    """
 
-#: The published versions of each line, oldest first.
-API_VERSIONS: Mapping[Line, tuple[str, ...]] = {
-    "compute": (
-        "2021-03-01",
-        "2021-07-01",
-        "2021-11-01",
-        "2022-03-01",
-        "2022-08-01",
-        "2022-11-01",
-        "2023-03-01",
-        "2023-07-01",
-        "2023-09-01",
-        "2024-03-01",
-        "2024-07-01",
-        "2024-11-01",
-        "2025-04-01",
-        "2025-11-01",
-        "2026-03-01",
-        "2026-04-01",
-    ),
-    "disk": (
-        "2020-09-30",
-        "2020-12-01",
-        "2021-04-01",
-        "2021-08-01",
-        "2021-12-01",
-        "2022-03-02",
-        "2022-07-02",
-        "2023-01-02",
-        "2023-04-02",
-        "2023-10-02",
-        "2024-03-02",
-        "2025-01-02",
-        "2026-03-02",
-    ),
-}
+    capabilities: tuple[ApiCapability, ...]
+    published: Mapping[Line, tuple[str, ...]]
+    generally_known: Mapping[Line, str]
 
-#: Newest version of each line that all five clients know; azure-cli 2.91.0 sends exactly these.
-#: A newer one is taken only when a capability asks for it, because type checks of Bicep and
-#: azapi refuse or warn about versions their release does not know.
-GENERALLY_KNOWN: Mapping[Line, str] = {"compute": "2025-04-01", "disk": "2025-01-02"}
+
+def api_versions(matrix: Matrix | None = None) -> ApiVersions:
+    """Give the API versions that a matrix knows; the seed edition's if it is left out."""
+    return (matrix or load_matrix()).prepared("api_versions", _api_versions)
+
+
+def _api_versions(matrix: Matrix) -> ApiVersions:
+    def plain(version: str) -> str:
+        return version.removeprefix("api-")
+
+    capabilities = tuple(
+        ApiCapability(
+            row.id.removeprefix("api-"),
+            _line(row["line"]),
+            plain(row["minimum"]),
+            row["meaning"],
+            row["source"],
+        )
+        for row in matrix.table("api_capabilities")
+    )
+    rows = matrix.table("api_versions")
+    published: dict[Line, tuple[str, ...]] = {}
+    known: dict[Line, str] = {}
+    for row in sorted(rows, key=lambda row: row["version"]):
+        line = _line(row["line"])
+        published[line] = (*published.get(line, ()), plain(row["version"]))
+        if row["standing"] == "generally_known":
+            known[line] = plain(row["version"])
+    return ApiVersions(capabilities, published, known)
+
+
+def _line(text: str) -> Line:
+    return "disk" if text == "disk" else "compute"
+
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 
@@ -835,13 +789,13 @@ def capabilities_of(operation: Operation) -> tuple[ApiCapability, ...]:
                 needed.add("premium-ssd-v2")
         case _:
             needed.add("restore-point")
-    return tuple(item for item in API_CAPABILITIES if item.id in needed)
+    return tuple(item for item in api_versions().capabilities if item.id in needed)
 
 
 def choose_api_version(operation: Operation, requested: str | None = None) -> str:
     """Choose the API version for an operation, or check the one asked for.
 
-    Without a request, it is the newest version all clients know (`GENERALLY_KNOWN`), or, if
+    Without a request, it is the newest version all clients know, or, if
     that lacks something the operation uses, the oldest published one that has all of it.
 
     Parameters
@@ -849,8 +803,8 @@ def choose_api_version(operation: Operation, requested: str | None = None) -> st
     operation
         What is to be done.
     requested
-        A version to use instead, such as ``2024-11-01``. Versions newer than `API_VERSIONS`
-        are let through: they may exist by now.
+        A version to use instead, such as ``2024-11-01``. Versions newer than the
+        published ones are let through: they may exist by now.
 
     Raises
     ------
@@ -858,24 +812,25 @@ def choose_api_version(operation: Operation, requested: str | None = None) -> st
         If the version is malformed, belongs to the other line of Microsoft.Compute, or lacks
         something the operation uses; the message says what needs which version.
     """
+    known = api_versions()
     line = line_of(operation)
     needed = capabilities_of(operation)
     if requested is None:
-        version = GENERALLY_KNOWN[line]
+        version = known.generally_known[line]
         if all(item.minimum <= version for item in needed):
             return version
         least = max(item.minimum for item in needed)
-        return next(version for version in API_VERSIONS[line] if version >= least)
+        return next(version for version in known.published[line] if version >= least)
     if not _VERSION.fullmatch(requested):
         raise ApiVersionError(
             f"api-version {requested!r} is malformed: it should be a date such as"
-            f" {GENERALLY_KNOWN[line]}"
+            f" {known.generally_known[line]}"
         )
     other: Line = "disk" if line == "compute" else "compute"
-    if requested in API_VERSIONS[other] and requested not in API_VERSIONS[line]:
+    if requested in known.published[other] and requested not in known.published[line]:
         raise ApiVersionError(
             f"api-version {requested} belongs to the {other} line of Microsoft.Compute; this"
-            f" request uses the {line} line, for example {GENERALLY_KNOWN[line]}"
+            f" request uses the {line} line, for example {known.generally_known[line]}"
         )
     lacking = [item for item in needed if item.minimum > requested[:10]]
     if lacking:
