@@ -49,7 +49,6 @@ from rpmatrix.inventory import (
 )
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.operations import (
-    GENERALLY_KNOWN,
     CopyRestorePoint,
     CreateCollection,
     CreateDisk,
@@ -64,6 +63,7 @@ from rpmatrix.operations import (
     Operation,
     ShowDisk,
     ShowVm,
+    api_versions,
 )
 from rpmatrix.rules import holds
 from rpmatrix.schedule import Retention, Schedule, schedule_of
@@ -534,7 +534,7 @@ class _Planner:
             client=self.client,
             mode=verdict.mode,
             # The commands of the plan send a version that they choose themselves.
-            api_version=None if answered else GENERALLY_KNOWN["compute"],
+            api_version=None if answered else api_versions(self.matrix).generally_known["compute"],
         )
 
     def _schedule(self, vm: Vm, verdict: Verdict) -> Schedule | None:
@@ -713,7 +713,8 @@ class _Planner:
         found = []
         for (kind, key), members in vm_groups(self.assessment.inventory).items():
             mine = [vm for vm in members if vm.key in planned]
-            if not mine:
+            rows = self._together(planned[vm.key].verdict for vm in mine)
+            if not rows:  # no member of the plan is in the set, or none has to be with the others
                 continue
             listed = listed_members(self.assessment.inventory, key)
             left_out = [vm.id for vm in members if vm.key not in planned]
@@ -729,15 +730,15 @@ class _Planner:
                     missing,
                     listed is not None,
                     listed is not None and not missing and eligible,
-                    self._together(planned[vm.key].verdict for vm in mine),
+                    rows,
                 )
             )
         return tuple(found)
 
     def _together(self, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
-        caveats = dict.fromkeys(row for verdict in verdicts for row in verdict.caveats)
-        wanted = (row for row in caveats if self.matrix.row(row)["effect"] == "members_together")
-        return tuple(wanted)
+        told = (row for one in verdicts for row in (*one.caveats, *one.possible_caveats))
+        wanted = (row for row in told if self.matrix.row(row)["effect"] == "members_together")
+        return tuple(dict.fromkeys(wanted))
 
 
 def _in_both_modes(assessment: Assessment) -> Assessment:
@@ -1137,7 +1138,7 @@ class _Operations:
         wanted: dict[Operation, None] = {}
         for question in questions:
             fact = self.matrix.facts[question.fact_id]
-            if fact.grain == "request" or not fact.paths:
+            if fact.grain == "request" or not question.command:
                 continue
             of_disk = fact.grain == "disk" and any(kind == "disk" for kind, _ in fact.paths)
             if of_disk and question.disk in disks:
