@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
@@ -50,7 +51,7 @@ from rpmatrix.planning import (
     Step,
     VmPlan,
 )
-from rpmatrix.schedule import Retention, Schedule, SeriesPoint, decimal, in_days
+from rpmatrix.schedule import STATES, Retention, Schedule, SeriesPoint, decimal, in_days
 from rpmatrix.tables import Row
 
 SHOWN_VMS: Final = 100
@@ -157,19 +158,24 @@ def _copyable(text: str, label: str) -> _Html:
     return _tag("pre", text, tabindex="0", aria_label=label)
 
 
-def _table(label: str, columns: Sequence[str], rows: Iterable[Sequence[_Child]]) -> _Html:
-    """Make a table that scrolls by itself; the first cell of each row is its header."""
+def _table(
+    label: str, columns: Sequence[str], rows: Iterable[Sequence[_Child]], *, whole: bool = False
+) -> _Html:
+    """Make a table that scrolls by itself; the first cell of each row is its header.
+
+    A `whole` one scrolls to the side only: for few rows, none of which may be overlooked.
+    """
     head = _tag("tr", [_tag("th", column, scope="col") for column in columns])
     body = [
         _tag("tr", _tag("th", row[0], scope="row"), [_tag("td", cell) for cell in row[1:]])
         for row in rows
     ]
-    return _scrolling(label, head, body)
+    return _scrolling(label, head, body, "rpm-scroll rpm-whole" if whole else "rpm-scroll")
 
 
-def _scrolling(label: str, head: _Html, body: Sequence[_Html]) -> _Html:
+def _scrolling(label: str, head: _Html, body: Sequence[_Html], class_: str = "rpm-scroll") -> _Html:
     table = _tag("table", _tag("thead", head), _tag("tbody", body))
-    return _tag("div", table, class_="rpm-scroll", role="region", aria_label=label, tabindex="0")
+    return _tag("div", table, class_=class_, role="region", aria_label=label, tabindex="0")
 
 
 @lru_cache(maxsize=1)
@@ -979,6 +985,12 @@ def _step(step: Step, writer: _Writer) -> _Html:
     )
 
 
+def _few_steps(steps: Sequence[Step], writer: _Writer) -> list[_Html]:
+    """Give some steps of a plan, numbered by themselves."""
+    numbered = (replace(step, number=place) for place, step in enumerate(steps, start=1))
+    return [_step(step, writer) for step in numbered]
+
+
 def _not_saved(lost: Sequence[NotSaved]) -> _Html:
     rows = [
         [
@@ -1097,7 +1109,7 @@ def encryption(answers: Sequence[EncryptionAnswer], find_out: Sequence[Step] = (
         _soft(f"Encryption of {_plural(len(answers), 'disk')} of a VM in {where}"),
         _encryption(answers),
         _found_encryption(answers),
-        _section("How to find out what was reached", *(_step(step, writer) for step in find_out)),
+        _section("How to find out what was reached", *_few_steps(find_out, writer)),
         _settling([one for answer in answers for one in answer.questions]),
         _section("Where sources contradict each other", *_disagreements(told)),
     )
@@ -1140,7 +1152,7 @@ def _alike(group: Sequence[EncryptionAnswer]) -> _Html:
             _p("No restore point can be created: ", _said(first.impossible))
             if first.impossible
             else None,
-            _table(f"Encryption of {disks[0]}", columns, rows) if rows else None,
+            _table(f"Encryption of {disks[0]}", columns, rows, whole=True) if rows else None,
             _section("What must be in place", _said(first.prerequisites))
             if first.prerequisites
             else None,
@@ -1170,7 +1182,7 @@ def _said(lines: Sequence[EncryptionLine]) -> _Html:
             for line in lines
         )
         if lines
-        else "Nothing is said."
+        else None
     )
 
 
@@ -1240,7 +1252,7 @@ def copy(found: CopyAnswer, steps: Sequence[Step] = ()) -> str:
         _copy_badge(found),
         _losses(found),
         _settling(found.questions),
-        _section("In which order", *(_step(step, writer) for step in steps)),
+        _section("In which order", *_few_steps(steps, writer)),
         _section("Every rule that applies, or might", _copy_lines(found)),
         _section("Where sources contradict each other", *_disagreements(found.disagreements)),
     )
@@ -1409,6 +1421,10 @@ def _kept(retention: Retention) -> str:
 
 def _schedule_card(found: Schedule) -> _Html:
     facts: list[_Child] = []
+    for state, words in (("exceeded", "Broken: "), ("unknown", "Not known: ")):
+        titles = [line.title for line in found.limits if line.state == state]
+        if titles:
+            facts.append(_markup([_tag("strong", words), "; ".join(titles), "."]))
     per_day = f"{decimal(found.per_day)} restore points a day for each VM"
     if found.application_per_day and found.crash_per_day:
         per_day += (
@@ -1459,12 +1475,12 @@ def _schedule_card(found: Schedule) -> _Html:
 
 def _limits(found: Schedule) -> _Html:
     rows = []
-    for line in found.limits:
+    for line in sorted(found.limits, key=lambda line: -STATES.index(line.state)):
         unit = line.unit
         planned = "not known" if line.planned is None else f"{decimal(line.planned)} {unit}"
         if line.planned is None and line.state == "exceeded":
             planned = "grows without end"
-        bound = f"{_OPERATORS[line.comparator]}{line.bound} {unit}"
+        bound = f"{_OPERATORS[line.comparator]}{decimal(Fraction(line.bound))} {unit}"
         reached = _moment(line.reached_at) if line.reached_at else "never"
         rows.append(
             [
@@ -1482,7 +1498,7 @@ def _limits(found: Schedule) -> _Html:
             ]
         )
     columns = ["Limit", "State", "This schedule", "Limit is", "Broken first", "What to do"]
-    return _table("Limits", columns, rows)
+    return _table("Limits", columns, rows, whole=True)
 
 
 def _collision(found: Schedule) -> _Html:
@@ -1504,19 +1520,19 @@ def _collision(found: Schedule) -> _Html:
 
 
 # The chart is drawn in units that a narrow page shrinks and a wide one stretches a little.
-_WIDTH, _HEIGHT = 480, 240
+_WIDTH, _HEIGHT = 400, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 24, 52
 _SERIES: Final = (
-    ("all", "all points", "rpm-line-all"),
+    ("all", "all", "rpm-line-all"),
     ("application", "application", "rpm-line-application"),
     ("crash", "crash", "rpm-line-crash"),
-    ("existing", "there before", "rpm-line-existing"),
+    ("existing", "before", "rpm-line-existing"),
 )
 
 
 def _chart(found: Schedule) -> _Html:
     """Draw the points over time against the limit; the same points stand in a table below."""
-    points = found.series(length=(_WIDTH - _LEFT - _RIGHT) // 4)
+    points = found.series(length=(_WIDTH - _LEFT - _RIGHT) // 3)
     bound = found.points_bound
     highest = max([*(one.count for one in points), bound or 0, 1])
     step = _round_step(highest / 5)
@@ -1637,7 +1653,7 @@ def _chart_in_numbers(points: Sequence[SeriesPoint]) -> _Html:
         ]
         for one in some
     ]
-    columns = ["Moment", "All points", "Application", "Crash", "There before"]
+    columns = ["Moment", "All", "Application", "Crash", "There before the start"]
     return _details("The same in numbers", _table("Points over time", columns, rows))
 
 
@@ -1700,10 +1716,15 @@ def _error_match(matrix: Matrix, found: ErrorMatch) -> _Html:
             [": ", _codes(filter(None, (found.code, found.fragment)))],
             f" · {_ERROR_KINDS.get(found.kind, found.kind)} · {modes}",
         ),
-        _list(
-            _markup([_row_name(matrix, one.row_id), _sources(matrix, one.row_id)])
-            for one in found.citations
-        ),
+        _sources(matrix, found.row),
+        _section(
+            "Rows behind it",
+            _list(
+                _markup([_row_name(matrix, row), _sources(matrix, row)]) for row in found.rows[1:]
+            ),
+        )
+        if found.rows[1:]
+        else None,
         class_="rpm-card",
     )
 
