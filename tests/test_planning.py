@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from datetime import timedelta
+from itertools import combinations
 from typing import Any
 
 import pytest
 from azure import (
+    REGION,
+    SUBSCRIPTION,
+    UBUNTU,
     WINDOWS,
     Body,
+    collection,
+    data_disk,
+    disk,
+    disk_id,
+    encryption_set,
+    instance_view,
+    merge,
+    os_disk,
+    resource_id,
+    restore_point,
+    scale_set,
+    scale_set_id,
+    sku,
+    template_vm,
+    uniform_instance,
+    vm,
+    vm_id,
 )
 from cases import EXAMPLES, MATRIX
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import rpmatrix as rp
 from rpmatrix.commands import CLIENTS
-from rpmatrix.eligibility import Verdict
+from rpmatrix.eligibility import AnswerError, Verdict
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.operations import (
     CopyRestorePoint,
@@ -33,15 +57,21 @@ from rpmatrix.operations import (
     ShowVm,
 )
 from rpmatrix.planning import (
+    DISK_RESTORE_POINT_NAME,
     ELIGIBLE,
+    NAME_LENGTH,
     PHASES,
     SAFE_PHASES,
+    Names,
     Plan,
+    PlanError,
     Step,
     VmPlan,
+    WhatIf,
     plan,
 )
 from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.schedule import ScheduleError
 
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 TARGET = "northeurope"
@@ -154,10 +184,14 @@ def creation_holds(found: VmPlan, verdict: Verdict) -> None:
         others = repr([one for one in operations(found) if one is not each])
         assert not [one for one in excluded if one and f"{one}'" in others]
     if not created:
-        assert not [one for one in operations(found) if not _looks(one)]
-    order = [type(each) for each in operations(found) if not _looks(each)]
-    wanted = [CreateCollection, CreateRestorePoint, FollowProgress]
-    places = [order.index(kind) for kind in wanted if kind in order]
+        made = [one for one in operations(found) if not _looks(one)]
+        assert {type(one) for one in made} <= {CreateCollection}
+    order = [
+        "target" if isinstance(each, CreateCollection) and each.cross_region else type(each)
+        for each in operations(found)
+    ]
+    wanted = [CreateCollection, CreateRestorePoint, FollowProgress, "target", CopyRestorePoint]
+    places = [order.index(kind) for kind in (*wanted, CreateDisk) if kind in order]
     assert places == sorted(places)
     left_out = [each.label for each in verdict.exclude_disks]
     told = [each.what for each in found.not_saved if each.certain]
@@ -310,3 +344,1024 @@ def test_the_samples_give_hundreds_of_sets_of_commands_for_every_client() -> Non
                     assert {each.operation for each in commands} == distinct
                     written += bool(commands)
     assert written >= 200
+
+
+# ----- VMs that were thought up
+
+often = st.integers(0, 3).map(bool)
+SKUS = ["Premium_LRS", "Standard_LRS", "StandardSSD_ZRS", "UltraSSD_LRS", "PremiumV2_LRS"]
+IMAGES = [UBUNTU, WINDOWS, COREOS, FLATCAR, OLD_WINDOWS, {**UBUNTU, "publisher": "nobody"}, None]
+NAMES = ["vm-harbour", "v" * 64, "it's $(odd)", "ein-schöner-name", "a b;rm -rf c", "50%`y`"]
+
+
+@st.composite
+def estates(draw: Callable[[Any], Any]) -> list[Body]:
+    """Draw one to three VMs with disks and collections, some described well and some badly."""
+    records: list[Body] = []
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+    for number, name in enumerate(names):
+        data = []
+        for lun in range(draw(st.integers(0, 3))):
+            shown = draw(st.sampled_from([*map(sku, SKUS), sku("Premium_LRS"), NO_SKU, NO_ID]))
+            data.append(data_disk(lun, f"disk-{number}-{lun}", **shown))
+        system = {} if draw(often) else draw(st.sampled_from([LOCAL, BLOB, {**LOCAL, **NO_ID}]))
+        changes: Body = {} if draw(often) else draw(st.sampled_from([CONFIDENTIAL, IN_SET, FLEX]))
+        image = draw(st.sampled_from(IMAGES))
+        windows = bool(image and image["publisher"].startswith("MicrosoftW"))
+        record = (vm if draw(often) else uniform_instance)(
+            name,
+            image=image,
+            os="Windows" if windows else "Linux",
+            system=os_disk(f"disk-{number}-os", **system),
+            data=data,
+            top={"zones": ["2"]} if draw(st.booleans()) else {},
+            **changes,
+        )
+        records.append(record)
+        for attached in (*data, {"name": f"disk-{number}-os"}):
+            if draw(st.booleans()):
+                told = draw(st.sampled_from(DISK_RECORDS))
+                kind = draw(st.sampled_from(SKUS))
+                records.append(disk(attached["name"], sku=kind, **told))
+        points = draw(st.sampled_from([None, (), ("vm",)]))
+        if draw(st.booleans()):
+            listed = points and [restore_point(name, 1), restore_point(name, 7, mode=None)]
+            records.append(collection(name, listed if points else points))
+    return records
+
+
+NO_SKU = {"managedDisk": {"storageAccountType": None}, "diskSizeGB": None}
+NO_ID = {"managedDisk": {"id": None}}
+IN_SET = {"availabilitySet": {"id": resource_id("Microsoft.Compute/availabilitySets", "as-one")}}
+FLEX = {"virtualMachineScaleSet": {"id": scale_set_id()}}
+SET_ID = resource_id("Microsoft.Compute/diskEncryptionSets", "des-one")
+UNDER_KEY = {"encryption": {"type": CUSTOMER, "diskEncryptionSetId": SET_ID}}
+DISK_RECORDS: list[Body] = [
+    {},
+    {"maxShares": 2},
+    {"securityProfile": {"securityType": "TrustedLaunch"}},
+    UNDER_KEY,
+    {"networkAccessPolicy": "AllowPrivate", "diskAccessId": disk_id("access")},
+]
+
+
+@PROPERTY
+@given(
+    estates(),
+    st.sampled_from([*MODES, None]),
+    st.sampled_from(["", TARGET]),
+    st.sampled_from([None, timedelta(minutes=30), timedelta(hours=4)]),
+    st.booleans(),
+    st.sampled_from(CLIENTS),
+)
+def test_every_plan_of_a_generated_estate_holds_and_is_cited(
+    records: list[Body],
+    mode: str | None,
+    target: str,
+    every: timedelta | None,
+    strict: bool,
+    client: str,
+) -> None:
+    found = make(
+        *records,
+        strict=strict,
+        mode=mode,
+        target_region=target,
+        every=every,
+        retention=40,
+        client=client,
+    )
+    holds(found)
+    cited(found)
+    commands = found.commands(phases=PHASES)
+    assert {each.client for each in commands} <= {client}
+    assert {each.operation for each in commands} == {
+        each for one in found.vms for each in operations(one)
+    }
+    # What is created has one creator, a length that Azure takes, and no name that is in use.
+    created = [each for one in found.vms for each in of_kind(one, CreateCollection)]
+    keys = [each.collection_id.lower() for each in created]
+    assert len(set(keys)) == len(keys)
+    known = {record.key for record in found.assessment.inventory.records}
+    points = {
+        each.restore_point_id.lower()
+        for one in found.vms
+        for each in (*of_kind(one, CreateRestorePoint), *of_kind(one, CopyRestorePoint))
+    }
+    listed = {
+        str(point["id"]).lower()
+        for record in records
+        for point in record["properties"].get("restorePoints", ())
+    }
+    assert not known & {*keys, *points}
+    assert not points & listed
+    disks = [each.disk for one in found.vms for each in of_kind(one, CreateDisk)]
+    assert all(len(each) <= NAME_LENGTH for each in disks)
+    assert all(len(each.collection) <= NAME_LENGTH for each in created)
+
+
+# --------------------------------------------------------------------------- application or crash
+
+Case = tuple[Body, list[Body], str, str, str]
+RECOMMENDED: dict[str, Case] = {
+    # the VM, what is known besides; the mode to take, the row behind it, a word of the reason
+    "both modes alike": (vm(), [], "application", "step-mode-prefer-application", "faster"),
+    "crash leaves a disk out": (
+        vm(data=[data_disk(0, **sku("UltraSSD_LRS"))]),
+        [],
+        "application",
+        "ultra-disk",
+        "Ultra Disk",
+    ),
+    "both leave out, crash more": (
+        vm(data=[data_disk(0, **sku("UltraSSD_LRS")), data_disk(1), data_disk(2)]),
+        [disk("disk-data-1", maxShares=2)],
+        "application",
+        "ultra-disk",
+        "shared",
+    ),
+    "both leave the same out": (
+        vm(data=[data_disk(0), data_disk(1)]),
+        [disk("disk-data-0", maxShares=2)],
+        "application",
+        "step-mode-prefer-application",
+        "same disks",
+    ),
+    "application is refused": (vm(image=COREOS), [], "crash", "os-linux-coreos", "crash"),
+    "application is open": (
+        vm(image=OLD_WINDOWS, os="Windows"),
+        [],
+        "crash",
+        "os-esu",
+        "lifecycle",
+    ),
+    "crash is open": (
+        vm(data=[data_disk(0, **NO_SKU)]),
+        [],
+        "application",
+        "premium-ssd-v2-disk",
+        "Premium SSD v2",
+    ),
+    "both are refused": (vm(**CONFIDENTIAL), [], "", "", ""),
+    "both are open": (merge(vm(), {"properties": {"storageProfile": None}}), [], "", "", ""),
+}
+
+
+@pytest.mark.parametrize("case", RECOMMENDED)
+def test_the_recommended_mode_is_possible_and_leaves_the_fewest_disks_out(case: str) -> None:
+    record, others, mode, row, word = RECOMMENDED[case]
+    found = only(make(record, *others))
+    assert found.comparison.recommended == mode
+    assert row in found.comparison.rows or not row
+    assert word in found.comparison.reason
+    assert found.mode == mode
+
+
+def test_a_reason_is_said_once_however_many_rows_give_it() -> None:
+    found = only(make(vm(data=[data_disk(0, **NO_SKU)])))
+    assert set(found.comparison.rows) == {"premium-ssd-v2-disk", "ultra-disk"}
+    parts = found.comparison.reason.split(". ")
+    assert "; " not in found.comparison.reason
+    assert parts[0].startswith("Premium SSD v2")
+
+
+def test_the_mode_that_is_asked_for_is_planned_though_another_is_recommended() -> None:
+    record = vm(data=[data_disk(0, **sku("UltraSSD_LRS"))])
+    found = only(make(record, mode="crash"))
+    assert (found.mode, found.comparison.recommended) == ("crash", "application")
+    (created,) = of_kind(found, CreateRestorePoint)
+    assert created.exclude_disk_ids == (disk_id("disk-data-0"),)
+
+
+def test_modes_that_were_not_assessed_are_compared_all_the_same() -> None:
+    both = make(vm(image=COREOS), target_region=TARGET)
+    for mode in MODES:
+        one = make(vm(image=COREOS), modes=[mode], target_region=TARGET)
+        assert only(one).comparison == only(both).comparison
+        assert only(one).steps == only(both).steps
+        assert only(one).copy == only(both).copy
+
+
+# --------------------------------------------------------------------------- unknown verdicts
+
+
+def test_an_unknown_verdict_is_settled_with_commands_for_the_records_that_tell() -> None:
+    quiet = [data_disk(0, **NO_SKU), data_disk(1), data_disk(2, **NO_SKU)]
+    found = only(make(vm(data=quiet), mode="crash"))
+    assert found.verdict.verdict == "unknown"
+    assert ids(found) == ["step-settle"]
+    shown = [disk_id("disk-data-0"), disk_id("disk-data-2")]
+    assert [each.disk_id for each in of_kind(found, ShowDisk)] == shown
+    assert of_kind(found, ShowVm) == []
+    assert set(found.steps[0].rows) == {"step-settle", "ultra-disk", "premium-ssd-v2-disk"}
+
+
+def test_a_question_about_the_vm_is_settled_with_its_instance_view() -> None:
+    found = only(make(vm(image=None), mode="application"))
+    assert found.verdict.verdict == "unknown"
+    assert operations(found) == [ShowVm(vm_id=vm_id(), instance_view=True)]
+
+
+def test_disks_that_the_record_does_not_list_are_settled_with_the_vm() -> None:
+    found = only(make(merge(vm(), {"properties": {"storageProfile": None}})))
+    assert operations(found) == [ShowVm(vm_id=vm_id(), instance_view=True)]
+
+
+@pytest.mark.parametrize(
+    ("record", "row", "asked"),
+    [
+        (vm(image=OLD_WINDOWS, os="Windows"), "os-esu", {"extended_security_updates"}),
+        (vm(image=FLATCAR), "os-linux-flatcar", set()),
+    ],
+)
+def test_what_no_command_can_tell_gets_none(record: Body, row: str, asked: set[str]) -> None:
+    found = only(make(record, mode="application"))
+    assert found.verdict.verdict == "unknown"
+    assert row in found.steps[0].rows
+    assert operations(found) == []
+    assert {each.fact_id for each in found.questions} == asked
+
+
+# --------------------------------------------------------------------------- excluded disks
+
+
+def test_a_key_of_an_excluded_disk_calls_for_nothing() -> None:
+    data = [data_disk(0, **sku("UltraSSD_LRS")), data_disk(1)]
+    keyed = disk("disk-data-0", **ULTRA, **UNDER_KEY)
+    others = [disk("disk-data-1"), disk("vm-harbour-os")]
+    about_keys = {"step-customer-key", "step-read-encryption"}
+    assert about_keys <= {*ids(only(make(vm(data=data), keyed, *others, mode="application")))}
+    assert not about_keys & {*ids(only(make(vm(data=data), keyed, *others, mode="crash")))}
+
+
+def test_an_excluded_disk_without_an_id_stops_the_creation_and_all_that_follows() -> None:
+    record = vm(system=os_disk(**LOCAL, **NO_ID), data=[data_disk(0)])
+    found = only(make(record, disk("disk-data-0"), target_region=TARGET))
+    assert found.verdict.verdict == "exclude_disks"
+    creating = step(found, "step-create-application")
+    assert "resource id of disk-os" in creating.blocked
+    later = found.steps[creating.number :]
+    waiting = [each for each in later if "follow" in each.id or each.phase == "copy"]
+    assert waiting
+    assert all(
+        each.blocked == f"it comes after step {creating.number}, which cannot be run yet"
+        for each in waiting
+        if each.id not in ("step-follow-mode", "step-copy-key")
+    )
+    assert all(_looks(each) for each in operations(found) if not isinstance(each, CreateCollection))
+
+
+def test_without_its_os_disk_a_vm_is_built_around_its_data() -> None:
+    whole = only(make(vm(data=[data_disk(0)])))
+    data_only = only(make(vm(system=os_disk(**LOCAL), data=[data_disk(0)])))
+    assert "step-restore-vm" in ids(whole)
+    assert "step-restore-data" not in ids(whole)
+    assert "step-restore-data" in ids(data_only)
+    assert "step-restore-vm" not in ids(data_only)
+
+
+# --------------------------------------------------------------------------- restoring
+
+
+def test_disks_are_restored_with_what_they_were() -> None:
+    system = os_disk(name="disk-os")
+    data = [data_disk(0, **sku("Premium_ZRS")), data_disk(1)]
+    records = [
+        disk("disk-os"),
+        disk("disk-data-0", sku="Premium_ZRS"),
+        disk("disk-data-1", sku="Standard_LRS", **UNDER_KEY),
+    ]
+    record = vm(system=system, data=data, top={"zones": ["3"]})
+    found = only(make(record, *records, encryption_set()))
+    shown = [
+        (each.disk, each.sku, each.zone, each.encryption_type, each.disk_encryption_set_id)
+        for each in of_kind(found, CreateDisk)
+    ]
+    assert shown == [
+        ("disk-os-restored", "Premium_LRS", "3", None, None),
+        ("disk-data-0-restored", "Premium_ZRS", None, None, None),
+        ("disk-data-1-restored", "Standard_LRS", "3", CUSTOMER, SET_ID),
+    ]
+    for each in of_kind(found, CreateDisk):
+        assert each.disk_restore_point_id.endswith(f"/diskRestorePoints/{DISK_RESTORE_POINT_NAME}")
+    assert DISK_RESTORE_POINT_NAME in step(found, "step-restore-disk").advice
+
+
+def test_a_disk_of_unknown_sku_is_not_forgotten() -> None:
+    found = only(make(vm(data=[data_disk(0), data_disk(1, **NO_SKU)]), mode="application"))
+    restoring = step(found, "step-restore-disk")
+    assert restoring.operations == ()
+    assert "SKU of disk-data-1;" in restoring.blocked
+
+
+def test_a_disk_that_was_restored_before_is_not_written_over() -> None:
+    before = disk("vm-harbour-os-restored")
+    (restored,) = of_kind(only(make(vm(), before)), CreateDisk)
+    assert restored.disk == "vm-harbour-os-restored-2"
+
+
+# --------------------------------------------------------------------------- what if
+
+Edit = Callable[[Body], Body]
+
+
+def storage(record: Body, **changes: Any) -> Body:
+    return merge(record, {"properties": {"storageProfile": changes}})
+
+
+def image(new: dict[str, str], system: str) -> Edit:
+    def edit(record: Body) -> Body:
+        changed = storage(record, imageReference=new, osDisk={"osType": system})
+        return merge(changed, {"properties": {"instanceView": None}})
+
+    return edit
+
+
+def managed(record: Body) -> Body:
+    """Convert all disks, and tell nothing of their SKU: the change says nothing of it either."""
+    profile = record["properties"]["storageProfile"]
+    new = {"vhd": None, "managedDisk": {"id": disk_id("converted")}}
+    data = [
+        merge(one, new, {"managedDisk": {"id": disk_id(f"converted-{one['lun']}")}})
+        for one in profile["dataDisks"]
+    ]
+    return storage(record, osDisk=new, dataDisks=data)
+
+
+def plain_vm(record: Body) -> Body:
+    kind = "Microsoft.Compute/virtualMachines"
+    name = str(record["name"]).replace("_", "-")
+    return {**record, "id": vm_id(name), "name": name, "type": kind}
+
+
+# What the change that a row of `changes` names does to a VM and to its disks.
+EDITS: dict[str, Edit] = {
+    "change-convert-to-managed": managed,
+    "change-endorsed-linux": image(UBUNTU, "Linux"),
+    "change-leave-confidential": lambda record: merge(
+        storage(record, osDisk={"managedDisk": {"securityProfile": None}}),
+        {"properties": {"securityProfile": {"securityType": "TrustedLaunch"}}},
+    ),
+    "change-leave-uniform": plain_vm,
+    "change-move-to-managed-os-disk": lambda record: storage(
+        record, osDisk={"diffDiskSettings": None}
+    ),
+    "change-upgrade-windows": image(WINDOWS, "Windows"),
+}
+DISK_EDITS: dict[str, Edit] = {
+    "change-replace-copied-disk": lambda record: merge(
+        record,
+        {"properties": {"securityProfile": None, "osType": None}},
+        {"properties": {"creationData": {"createOption": "Empty"}}},
+    ),
+    "change-stop-sharing": lambda record: merge(record, {"properties": {"maxShares": 1}}),
+}
+# No record tells these; a person who knows answers otherwise afterwards.
+ANSWER_EDITS = {
+    "change-install-python": ("proxy_without_python", "no"),
+    "change-leave-32-bit": ("os_architecture", "64-bit"),
+}
+
+Told = tuple[list[Body], dict[str, str]]
+
+
+def mended(told: Told, changes: Sequence[str]) -> Told:
+    """Carry changes out on the records, and ask again what is to be asked."""
+    records, answers = told
+    for row in changes:
+        if row in EDITS:
+            records = [EDITS[row](one) if _is_vm(one) else one for one in records]
+        elif row in DISK_EDITS:
+            records = [DISK_EDITS[row](one) if _is_disk(one) else one for one in records]
+        else:
+            answers = {**answers, ANSWER_EDITS[row][0]: ANSWER_EDITS[row][1]}
+    return records, answers
+
+
+def _is_vm(record: Body) -> bool:
+    return str(record.get("type", "")).lower().endswith("virtualmachines")
+
+
+def _is_disk(record: Body) -> bool:
+    return str(record.get("type", "")).lower().endswith("/disks")
+
+
+def verdict_of(told: Told, mode: str) -> Verdict:
+    records, answers = told
+    (found,) = rp.assess(rp.read_inventory(records), MATRIX, modes=[mode], answers=answers).verdicts
+    return found
+
+
+def offers_hold(told: Told, offers: Sequence[WhatIf]) -> None:
+    """Carry every offer out on the records, and each smaller part of it, and assess again."""
+    for offer in offers:
+        rows = [each.id for each in offer.changes]
+        assert verdict_of(told, offer.mode).floor not in ELIGIBLE
+        after = verdict_of(mended(told, rows), offer.mode)
+        assert after.floor == offer.verdict
+        for size in range(len(rows)):
+            for part in combinations(rows, size):
+                assert verdict_of(mended(told, part), offer.mode).floor not in ELIGIBLE
+
+
+def old(record: Body) -> Body:
+    return image(OLD_WINDOWS, "Windows")(record)
+
+
+LEGACY = vm(system=os_disk(**BLOB), data=[data_disk(0, **BLOB)])
+SHARED = [vm(system=os_disk(**LOCAL), data=[data_disk(0)]), disk(maxShares=3)]
+COPIED = disk(
+    osType="Linux",
+    hyperVGeneration="V2",
+    securityProfile={"securityType": "TrustedLaunch"},
+    creationData={"createOption": "Copy"},
+)
+WHAT_IF: dict[str, tuple[Told, dict[str, list[set[str]]]]] = {
+    "nothing in the way": (([vm()], {}), {}),
+    "unmanaged": (
+        ([LEGACY], {}),
+        {
+            "application": [{"change-convert-to-managed"}],
+            "crash": [{"change-convert-to-managed"}],
+        },
+    ),
+    "unmanaged, and an old Windows": (
+        ([old(LEGACY)], {}),
+        {
+            "application": [{"change-convert-to-managed", "change-upgrade-windows"}],
+            "crash": [{"change-convert-to-managed"}],
+        },
+    ),
+    "a uniform instance that runs CoreOS without disks of its own": (
+        ([uniform_instance(image=COREOS, system=os_disk(**BLOB))], {}),
+        {
+            "application": [
+                {
+                    "change-convert-to-managed",
+                    "change-endorsed-linux",
+                    "change-leave-uniform",
+                }
+            ],
+            "crash": [{"change-convert-to-managed", "change-leave-uniform"}],
+        },
+    ),
+    "confidential": (
+        ([vm(**CONFIDENTIAL)], {}),
+        {mode: [{"change-leave-confidential"}] for mode in MODES},
+    ),
+    "nothing but an ephemeral disk": (
+        ([vm(system=os_disk(**LOCAL))], {}),
+        {mode: [{"change-move-to-managed-os-disk"}] for mode in MODES},
+    ),
+    "an ephemeral disk and a shared one: either way leads out": (
+        (SHARED, {}),
+        {mode: [{"change-move-to-managed-os-disk"}, {"change-stop-sharing"}] for mode in MODES},
+    ),
+    "a copied disk": (
+        ([vm(data=[data_disk(0)]), COPIED], {}),
+        {mode: [{"change-replace-copied-disk"}] for mode in MODES},
+    ),
+    "an old Windows": (([old(vm())], {}), {"application": [{"change-upgrade-windows"}]}),
+    "Nano Server": (
+        ([image(NANO, "Windows")(vm())], {}),
+        {"application": [{"change-upgrade-windows"}]},
+    ),
+    "CoreOS": (([vm(image=COREOS)], {}), {"application": [{"change-endorsed-linux"}]}),
+    "Flatcar": (([vm(image=FLATCAR)], {}), {"application": [{"change-endorsed-linux"}]}),
+    "a proxy": (
+        ([vm()], {"proxy_without_python": "yes"}),
+        {"application": [{"change-install-python"}]},
+    ),
+    "32 bits behind a proxy": (
+        ([vm()], {"proxy_without_python": "yes", "os_architecture": "32-bit"}),
+        {"application": [{"change-install-python", "change-leave-32-bit"}]},
+    ),
+    "an image that nobody knows: there is nothing to change, only to find out": (
+        ([vm(image=None)], {}),
+        {},
+    ),
+    "a disk of unknown kind: no change is needed, only a record": (
+        ([vm(data=[data_disk(0, **NO_SKU)])], {}),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WHAT_IF)
+def test_the_smallest_changes_lead_where_they_are_said_to(case: str) -> None:
+    told, wanted = WHAT_IF[case]
+    records, answers = told
+    offers = only(make(*records, answers=answers)).what_if
+    found: dict[str, list[set[str]]] = {}
+    for offer in offers:
+        found.setdefault(offer.mode, []).append({each.id for each in offer.changes})
+    assert found == wanted
+    offers_hold(told, offers)
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_what_is_offered_for_a_sample_is_true_of_its_records(name: str) -> None:
+    found = make(*sample_vm(name))
+    for one in found.vms:
+        offers_hold((sample_vm(name), {}), one.what_if)
+
+
+def test_every_change_is_carried_out_by_a_test() -> None:
+    rows = {row.id for row in MATRIX.table("changes")}
+    assert rows == {*EDITS, *DISK_EDITS, *ANSWER_EDITS}
+    tried = {row for _, wanted in WHAT_IF.values() for sets in wanted.values() for row in sets[0]}
+    assert rows - tried <= {"change-stop-sharing"}  # which stands second in its case
+
+
+def test_a_change_names_the_disks_that_it_is_done_to() -> None:
+    record = vm(system=os_disk(**LOCAL), data=[data_disk(0, "one"), data_disk(1, "two")])
+    shared = [disk("one", maxShares=2), disk("two", maxShares=5)]
+    (move, stop) = [offer.changes[0] for offer in only(make(record, *shared)).what_if][:2]
+    assert (move.id, move.disks) == ("change-move-to-managed-os-disk", ("disk-os",))
+    assert (stop.id, stop.disks) == ("change-stop-sharing", ("one", "two"))
+
+
+# --------------------------------------------------------------------------- groups
+
+AVAILABILITY_SET = resource_id("Microsoft.Compute/availabilitySets", "as-harbour")
+IN_AVAILABILITY_SET = {"availabilitySet": {"id": AVAILABILITY_SET.upper()}}
+IN_SCALE_SET = {"virtualMachineScaleSet": {"id": scale_set_id()}}
+
+
+def availability_set(*members: str) -> Body:
+    kind = "Microsoft.Compute/availabilitySets"
+    listed = {"virtualMachines": [{"id": vm_id(name).upper()} for name in members]}
+    return {"id": AVAILABILITY_SET, "name": "as-harbour", "type": kind, "properties": listed}
+
+
+def flexible(*members: str) -> Body:
+    listed = {"virtualMachines": [{"id": vm_id(name)} for name in members]}
+    return merge(scale_set(), {"properties": listed})
+
+
+@pytest.mark.parametrize(
+    ("inside", "listing", "kind", "row", "step_id"),
+    [
+        (
+            IN_AVAILABILITY_SET,
+            availability_set,
+            "availability_set",
+            "availability-set",
+            "step-availability-set",
+        ),
+        (IN_SCALE_SET, flexible, "flexible_scale_set", "vmss-flex", "step-flexible-scale-set"),
+    ],
+)
+def test_members_of_a_set_are_planned_together(
+    inside: Body, listing: Callable[..., Body], kind: str, row: str, step_id: str
+) -> None:
+    one, two = vm("vm-one", **inside), vm("vm-two", **inside)
+    (group,) = make(one, two, listing("vm-one", "vm-two")).groups
+    assert group.kind == kind
+    assert group.members == (vm_id("vm-one"), vm_id("vm-two"))
+    assert (group.missing, group.complete, group.ready) == ((), True, True)
+    assert group.rows == (row,)
+    assert step_id in ids(make(one, two).vms[0])
+
+    # One that the set lists and no record describes.
+    (group,) = make(one, two, listing("vm-one", "vm-two", "vm-three")).groups
+    assert [each.lower() for each in group.missing] == [vm_id("vm-three").lower()]
+    assert (group.complete, group.ready) == (True, False)
+
+    # One that the plan leaves out.
+    (group,) = make(one, two, listing("vm-one", "vm-two"), vms="vm-two").groups
+    assert (group.members, group.missing) == ((vm_id("vm-two"),), (vm_id("vm-one"),))
+    assert not group.ready
+
+    # Nobody lists the members: there may be more.
+    (group,) = make(one, two).groups
+    assert (group.complete, group.ready, group.missing) == (False, False, ())
+
+    # One that cannot have a restore point.
+    refused = vm("vm-two", **inside, **CONFIDENTIAL)
+    (group,) = make(one, refused, listing("vm-one", "vm-two")).groups
+    assert (group.complete, group.ready, group.missing) == (True, False, ())
+
+
+def test_a_set_of_others_is_no_group_of_the_plan() -> None:
+    records = [vm("vm-one", **IN_AVAILABILITY_SET), vm("vm-two")]
+    assert make(*records, vms="vm-two").groups == ()
+    assert make(uniform_instance(**IN_SCALE_SET)).groups == ()
+
+
+# --------------------------------------------------------------------------- collections and names
+
+
+def test_the_collection_that_is_there_is_used() -> None:
+    there = collection(points=[restore_point(number=1)])
+    found = only(make(vm(), there))
+    assert of_kind(found, CreateCollection) == []
+    assert "rpc-vm-harbour in rg-harbour" in step(found, "step-collection").blocked
+    (listed,) = of_kind(found, ListRestorePoints)
+    (created,) = of_kind(found, CreateRestorePoint)
+    assert listed.collection == created.collection == "rpc-vm-harbour"
+    # Where none is shown there may be one all the same: it is looked for before one is created.
+    found = only(make(vm()))
+    assert operations(found)[0] == ListCollections(subscription_id=SUBSCRIPTION)
+    (made,) = of_kind(found, CreateCollection)
+    assert (made.collection, made.location) == ("vm-harbour-restore-points", REGION)
+    assert made.source_id == vm_id()
+
+
+def test_a_restore_point_takes_the_next_number() -> None:
+    def named(*names: str) -> str:
+        points = [merge(restore_point(), {"name": name, "id": None}) for name in names]
+        (created,) = of_kind(only(make(vm(), collection(points=points))), CreateRestorePoint)
+        return str(created.restore_point)
+
+    assert named() == "vm-harbour-application-1"
+    assert named("vm-harbour-crash-4") == "vm-harbour-application-1"
+    assert named("VM-harbour-APPLICATION-1", "vm-harbour-application-9") == (
+        "vm-harbour-application-10"
+    )
+    assert named("vm-harbour-application-x", "other") == "vm-harbour-application-1"
+
+
+def test_points_that_are_records_of_their_own_count_too() -> None:
+    point = merge(restore_point(), {"name": "vm-harbour-application-3"})
+    point["id"] = str(point["id"]).replace("rp-1", "vm-harbour-application-3")
+    (created,) = of_kind(only(make(vm(), collection(points=None), point)), CreateRestorePoint)
+    assert created.restore_point == "vm-harbour-application-4"
+
+
+def test_no_name_is_made_up_where_the_taken_ones_are_not_known() -> None:
+    found = only(make(vm(), collection(points=None), target_region=TARGET))
+    creating = step(found, "step-create-application")
+    assert "does not list the restore points of rpc-vm-harbour" in creating.blocked
+    shown = [each for each in operations(found) if not isinstance(each, CreateCollection)]
+    assert {type(each) for each in shown} == {ListRestorePoints, ShowVm, ShowDisk}
+    named = only(make(vm(), collection(points=None), names=Names(restore_point="before-patch")))
+    (created,) = of_kind(named, CreateRestorePoint)
+    assert created.restore_point == "before-patch"
+
+
+def test_collections_of_azure_backup_are_left_alone() -> None:
+    backup = merge(collection(points=[]), {"name": "AzureBackup_vm-harbour_42"})
+    backup["id"] = str(backup["id"]).replace("rpc-vm-harbour", "AzureBackup_vm-harbour_42")
+    (made,) = of_kind(only(make(vm(), backup)), CreateCollection)
+    assert made.collection == "vm-harbour-restore-points"
+    own = collection(points=[])
+    assert of_kind(only(make(vm(), backup, own)), CreateCollection) == []
+
+
+def test_a_collection_without_an_id_is_not_taken_for_one_that_is_there() -> None:
+    template = collection()
+    del template["id"]
+    assert of_kind(only(make(vm(), template)), CreateCollection)
+
+
+def test_names_are_taken_as_they_are_given() -> None:
+    names = Names("my-rpc", "my-point", "my-copies", "rg-backup", "rg-far")
+    inside = disk("vm-harbour-os")
+    found = only(make(vm(), inside, names=names, target_region=TARGET))
+    local, target = of_kind(found, CreateCollection)
+    assert (local.resource_group, local.collection) == ("rg-backup", "my-rpc")
+    assert (target.resource_group, target.collection) == ("rg-far", "my-copies")
+    assert target.source_id == local.collection_id
+    (created,) = of_kind(found, CreateRestorePoint)
+    (copied,) = of_kind(found, CopyRestorePoint)
+    assert created.restore_point_id == f"{local.collection_id}/restorePoints/my-point"
+    assert copied.restore_point_id == f"{target.collection_id}/restorePoints/my-point"
+    # Another collection than the one that is there, or that one by its name.
+    other = only(make(vm(), collection(), names=Names(collection="my-rpc")))
+    assert [each.collection for each in of_kind(other, CreateCollection)] == ["my-rpc"]
+    same = only(make(vm(), collection(), names=Names(collection="RPC-vm-harbour")))
+    assert of_kind(same, CreateCollection) == []
+
+
+def test_copies_go_on_in_the_collection_that_takes_them() -> None:
+    source = collection(points=[])
+    copies = merge(
+        collection("copies", points=[merge(restore_point(), {"name": "vm-harbour-application-4"})]),
+        {"location": "North Europe", "properties": {"source": {"id": source["id"]}}},
+    )
+    elsewhere = merge(
+        collection("elsewhere"),
+        {"location": "uksouth", "properties": {"source": {"id": source["id"]}}},
+    )
+    inside = disk("vm-harbour-os")
+    found = only(make(vm(), inside, source, elsewhere, copies, target_region=TARGET))
+    assert of_kind(found, CreateCollection) == []
+    assert "rpc-copies in rg-harbour" in step(found, "step-copy-collection").blocked
+    (copied,) = of_kind(found, CopyRestorePoint)
+    assert (copied.collection, copied.restore_point) == ("rpc-copies", "vm-harbour-application-5")
+
+
+def test_vms_of_one_name_do_not_share_a_collection() -> None:
+    def twin(group: str) -> Body:
+        return {**vm(system=os_disk(f"os-{group}")), "id": vm_id(group=group)}
+
+    twins = [twin("rg-a"), twin("rg-b")]
+    made = make(*twins, names=Names(resource_group="rg-backup")).vms
+    names = [each.collection for one in made for each in of_kind(one, CreateCollection)]
+    assert names == ["vm-harbour-restore-points", "vm-harbour-restore-points-2"]
+    # In resource groups of their own the names do not meet.
+    found = make(*twins, names=Names(collection="rpc")).vms
+    assert (
+        len({each.collection_id for one in found for each in of_kind(one, CreateCollection)}) == 2
+    )
+    with pytest.raises(PlanError, match=r"rpc in rg-backup cannot serve vm-harbour"):
+        make(*twins, names=Names(collection="rpc", resource_group="rg-backup"))
+    records = [*twins, disk("os-rg-a"), disk("os-rg-b")]
+    far = Names(target_collection="copies", target_resource_group="rg-far")
+    with pytest.raises(PlanError, match=r"copies in rg-far cannot serve"):
+        make(*records, names=far, target_region=TARGET)
+
+
+def test_the_collection_of_another_vm_is_not_taken() -> None:
+    other = merge(collection("gone"), {"name": "vm-harbour-restore-points"})
+    other["id"] = str(other["id"]).replace("rpc-gone", "vm-harbour-restore-points")
+    (made,) = of_kind(only(make(vm(), other)), CreateCollection)
+    assert made.collection == "vm-harbour-restore-points-2"
+    with pytest.raises(PlanError, match="another one, or none"):
+        make(vm(), other, names=Names(collection="vm-harbour-RESTORE-points"))
+
+
+def test_a_restore_point_that_is_there_is_not_asked_for_again() -> None:
+    with pytest.raises(PlanError, match="has a restore point RP-1 already"):
+        make(vm(), collection(points=[restore_point()]), names=Names(restore_point="RP-1"))
+
+
+@pytest.mark.parametrize("field", [each.name for each in fields(Names)])
+@pytest.mark.parametrize("bad", ["a/b", "..", "a\0b", "\ud800"])
+def test_a_name_that_is_none_is_refused_at_once(field: str, bad: str) -> None:
+    with pytest.raises(PlanError, match=f"the name of the {field.replace('_', ' ')}"):
+        make(vm(), names=Names(**{field: bad}))
+
+
+@pytest.mark.parametrize("length", [1, 15, 64])
+def test_names_made_of_long_names_keep_the_length(length: int) -> None:
+    name = "n" * length
+    system, data = os_disk("o" * 80), [data_disk(0, "o" * 79 + "p"), data_disk(1, "p")]
+    records = [vm(name, system=system, data=data), *(disk(each) for each in ("o" * 80, "p"))]
+    records.append(disk("o" * 79 + "p"))
+    found = only(make(*records, target_region="germanywestcentral"))
+    for each in operations(found):
+        for what in ("collection", "restore_point", "disk"):
+            assert len(getattr(each, what, "")) <= NAME_LENGTH
+    local, target = of_kind(found, CreateCollection)
+    assert local.collection_id != target.collection_id
+    names = [each.disk for each in of_kind(found, CreateDisk)]
+    assert names == ["o" * 71 + "-restored", "o" * 69 + "-restored-2", "p-restored"]
+
+
+HOSTILE = ["it's", "$(reboot)", "`id`", 'a"b', "a;b|c&d", "-rf", "*", "\N{SNOWMAN}", "line\nbreak"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_names(name: str) -> None:
+    found = make(vm(name, data=[data_disk(0, f"d-{name}")]), disk(f"d-{name}"), vms=vm_id(name))
+    (created,) = of_kind(only(found), CreateCollection)
+    assert created.collection == f"{name}-restore-points"
+    assert created.source_id == vm_id(name)
+    for client in CLIENTS:
+        assert all(each.text or each.notes for each in found.commands(client, phases=PHASES))
+    if "\n" not in name:
+        texts = [each.text for each in found.commands() if each.operation == created]
+        assert any(f"{name}-restore-points" in token for token in shlex.split(texts[0]))
+
+
+# --------------------------------------------------------------------------- ids that are not known
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        template_vm(),
+        template_vm(name="[parameters('name')]"),
+        {**vm(), "id": "[resourceId('Microsoft.Compute/virtualMachines', 'one')]"},
+        {**vm(), "id": vm_id("{vm-name}")},
+    ],
+)
+def test_a_vm_without_an_id_gets_advice_and_no_commands(record: Body) -> None:
+    found = make(record, target_region=TARGET)
+    assert only(found).steps
+    assert found.commands(phases=PHASES) == ()
+    waiting = [each.blocked for each in only(found).steps if each.id.startswith("step-create")]
+    assert waiting == ["the input does not show the resource id of the VM"]
+
+
+def test_a_vm_without_a_region_gets_no_collection() -> None:
+    found = only(make({**vm(), "location": None}))
+    assert "region of the VM" in step(found, "step-collection").blocked
+    assert {type(each) for each in operations(found)} == {ListCollections, ShowVm}
+
+
+# --------------------------------------------------------------------------- copies
+
+
+@pytest.mark.parametrize("region", [REGION, "West Europe", "WESTEUROPE"])
+def test_a_copy_goes_to_another_region(region: str) -> None:
+    with pytest.raises(PlanError, match="vm-harbour is in westeurope already"):
+        make(vm(), target_region=region)
+
+
+def test_a_copy_is_refused_settled_or_made() -> None:
+    system, private = disk("vm-harbour-os"), DISK_RECORDS[-1]
+    answers = {
+        "refused": only(make(vm(), disk("vm-harbour-os", **private), target_region=TARGET)),
+        "open": only(make(vm(), target_region=TARGET)),
+        "made": only(make(vm(), system, target_region=TARGET)),
+    }
+    copies = {
+        name: [each.id for each in found.steps if each.phase == "copy"]
+        for name, found in answers.items()
+    }
+    assert copies["refused"] == []
+    assert copies["made"] == ["step-copy-collection", "step-copy", "step-copy-follow"]
+    assert copies["open"] == [
+        "step-settle-copy",
+        *copies["made"][:1],
+        "step-copy-key",
+        *copies["made"][1:],
+    ]
+    assert [each.disk_id for each in of_kind(answers["open"], ShowDisk)] == [
+        disk_id("vm-harbour-os")
+    ]
+    restored = {name: "step-restore-copy" in ids(found) for name, found in answers.items()}
+    assert restored["made"]
+    assert not restored["refused"]
+    # A disk that is left out keeps nothing open.
+    left_out = vm(data=[data_disk(0, **sku("UltraSSD_LRS"))])
+    shut = disk("disk-data-0", **ULTRA, **private)
+    assert "step-copy" in ids(
+        only(make(left_out, system, shut, mode="crash", target_region=TARGET))
+    )
+    assert "step-copy" not in ids(only(make(left_out, system, shut, target_region=TARGET)))
+
+
+def test_a_key_is_chosen_before_the_copy() -> None:
+    found = only(make(vm(), disk("vm-harbour-os", **UNDER_KEY), target_region=TARGET))
+    assert ids(found).index("step-copy-key") < ids(found).index("step-copy")
+    assert {"xr-cmk-to-pmk", "xr-own-key"} <= {*step(found, "step-copy-key").rows}
+
+
+def test_nobody_is_asked_for_the_version_that_the_commands_send_themselves() -> None:
+    system = disk("vm-harbour-os")
+    assert only(make(vm(), system, target_region=TARGET)).questions == ()
+    said = {"api_version": "api-2021-03-01"}
+    found = only(make(vm(), system, target_region=TARGET, answers=said))
+    assert found.copy is not None
+    assert "xr-api" in found.copy.reasons
+
+
+def test_the_portal_copies_nothing() -> None:
+    found = only(make(vm(), disk("vm-harbour-os"), target_region=TARGET, client="portal"))
+    assert found.copy is not None
+    assert found.copy.reasons == ("xr-no-portal",)
+    assert of_kind(found, CopyRestorePoint) == []
+
+
+# --------------------------------------------------------------------------- deleting and moving
+
+
+def test_what_is_shared_out_is_ended_before_anything_is_deleted() -> None:
+    cleaning = [each.id for each in only(make(vm())).steps if each.phase == "clean_up"]
+    assert cleaning.index("step-end-access") < cleaning.index("step-retention")
+
+
+def test_only_the_collection_that_a_move_left_behind_is_deleted() -> None:
+    moved = {"move_planned": "yes"}
+    behind = merge(collection("behind"), {"properties": {"source": {"id": vm_id(group="rg-old")}}})
+    there = collection(points=[])
+
+    def deleted(*records: Body, **more: Any) -> list[str]:
+        found = only(make(vm(), *records, **more))
+        return [each.collection for each in of_kind(found, DeleteCollection)]
+
+    assert deleted(there, behind, answers=moved) == ["rpc-behind"]
+    # Never on the mere chance of a move, never the new one, and never one of two.
+    assert deleted(there, behind) == []
+    assert deleted(there, answers=moved) == []
+    assert deleted(answers=moved) == []
+    second = merge(collection("second"), {"properties": {"source": {"id": vm_id(group="rg-x")}}})
+    assert deleted(there, behind, second, answers=moved) == []
+    # Nor that of another VM of the same name, which is described.
+    other = {**vm(system=os_disk("other")), "id": vm_id(group="rg-old")}
+    both = make(vm(), other, behind, vms=vm_id(), answers=moved)
+    assert of_kind(only(both), DeleteCollection) == []
+    assert "step-after-move" not in ids(only(make(vm(), answers={"move_planned": "no"})))
+
+
+# --------------------------------------------------------------------------- commands of a plan
+
+
+def test_restoring_and_deleting_are_asked_for_by_name() -> None:
+    found = make(vm(), disk("vm-harbour-os"), answers={"move_planned": "yes"})
+    usual = {type(each.operation) for each in found.commands()}
+    assert usual == {ListCollections, ShowVm, CreateCollection, CreateRestorePoint, FollowProgress}
+    everything = {type(each.operation) for each in found.commands(phases=PHASES)}
+    assert {CreateDisk, DeleteRestorePoint} <= everything - usual
+    assert (
+        found.commands(phases=["create"])[0].operation
+        == of_kind(only(found), CreateRestorePoint)[0]
+    )
+
+
+def test_what_several_vms_need_is_asked_for_once() -> None:
+    found = make(vm("vm-one"), vm("vm-two"))
+    kinds = [type(each.operation) for each in found.commands()]
+    assert kinds.count(ListCollections) == 1
+    assert kinds.count(CreateRestorePoint) == kinds.count(ShowVm) == 2
+
+
+def test_commands_are_for_the_client_of_the_plan_or_another() -> None:
+    found = make(vm(), client="PowerShell")
+    assert {each.client for each in found.commands()} == {"powershell"}
+    assert {each.client for each in found.commands("bicep")} == {"bicep"}
+
+
+# --------------------------------------------------------------------------- schedules
+
+
+def test_a_schedule_is_held_against_the_limits_of_the_planned_mode() -> None:
+    often_asked = only(make(vm(), every=timedelta(hours=1)))
+    assert often_asked.schedule is not None
+    states = {each.row: each.state for each in often_asked.schedule.limits}
+    assert states["min-interval-app"] == "exceeded"
+    crash = only(make(vm(), mode="crash", every=timedelta(hours=1))).schedule
+    assert crash is not None
+    assert {each.row: each.state for each in crash.limits}["min-interval-crash"] == "within"
+    assert crash.crash_every == timedelta(hours=1)
+    assert crash.application_every is None
+
+
+def test_a_retention_that_breaks_a_limit_shows() -> None:
+    there = collection(points=[])
+
+    def points(retention: int | None) -> str:
+        made = only(make(vm(), there, every=timedelta(hours=4), retention=retention))
+        assert made.schedule is not None
+        assert made.schedule.retention == retention
+        (line,) = made.schedule.points
+        assert (line.reached_at is not None) == (line.state == "exceeded")
+        assert line.rows[0] == "lim-rp-per-vm"
+        return line.state
+
+    assert points(500) == "within"
+    assert points(501) == "exceeded"
+    assert points(None) == "exceeded"
+
+
+def test_there_is_no_schedule_where_none_is_asked_for_or_none_can_be() -> None:
+    every = timedelta(hours=4)
+    assert only(make(vm())).schedule is None
+    assert only(make(vm(**CONFIDENTIAL), every=every)).schedule is None
+    assert only(make(vm(image=None), mode="application", every=every)).schedule is None
+    with pytest.raises(ScheduleError):
+        make(vm(), every=timedelta(0))
+
+
+# --------------------------------------------------------------------------- what is asked for
+
+
+def test_a_vm_is_planned_once_in_the_order_asked_for() -> None:
+    records = [vm("vm-one"), vm("vm-two"), vm("vm-three")]
+    assert [each.vm.name for each in make(*records).vms] == ["vm-one", "vm-two", "vm-three"]
+    asked = make(*records, vms=["vm-two", vm_id("VM-ONE").upper(), "vm-two"])
+    assert [each.vm.name for each in asked.vms] == ["vm-two", "vm-one"]
+    assert make().vms == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ({"mode": "snapshot"}, PlanError, "application or crash"),
+        ({"vms": "nobody"}, LookupError, "no VM 'nobody'"),
+        ({"client": "browser"}, AnswerError, "client may be azure_cli"),
+        ({"target_region": "no/region"}, AnswerError, "such as westeurope"),
+        ({"target_region": " "}, AnswerError, "such as westeurope"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told(
+    asked: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        make(vm(), **asked)
+
+
+def test_what_is_not_in_a_restore_point_is_named_and_is_sure_or_not() -> None:
+    record = vm(
+        size="Standard_D4ds_v5",
+        data=[data_disk(0)],
+        instanceView=instance_view(),
+    )
+    found = only(make(record, disk("disk-data-0", maxShares=2)))
+    told = {each.what: each.certain for each in found.not_saved}
+    assert told == {
+        "disk-data-0": True,
+        "Temporary disk": True,
+        "NFS shares mounted in the guest": False,
+    }
+    (shared,) = (each for each in found.not_saved if each.what == "disk-data-0")
+    assert shared.why.startswith("Disk shared by several VMs. ")
+    assert shared.rows == ("shared-disk",)
+    answered = only(make(record, answers={"nfs_mounts": "yes"}))
+    assert {each.what: each.certain for each in answered.not_saved}[
+        "NFS shares mounted in the guest"
+    ]
