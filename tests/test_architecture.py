@@ -48,6 +48,8 @@ ORDER = (
         "app",
         "site",
         "shell",
+        "cli_answers",
+        "cli_plan",
         "completion",
         "cli",
     ),

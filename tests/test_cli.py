@@ -469,7 +469,7 @@ def test_problems_notes_and_counts_stand_below_the_table(run: Run) -> None:
 
 def test_a_long_block_says_how_much_it_leaves_out(run: Run) -> None:
     save([sure_vm(), *({"unknown": number} for number in range(shell.LISTED + 5))])
-    assert "  ... and 5 more; --json and --csv give all" in run("assess", "vm.json").out
+    assert "  ... and 5 more; --json gives all" in run("assess", "vm.json").out
 
 
 def test_away_from_a_terminal_there_are_neither_colours_nor_trailing_blanks(run: Run) -> None:
@@ -623,7 +623,7 @@ def test_fail_on_counts_what_it_found(run: Run) -> None:
 # A command line with wrong usage or nothing to judge, and what its message must say.
 WRONG: list[tuple[list[str], str]] = [
     (["assess", "nowhere.json"], "there is no file or folder 'nowhere.json'"),
-    (["assess", "empty"], "the folder 'empty' holds no file"),
+    (["assess", "empty"], "no file there that ends in .json"),
     (["assess", "empty.json"], "the input is empty"),
     (["assess", "binary.json"], "neither UTF-8 nor UTF-16"),
     (["assess", "cut.json"], "breaks off"),
@@ -966,7 +966,7 @@ def test_version_names_program_and_matrix(run: Run) -> None:
     assert re.fullmatch(rf"rpmatrix \S.*, matrix seed, digest {MATRIX.digest[:12]}\n", answer.out)
 
 
-COMMANDS = ("assess", "explain", "check", "fix", "show", "facts", "sample", "lab", "completion")
+COMMANDS = tuple(cli.COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -1163,7 +1163,8 @@ def test_a_document_shows_what_is_printed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     text = (ROOT / name).read_text(encoding="utf-8")
-    for path, content in re.findall(r"`(\w+/\w+\.csv)`:\n\n```csv\n(.*?)```", text, re.DOTALL):
+    files = r"`(\w+/\w+\.\w+)`:\n\n```(?:csv|json)\n(.*?)```"
+    for path, content in re.findall(files, text, re.DOTALL):
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text(content, encoding="utf-8")
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)

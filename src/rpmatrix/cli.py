@@ -14,7 +14,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -31,7 +31,6 @@ from rpmatrix.eligibility import (
     Explanation,
     Finding,
     LimitState,
-    Question,
     Verdict,
 )
 from rpmatrix.inventory import Evidence
@@ -67,12 +66,15 @@ from rpmatrix.shell import (
     place_of,
     print_json,
     print_problems,
+    print_questions,
     print_readings,
     print_ruling,
+    print_rulings,
     printable,
     read_answers,
     read_input,
     read_matrix,
+    summary_of,
     titled,
     unused_answers,
     values_of,
@@ -89,6 +91,12 @@ __all__ = ["main"]
 COMMANDS: Final = {
     "assess": ("Give the verdict of every VM in each mode.", "cli"),
     "explain": ("Say why one VM gets its verdicts.", "cli"),
+    "plan": ("Say what to run for each VM, step by step.", "cli_plan"),
+    "commands": ("Write the commands of a plan, to be pasted.", "cli_plan"),
+    "schedule": ("Hold a schedule against the limits.", "cli_answers"),
+    "copy": ("Say whether restore points can be copied to another region.", "cli_answers"),
+    "encryption": ("Say what becomes of the encryption of each disk.", "cli_answers"),
+    "error": ("Say what an error means, and what to do about it.", "cli_answers"),
     "check": ("Check the tables of the matrix, or of an overlay.", "cli"),
     "fix": ("Repair in the tables what a machine may repair.", "cli"),
     "show": ("Show a row of the tables.", "cli"),
@@ -316,7 +324,7 @@ def _print_assessment(page: Page, result: Assessment) -> None:
         told: dict[tuple[str, ...], list[str]] = {}
         looks: dict[tuple[str, ...], str] = {}
         for one in (one for one in result.verdicts if one.vm_id == vm.id):
-            lines = (one.verdict, *_summary(one, result.matrix))
+            lines = (one.verdict, *summary_of(one, result.matrix))
             told.setdefault(lines, []).append(one.mode)
             looks[lines] = one.verdict
         for place, (lines, modes) in enumerate(told.items()):
@@ -330,47 +338,13 @@ def _print_assessment(page: Page, result: Assessment) -> None:
             )
     page.table(("VM", "Mode", "Verdict", "Why"), rows, keep=3)
     _print_exclusions(page, result, labels)
-    _print_questions(page, result, labels)
+    asked = [(labels[one.vm_id], each) for one in result.verdicts for each in one.missing]
+    print_questions(page, result.matrix, asked)
     _print_caveats(page, result)
     _print_assumptions(page, result, labels)
-    _print_rulings(page, result)
+    print_rulings(page, result.matrix, (name for one in result.verdicts for name in one.rulings))
     print_problems(page, result.inventory)
     _print_counts(page, result)
-
-
-def _summary(verdict: Verdict, matrix: Matrix) -> Iterator[str]:
-    """Tell a verdict in a few short lines."""
-    if verdict.verdict == "supported":
-        yield "nothing stands against it"
-    elif verdict.verdict == "not_supported":
-        for row_id in verdict.reasons:
-            yield titled(matrix, row_id)
-    elif verdict.verdict == "exclude_disks":
-        for row_id in verdict.reasons:
-            disks = [place_of(disk) for disk in verdict.exclude_disks if row_id in disk.rows]
-            yield f"exclude {', '.join(disks)}: {titled(matrix, row_id)}"
-    else:
-        yield f"at best {word(verdict.ceiling)}, at worst {word(verdict.floor)}"
-        asked = {row_id for question in verdict.missing for row_id in question.rows}
-        for row_id in verdict.reasons:
-            if row_id not in asked:
-                yield f"not stated by the article: {titled(matrix, row_id)}"
-        for questions in _by_fact(verdict.missing):
-            rows = dict.fromkeys(row_id for one in questions for row_id in one.rows)
-            disks = [one.disk for one in questions if one.disk]
-            of = f" of {few(disks)}" if disks else ""
-            yield f"not known: {questions[0].title}{of} [{', '.join(rows)}]"
-            for why in dict.fromkeys(one.why for one in questions if one.why):
-                yield f"  {why}"
-    if verdict.caveats:
-        yield f"caveats: {', '.join(verdict.caveats)}"
-
-
-def _by_fact(questions: Iterable[Question]) -> list[list[Question]]:
-    grouped: dict[str, list[Question]] = {}
-    for question in questions:
-        grouped.setdefault(question.fact_id, []).append(question)
-    return list(grouped.values())
 
 
 def _print_exclusions(page: Page, result: Assessment, labels: Mapping[str, str]) -> None:
@@ -386,30 +360,6 @@ def _print_exclusions(page: Page, result: Assessment, labels: Mapping[str, str])
         page.line(f"{vm}, {' and '.join(modes)}:", indent=2)
         for disk in disks:
             page.line(f"{place_of(disk):<7}  {disk.id or no_id(disk)}", indent=4)
-
-
-def _print_questions(page: Page, result: Assessment, labels: Mapping[str, str]) -> None:
-    """List once what settles the unknown verdicts: the commands, and what only people know."""
-    commands: dict[str, None] = {}
-    asked: dict[str, dict[str, None]] = {}
-    for one in result.verdicts:
-        for question in one.missing:
-            if question.command:
-                commands[question.command] = None
-            else:
-                asked.setdefault(question.fact_id, {})[labels[one.vm_id]] = None
-    if commands:
-        page.heading("To settle what is unknown, add the output of these to the input")
-        for command in listed(page, commands):
-            page.line(command, indent=2)
-    if asked:
-        page.heading("No command tells; answer with --assume FACT=VALUE")
-        entries = []
-        for fact_id, vms in asked.items():
-            fact = result.matrix.facts[fact_id]
-            about = f"{values_of(fact)}; {few(list(vms))}"
-            entries.append((fact_id, f"{fact.question or fact.title} ({about})"))
-        page.entries(entries)
 
 
 def _print_caveats(page: Page, result: Assessment) -> None:
@@ -434,14 +384,6 @@ def _print_assumptions(page: Page, result: Assessment, labels: Mapping[str, str]
         of = f" ({few(list(vms))})" if len(result.inventory.vms) > 1 else ""
         entries.append((f"{fact_id}={fact.assumption}", f"{fact.question or fact.title}{of}"))
     page.entries(entries)
-
-
-def _print_rulings(page: Page, result: Assessment) -> None:
-    found = sorted({ruling for one in result.verdicts for ruling in one.rulings})
-    if found:
-        page.heading("The sources differ; both readings: rpmatrix show ID")
-        topics = (result.matrix.row(ruling, "rulings")["topic"] for ruling in found)
-        page.entries(zip(found, topics, strict=True))
 
 
 def _print_counts(page: Page, result: Assessment) -> None:
@@ -725,15 +667,17 @@ def run_fix(arguments: argparse.Namespace) -> int:
 def run_show(arguments: argparse.Namespace) -> int:
     """Show the rows that have an id."""
     matrix = read_matrix(arguments.overlay)
-    wanted = arguments.row_id.strip().lower()
-    found = [
-        (table, row)
-        for table in _show_order(matrix)
-        for row in matrix.table(table)
-        if row.id == wanted
-    ]
-    if not found:
-        raise UsageError(_no_row(matrix, arguments.row_id))
+    found = []
+    for row_id in dict.fromkeys(arguments.row_id):
+        rows = [
+            (table, row)
+            for table in _show_order(matrix)
+            for row in matrix.table(table)
+            if row.id == row_id.strip().lower()
+        ]
+        if not rows:
+            raise UsageError(_no_row(matrix, row_id))
+        found += rows
     with output(arguments.output) as stream:
         if arguments.json:
             print_json([_row_dict(matrix, table, row) for table, row in found], stream)
@@ -951,7 +895,9 @@ def _folder_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("row_id", metavar="ROW_ID", help="a reason, a caveat, a ruling, a fact ...")
+    parser.add_argument(
+        "row_id", nargs="+", metavar="ROW_ID", help="a reason, a caveat, a ruling, a fact ..."
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     add_overlay(parser)
     add_output(parser)
@@ -1032,7 +978,7 @@ a spreadsheet rewrote in a way that can mean one thing only.""",
         run_show,
         """\
   rpmatrix show ultra-disk
-  rpmatrix show c7""",
+  rpmatrix show c4 c5""",
         """
 With its citations, its conditions and the rulings that touch it.""",
     ),

@@ -17,14 +17,16 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from rpmatrix.eligibility import (
     AnswerError,
     Assessment,
     ExcludedDisk,
+    Question,
+    Verdict,
     assess,
     check_answer,
 )
@@ -35,6 +37,8 @@ from rpmatrix.tables import Row
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text as Text
+
+_Read = TypeVar("_Read")
 
 FINE: Final = 0
 FOUND: Final = 1
@@ -151,15 +155,35 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file instead")
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the form for machines."""
+    parser.add_argument("--json", action="store_true", help="print the documented JSON object")
+
+
+def read_by(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
+    """Let a parser tell what a reader says of a text that it cannot read."""
+
+    def told(text: str) -> _Read:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return told
+
+
 # --- input ----------------------------------------------------------------------------------------
 
 
 def read_matrix(overlays: Iterable[str]) -> Matrix:
-    """Read the matrix with its overlays."""
+    """Read the matrix with its overlays, and say what is to be known of them."""
     try:
-        return load_matrix(*overlays)
+        matrix = load_matrix(*overlays)
     except FileNotFoundError as error:
         raise UsageError(str(error)) from error
+    for warning in matrix.warnings:
+        complain(warning)
+    return matrix
 
 
 def read_answers(matrix: Matrix, given: Iterable[str]) -> dict[str, str]:
@@ -180,7 +204,7 @@ def read_answers(matrix: Matrix, given: Iterable[str]) -> dict[str, str]:
 
 
 def read_input(paths: Iterable[str]) -> Inventory:
-    """Read the input; a path that is not there is an error, one that holds nothing a note."""
+    """Read the input; a path that is not there is an error, one that holds nothing a problem."""
     sources: list[str | Path] = []
     for path in dict.fromkeys(paths):
         if path == "-":
@@ -194,14 +218,7 @@ def read_input(paths: Iterable[str]) -> Inventory:
             raise UsageError("there is no standard input here; name a file")
         if sys.stdin.isatty():
             complain("reading JSON from the keyboard ...")
-    inventory = read_inventory(*sources)
-    read = [*inventory.digests, *(problem.file for problem in inventory.problems)]
-    for source in sources:
-        if not isinstance(source, Path) or not source.is_dir():
-            continue
-        if not any(Path(name).is_relative_to(source) for name in read):
-            complain(f"the folder {str(source)!r} holds no file that could be read as JSON")
-    return inventory
+    return read_inventory(*sources)
 
 
 def judge(
@@ -222,6 +239,48 @@ def judge(
                 raise UsageError(f"--assume {named}=...: {error}") from error
     modes = (mode,) if mode else MODES
     return assess(inventory, matrix, modes=modes, strict=strict, answers=answers)
+
+
+def judged(arguments: argparse.Namespace, *, mode: str | None = None) -> Assessment:
+    """Read and judge the input of a command that needs a VM, and say what was not needed.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        With what `add_paths` and `add_judging` add.
+    mode : str, optional
+        The mode to judge; both if it is left out.
+    """
+    matrix = read_matrix(arguments.overlay)
+    answers = read_answers(matrix, arguments.assume)
+    inventory = read_input(arguments.paths)
+    if not inventory.vms:
+        complain_of_problems(inventory)
+        raise UsageError(no_vm(inventory))
+    result = judge(inventory, matrix, answers, mode=mode, strict=arguments.strict)
+    for note in unused_answers(result, answers):
+        complain(note)
+    return result
+
+
+def add_vms(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of VMs."""
+    parser.add_argument(
+        "--vm",
+        action="append",
+        default=[],
+        metavar="VM",
+        help="only this one, by name or resource id; may be repeated",
+    )
+
+
+def chosen_vms(inventory: Inventory, wanted: Iterable[str]) -> tuple[Vm, ...]:
+    """Give the VMs that ``--vm`` names, or all."""
+    try:
+        found = [inventory.vm(name) for name in wanted]
+    except LookupError as error:
+        raise UsageError(f"--vm: {error}") from error
+    return tuple(dict.fromkeys(found)) or inventory.vms
 
 
 def vms_named(inventory: Inventory, name: str) -> list[Vm]:
@@ -259,6 +318,17 @@ def no_vm(inventory: Inventory) -> str:
 
 
 # --- pages ----------------------------------------------------------------------------------------
+
+
+def plain(value: Any) -> Any:
+    """Turn a result into objects, lists and plain values, as JSON has them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value
 
 
 def print_json(value: Any, stream: IO[str]) -> None:
@@ -335,21 +405,24 @@ class Page:
 
         return Text("\n".join(printable(line) for line in lines), style=style)
 
-    def verdict(self, name: str) -> Text:
-        """Make a verdict: sign, word and colour."""
+    def verdict(self, name: str, told: str = "") -> Text:
+        """Make a verdict: sign, word and colour; `told` is said in place of the word."""
         look = LOOKS[name]
-        return self.text(f"{look[self._look]} {word(name)}", style=look[2])
+        return self.text(f"{look[self._look]} {told or word(name)}", style=look[2])
 
     def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
         """Print a line that is not broken, such as an id or a command."""
         self._print(self.text(" " * indent + text, style=style), whole=True)
 
-    def prose(self, text: str, *, indent: int = 0, style: str = "") -> None:
-        """Print sentences, broken between words; a long word, such as an id, stays whole."""
+    def prose(self, text: str, *, indent: int = 0, hang: int = -1, style: str = "") -> None:
+        """Print sentences, broken between words; a long word, such as an id, stays whole.
+
+        Further lines begin at `hang`, else under the first; those of what is dim stand back, since
+        such entries follow each other closely.
+        """
         from textwrap import wrap
 
-        # Further lines of what is dim stand back, since such entries follow each other closely.
-        further = indent + 2 if style else indent
+        further = hang if hang >= 0 else indent + 2 if style == "dim" else indent
         for line in wrap(
             printable(text),
             max(self._console.width, further + 20),
@@ -359,6 +432,11 @@ class Page:
             break_on_hyphens=False,
         ):
             self.line(line, style=style)
+
+    def finding(self, verdict: str, told: str, text: str, *, indent: int = 0) -> None:
+        """Print a sentence after the sign of a verdict and what it comes to."""
+        sign, colour = LOOKS[verdict][self._look], LOOKS[verdict][2]
+        self.prose(f"{sign} {told}: {text}", indent=indent, hang=indent + 2, style=colour)
 
     def entries(self, entries: Iterable[tuple[str, str]], *, indent: int = 2) -> None:
         """Print names and beside them what they stand for."""
@@ -381,13 +459,29 @@ class Page:
         """Print the heading of a part of a block."""
         self.line(text, indent=2, style="cyan")
 
-    def verdict_heading(self, text: str, verdict: str) -> None:
+    def verdict_heading(self, text: str, verdict: str, told: str = "") -> None:
         """Print the heading of a block about one verdict."""
+        self.blank()
+        self.verdict_line(f"{text}: ", verdict, told)
+
+    def verdict_line(self, text: str, verdict: str, told: str = "", *, indent: int = 0) -> None:
+        """Print a text with a verdict after it, in one line."""
         from rich.text import Text
 
+        begun = self.text(" " * indent + text, style="bold")
+        self._print(Text.assemble(begun, self.verdict(verdict, told)), whole=True)
+
+    def rule(self) -> None:
+        """Print a line across the page, between one thing and the next of its kind."""
+        from rich.rule import Rule
+
         self.blank()
-        both = Text.assemble(self.text(f"{text}: ", style="bold"), self.verdict(verdict))
-        self._print(both, whole=True)
+        self._print(Rule(style="dim"))
+
+    def block(self, text: str, *, indent: int = 0) -> None:
+        """Print lines as they are, such as a command that goes over several."""
+        for line in text.split("\n"):
+            self.line(line, indent=indent)
 
     def blank(self) -> None:
         """Print an empty line."""
@@ -457,7 +551,7 @@ def listed(page: Page, entries: Iterable[Any]) -> Iterator[Any]:
     every = list(entries)
     yield from every[:LISTED]
     if len(every) > LISTED:
-        page.line(f"... and {len(every) - LISTED} more; --json and --csv give all", indent=2)
+        page.line(f"... and {len(every) - LISTED} more; --json gives all", indent=2)
 
 
 def fields_of(record: Any) -> dict[str, Any]:
@@ -497,6 +591,11 @@ def place_of(disk: ExcludedDisk) -> str:
     return "OS disk" if disk.role == "os" else f"lun {disk.lun}"
 
 
+def cited(text: str, rows: Iterable[str]) -> str:
+    """Say a sentence with the ids of the rows that say it."""
+    return f"{text} [{', '.join(rows)}]"
+
+
 def no_id(disk: ExcludedDisk) -> str:
     """Say why a disk to exclude stands without an id."""
     name = f"; its name is {disk.name}, which is not safe to exclude by" if disk.name else ""
@@ -513,6 +612,76 @@ def advice_of(row: Row) -> str:
     """Give what a row says beside its outcome."""
     texts = [row[name] for name in ("caveat", "remedy", "action") if row.get(name)]
     return " ".join(texts) or row.get("title", "") or row.get("meaning", "")
+
+
+def summary_of(verdict: Verdict, matrix: Matrix) -> Iterator[str]:
+    """Tell a verdict in a few short lines."""
+    if verdict.verdict == "supported":
+        yield "nothing stands against it"
+    elif verdict.verdict == "not_supported":
+        for row_id in verdict.reasons:
+            yield titled(matrix, row_id)
+    elif verdict.verdict == "exclude_disks":
+        for row_id in verdict.reasons:
+            disks = [place_of(disk) for disk in verdict.exclude_disks if row_id in disk.rows]
+            yield f"exclude {', '.join(disks)}: {titled(matrix, row_id)}"
+    else:
+        yield f"at best {word(verdict.ceiling)}, at worst {word(verdict.floor)}"
+        asked = {row_id for question in verdict.missing for row_id in question.rows}
+        for row_id in verdict.reasons:
+            if row_id not in asked:
+                yield f"not stated by the article: {titled(matrix, row_id)}"
+        yield from open_of(verdict.missing)
+    if verdict.caveats:
+        yield f"caveats: {', '.join(verdict.caveats)}"
+
+
+def open_of(questions: Iterable[Question]) -> Iterator[str]:
+    """Tell what is not known, once for all disks that it concerns."""
+    grouped: dict[str, list[Question]] = {}
+    for question in questions:
+        grouped.setdefault(question.fact_id, []).append(question)
+    for alike in grouped.values():
+        rows = dict.fromkeys(row_id for one in alike for row_id in one.rows)
+        disks = list(dict.fromkeys(one.disk for one in alike if one.disk))
+        of = f" of {few(disks)}" if disks else ""
+        yield f"not known: {alike[0].title}{of} [{', '.join(rows)}]"
+        for why in dict.fromkeys(one.why for one in alike if one.why):
+            yield f"  {why}"
+
+
+def print_questions(page: Page, matrix: Matrix, asked: Iterable[tuple[str, Question]]) -> None:
+    """List once what settles the unknown: the commands, and what only people know.
+
+    Parameters
+    ----------
+    page, matrix
+        Where to, and where the facts stand.
+    asked : iterable of (str, Question)
+        The questions, each with the name of its VM; an empty name is not shown.
+    """
+    commands: dict[str, None] = {}
+    people: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for vm, question in asked:
+        if question.command:
+            commands[question.command] = None
+        else:
+            vms, rows = people.setdefault(question.fact_id, ({}, {}))
+            vms |= dict.fromkeys([vm] if vm else [])
+            rows |= dict.fromkeys(question.rows)
+    if commands:
+        page.heading("To settle what is unknown, add the output of these to the input")
+        for command in listed(page, commands):
+            page.line(command, indent=2)
+    if people:
+        page.heading("No command tells; answer with --assume FACT=VALUE")
+        entries = []
+        for fact_id, (vms, rows) in people.items():
+            fact = matrix.facts[fact_id]
+            about = "; ".join(filter(None, (values_of(fact), few(list(vms)))))
+            told = f"{fact.question or fact.title} ({about}) [{', '.join(rows)}]"
+            entries.append((fact_id, told))
+        page.entries(entries)
 
 
 def print_problems(page: Page, inventory: Inventory) -> None:
@@ -537,6 +706,14 @@ def print_ruling(page: Page, row: Row) -> None:
     """Print where sources differ: the topic and both readings."""
     page.line(f"{row.id}: {row['topic']}", indent=2, style="bold")
     print_readings(page, row, indent=4)
+
+
+def print_rulings(page: Page, matrix: Matrix, rulings: Iterable[str]) -> None:
+    """Name the places where sources differ."""
+    found = sorted(set(rulings))
+    if found:
+        page.heading("The sources differ; both readings: rpmatrix show ID")
+        page.entries((one, matrix.row(one, "rulings")["topic"]) for one in found)
 
 
 def print_readings(page: Page, row: Row, *, indent: int) -> None:
