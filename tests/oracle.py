@@ -72,13 +72,16 @@ GRAINS = {"os_disk": ("os",), "data_disk": ("data",), "disk": ("os", "data")}
 OPEN_OUTCOMES = ("not_supported", "not_stated")
 
 
-@dataclass
+@dataclass(repr=False)
 class Oracle:
     """Judges cases by the rows of one matrix."""
 
     matrix: Matrix
     strict: bool = False
     _clauses: dict[str, dict[str, list[Mapping[str, str]]]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "the strict oracle" if self.strict else "the oracle"
 
     def __post_init__(self) -> None:
         for row in self.matrix.table("conditions"):

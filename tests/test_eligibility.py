@@ -150,6 +150,19 @@ def test_a_disk_that_goes_anyway_is_not_asked_about() -> None:
     assert [one.disk for one in verdict.missing] == ["disk-data-1"]
 
 
+def test_what_records_disagree_on_is_not_asked_where_it_makes_no_difference() -> None:
+    images = [
+        {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": sku_of}
+        for sku_of in ("2025-datacenter", "2022-datacenter-azure-edition")
+    ]
+    records = [vm(image=image, system=os_disk(osType=None)) for image in images]
+    verdict = rp.assess(rp.read_inventory(records), MATRIX).verdicts[0]
+    assert verdict.reasons[:1] == ("os-windows-not-listed",)
+    asked = {one.fact_id: one.rows for one in verdict.missing}
+    assert "os-windows-not-listed" in asked["os_family"]
+    assert "operating_system" not in asked
+
+
 def test_the_worst_of_an_open_os_disk_alone_is_that_nothing_is_left() -> None:
     record = vm(system=os_disk(diffDiskSettings="[parameters('x')]"))
     verdict = rp.assess(rp.read_inventory(record), MATRIX, modes=["crash"]).verdicts[0]

@@ -324,6 +324,17 @@ class _Knowing:
             return None
         return self._assumptions[self._names.index(fact_id)]
 
+    def knows(self, fact_id: str) -> bool:
+        """Tell whether the fact is one of this kind of place, and a rule tests it."""
+        return fact_id in self._names
+
+    def leaves_open(self, fact_id: str, reading: Reading, bits: int) -> bool:
+        """Tell whether this reading keeps any of these clauses from being sure."""
+        told = self._told(reading)
+        if told is None:
+            told = self.assumption(fact_id)
+        return bool(bits & ~self._words(fact_id, told)[0])
+
     def of(self, readings: Mapping[str, Reading]) -> _Known:
         """Give the words of these readings."""
         mark = tuple([self._told(readings[name]) for name in self._names])
@@ -627,8 +638,11 @@ class Evaluator:
                     continue
                 readings = {**facts.readings, **about.readings} if about else facts.readings
 
-                def unknown(name: str, readings: Mapping[str, Reading] = readings) -> bool:
-                    return self.reading(name, readings).value is None
+                def unknown(
+                    name: str, readings: Mapping[str, Reading] = readings, bits: int = bits
+                ) -> bool:
+                    knowing = self._of_disk if self._of_disk.knows(name) else self._of_vm
+                    return knowing.leaves_open(name, readings[name], bits)
 
                 for name in self.rules.open_facts(row_id, bits, unknown):
                     of_disk = about is not None and name in about.readings
