@@ -246,7 +246,8 @@ def recommendation_holds(found: VmPlan) -> None:
         assert comparison.rows == ("step-mode-prefer-application",)
     else:
         assert comparison.reason
-        assert set(comparison.rows) <= {row for each in comparison.lines for row in each.rows}
+        decided = {row for each in comparison.lines for row in each.rows}
+        assert {*comparison.rows} - decided <= {"step-mode-prefer-sure"}
 
 
 # ----- who says so
@@ -492,15 +493,15 @@ RECOMMENDED: dict[str, Case] = {
         vm(image=OLD_WINDOWS, os="Windows"),
         [],
         "crash",
-        "os-esu",
-        "lifecycle",
+        "step-mode-prefer-sure",
+        "open",
     ),
     "crash is open": (
         vm(data=[data_disk(0, **NO_SKU)]),
         [],
         "application",
-        "premium-ssd-v2-disk",
-        "Premium SSD v2",
+        "step-mode-prefer-sure",
+        "open",
     ),
     "both are refused": (vm(**CONFIDENTIAL), [], "", "", ""),
     "both are open": (merge(vm(), {"properties": {"storageProfile": None}}), [], "", "", ""),
@@ -517,12 +518,19 @@ def test_the_recommended_mode_is_possible_and_leaves_the_fewest_disks_out(case: 
     assert found.mode == mode
 
 
-def test_a_reason_is_said_once_however_many_rows_give_it() -> None:
+def test_the_reason_names_what_keeps_the_other_mode_open() -> None:
     found = only(make(vm(data=[data_disk(0, **NO_SKU)])))
-    assert set(found.comparison.rows) == {"premium-ssd-v2-disk", "ultra-disk"}
-    parts = found.comparison.reason.split(". ")
-    assert "; " not in found.comparison.reason
-    assert parts[0].startswith("Premium SSD v2")
+    assert {*found.comparison.rows} == {
+        "step-mode-prefer-sure",
+        "premium-ssd-v2-disk",
+        "ultra-disk",
+    }
+
+
+def test_a_reason_is_said_once_however_many_disks_give_it() -> None:
+    data = [data_disk(0, **sku("UltraSSD_LRS")), data_disk(1, **sku("UltraSSD_LRS"))]
+    reason = only(make(vm(data=data))).comparison.reason
+    assert reason.count("Ultra Disk attached as data disk. ") == 1
 
 
 def test_the_mode_that_is_asked_for_is_planned_though_another_is_recommended() -> None:
@@ -1032,6 +1040,12 @@ def test_names_are_taken_as_they_are_given() -> None:
     assert [each.collection for each in of_kind(other, CreateCollection)] == ["my-rpc"]
     same = only(make(vm(), collection(), names=Names(collection="RPC-vm-harbour")))
     assert of_kind(same, CreateCollection) == []
+    # A resource group is where to create; with a name it says which one is meant.
+    group = Names(resource_group="rg-backup")
+    assert of_kind(only(make(vm(), collection(), names=group)), CreateCollection) == []
+    both = Names(collection="rpc-vm-harbour", resource_group="rg-backup")
+    (made,) = of_kind(only(make(vm(), collection(), names=both)), CreateCollection)
+    assert made.resource_group == "rg-backup"
 
 
 def test_copies_go_on_in_the_collection_that_takes_them() -> None:

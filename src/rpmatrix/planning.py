@@ -578,6 +578,10 @@ class _Planner:
             return Comparison(lines, best.mode, preferred["advice"], (preferred.id,))
         # What speaks against the other mode: it decides there, or keeps the verdict open.
         against = verdicts[other.mode].reasons
+        if other.verdict == "unknown":
+            for sure in self.rows:
+                if sure["phase"] == "mode" and sure["fact_id"] == "verdict":
+                    return Comparison(lines, best.mode, sure["advice"], (sure.id, *against))
         reason = " ".join(dict.fromkeys(self._told(row_id) for row_id in against))
         return Comparison(lines, best.mode, reason, against)
 
@@ -791,7 +795,7 @@ def _why(row: Row, verdict: Verdict, copy: CopyAnswer | None) -> tuple[str, ...]
     """Give the rows that call for a step about exclusion or about settling."""
     if row["fact_id"] == "disks_excluded":
         return tuple(one for disk in verdict.exclude_disks for one in disk.rows)
-    if row["fact_id"] == "copy_answer" and copy:
+    if row["fact_id"] == "copy_answer" and copy and copy.answer == "unknown":
         return copy.reasons
     return verdict.reasons if row["fact_id"] == "verdict" else ()
 
@@ -895,14 +899,11 @@ class _Places:
             If the collection that is asked for by name belongs to another VM.
         """
         there = [key for key in self._of_source.get(vm.key, ()) if _own(key)]
-        asked = self.names.collection.lower()
-        if asked:
-            there = [key for key in there if last_part(key) == asked]
-        if there:
-            return self._place(there[0])
-        group = self.names.resource_group or vm.resource_group
+        asked, group = self.names.collection, self.names.resource_group
+        if found := self._named(there, asked, group):
+            return found
         stem = last_part(vm.id)
-        return self._new(vm, group, asked and self.names.collection, stem, "-restore-points")
+        return self._new(vm, group or vm.resource_group, asked, stem, "-restore-points")
 
     def in_region(self, vm: Vm, source: _Place, target: str) -> _Place:
         """Give the collection that takes the copies out of another one.
@@ -917,14 +918,24 @@ class _Places:
             for key in self._of_source.get(source.id.lower(), ())
             if any(region(_text(one, "location")) == target for one in self._there[key])
         ]
-        asked = self.names.target_collection
-        if asked:
-            there = [key for key in there if last_part(key) == asked.lower()]
-        if there:
-            return self._place(there[0])
-        group = self.names.target_resource_group or source.within["resource_group"]
+        asked, group = self.names.target_collection, self.names.target_resource_group
+        if found := self._named(there, asked, group):
+            return found
         stem = source.within["collection"]
+        group = group or source.within["resource_group"]
         return self._new(vm, group, asked, stem, f"-{target}", source.id)
+
+    def _named(self, keys: Iterable[str], asked: str, group: str) -> _Place | None:
+        """Give the first collection, or the one that is asked for by name; None if it is none.
+
+        A resource group alone says where to create, not what to leave unused.
+        """
+        for place in map(self._place, keys):
+            name, there = place.within["collection"], place.within["resource_group"]
+            meant = name.lower() == asked.lower() and group.lower() in ("", there.lower())
+            if meant or not asked:
+                return place
+        return None
 
     def _place(self, key: str) -> _Place:
         records = self._there[key]
@@ -1170,8 +1181,8 @@ class _Operations:
         for disk in self.verdict.exclude_disks:
             if not disk.id:
                 raise _NotKnownError(
-                    f"the input does not show the resource id of {disk.label}, which must be "
-                    "excluded; show the VM again once the disk has one"
+                    f"the input does not show the resource id of {disk.label}, by which it has "
+                    "to be excluded; show the VM again, and plan with what it prints"
                 )
             ids.append(disk.id)
         mode: Final = "crash" if self.verdict.mode == "crash" else "application"
