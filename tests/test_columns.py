@@ -48,6 +48,11 @@ def tables(fleet: list[Case]) -> tuple[pa.Table, pa.Table, Any]:
     return pa.table(vms), pa.table({"role": roles, **of_disks}), owners
 
 
+def judge(columns: ColumnEvaluator, fleet: list[Case]) -> Judged:
+    vms, disks, owners = tables(fleet)
+    return columns.judge(columns.encode_vms(vms), columns.encode_disks(disks), owners)
+
+
 EVALUATORS = {strict: ColumnEvaluator(MATRIX, strict=strict) for strict in (False, True)}
 
 
@@ -102,7 +107,7 @@ def test_columns_give_what_the_scalar_evaluator_gives(
     pair: tuple[Evaluator, ColumnEvaluator], fleet: list[Case]
 ) -> None:
     scalar, columns = pair
-    judged = columns.judge(*tables(fleet))
+    judged = judge(columns, fleet)
     for place, mode in enumerate(MODES):
         one_by_one = [scalar.verdicts(vm_facts(case))[place] for case in fleet]
         assert told_by_columns(judged, mode) == [told_by_scalars(one) for one in one_by_one]
@@ -162,7 +167,7 @@ def test_they_agree_on_any_rules_however_many(tmp_path: Path, seed: int) -> None
     @settings(max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=list(HealthCheck))
     @given(fleet=st.lists(cases(), max_size=6))
     def compare(fleet: list[Case]) -> None:
-        judged = columns.judge(*tables(fleet))
+        judged = judge(columns, fleet)
         for place, mode in enumerate(MODES):
             one_by_one = [scalar.verdicts(vm_facts(case))[place] for case in fleet]
             assert told_by_columns(judged, mode) == [told_by_scalars(one) for one in one_by_one]
@@ -185,7 +190,7 @@ def test_they_agree_however_many_different_disks_there_are() -> None:
     chance = random.Random(11)
     fleet = [a_random_case(chance) for _ in range(150)]
     scalar, columns = Evaluator(MATRIX), ColumnEvaluator(MATRIX)
-    judged = columns.judge(*tables(fleet))
+    judged = judge(columns, fleet)
     assert len(set(judged.disks.tolist())) > 256
     for place, mode in enumerate(MODES):
         one_by_one = [scalar.verdicts(vm_facts(case))[place] for case in fleet]

@@ -59,6 +59,8 @@ class Told(NamedTuple):
 
 
 _WHOLE: Final = re.compile(r"[+-]?\d+(?:\.0*)?")
+# What programs write into a table where there is nothing.
+_NOTHING: Final = ("", "nan", "nat", "<na>", "null")
 _FLAGS: Final = {"true": "yes", "1": "yes", "1.0": "yes", "false": "no", "0": "no", "0.0": "no"}
 
 
@@ -84,7 +86,7 @@ def told(fact: Fact, cell: Any) -> Told:
     if isinstance(cell, bytes):
         cell = cell.decode(errors="replace")
     text = str(cell).strip()
-    if not text:
+    if text.lower() in _NOTHING:
         return Told()
     values = [_value(fact, part.strip()) for part in text.split("|")]
     usable = tuple(dict.fromkeys(value for value in values if value is not None))
@@ -208,6 +210,55 @@ def _told_apart(cells: pa.Array) -> pa.DictionaryArray:
             pa.large_binary() if pa.types.is_binary_view(kind) else pa.large_string()
         )
     return cells.dictionary_encode()
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Columns of a table as codes: an array for each, or one code where all rows have it."""
+
+    length: int
+    columns: Mapping[str, Numbers | int]
+
+    def __getitem__(self, name: str) -> Numbers | int:
+        return self.columns[name]
+
+    def take(self, places: Numbers) -> Coded:
+        """Give some rows, in the order of their places."""
+        columns = {
+            name: codes if isinstance(codes, int) else codes.take(places)
+            for name, codes in self.columns.items()
+        }
+        return Coded(len(places), columns)
+
+    def slice(self, start: int, stop: int) -> Coded:
+        """Give the rows from one place to another."""
+        columns = {
+            name: codes if isinstance(codes, int) else codes[start:stop]
+            for name, codes in self.columns.items()
+        }
+        return Coded(stop - start, columns)
+
+    @staticmethod
+    def joined(parts: Sequence[Coded]) -> Coded:
+        """Give the rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns: dict[str, Numbers | int] = {}
+        for name in parts[0].columns if parts else ():
+            mine = [part.columns[name] for part in parts]
+            first = mine[0]
+            if isinstance(first, int) and all(
+                isinstance(one, int) and one == first for one in mine
+            ):
+                columns[name] = first
+                continue
+            columns[name] = np.concatenate(
+                [
+                    np.full(part.length, one, np.uint16) if isinstance(one, int) else one
+                    for part, one in zip(parts, mine, strict=True)
+                ]
+            )
+        return Coded(sum(part.length for part in parts), columns)
 
 
 # --------------------------------------------------------------------------- distinct rows
@@ -383,15 +434,17 @@ class _Configurations:
         codes = rows[:, 1:] if self._of_disks else rows
         shape = (len(rows), layout.words)
         strict, lenient, unassumed = (np.full(shape, ~np.uint64(0)) for _ in range(3))
-        unknown, assumed = (np.zeros((len(rows), len(layout.facts)), bool) for _ in range(2))
+        # Of each test: whether its fact leaves the clause open, and whether it was assumed.
+        leaves_open, assumed = (np.zeros((len(rows), len(layout.tests)), bool) for _ in range(2))
         for at, column in enumerate(self._columns):
             classes, mine = column.classes, codes[:, at]
-            place = layout.facts.index(column.fact.id)
-            strict &= np.array([layout.split(one.strict) for one in classes], np.uint64)[mine]
+            sure = np.array([layout.split(one.strict) for one in classes], np.uint64)
+            strict &= sure[mine]
             lenient &= np.array([layout.split(one.lenient) for one in classes], np.uint64)[mine]
             unassumed &= np.array([layout.split(one.unassumed) for one in classes], np.uint64)[mine]
-            unknown[:, place] = np.array([one.unknown for one in classes])[mine]
-            assumed[:, place] = np.array([one.assumed for one in classes])[mine]
+            tests = np.flatnonzero(layout.fact_of_test == layout.facts.index(column.fact.id))
+            leaves_open[:, tests] = ~layout.bits(sure)[:, layout.clause_of_test[tests]][mine]
+            assumed[:, tests] = np.array([one.assumed for one in classes])[mine, None]
         grains = ROLES if self._of_disks else ("vm",)
         masks = np.array([layout.split(layout.rules.masks[one]) for one in grains], np.uint64)
         mask = layout.bits(masks[rows[:, 0] if self._of_disks else np.zeros(len(rows), np.intp)])
@@ -400,7 +453,7 @@ class _Configurations:
             layout.bits(strict) & mask,
             layout.bits(lenient) & mask,
             layout.bits(unassumed) & mask,
-            unknown,
+            leaves_open,
             assumed,
             is_os,
         )
@@ -410,7 +463,7 @@ class _Configurations:
         strict: Bools,
         lenient: Bools,
         unassumed: Bools,
-        unknown: Bools,
+        leaves_open: Bools,
         assumed: Bools,
         is_os: Bools | None,
     ) -> Bools:
@@ -420,11 +473,9 @@ class _Configurations:
         maybe = layout.by_row(lenient) & ~sure
         meaning[:, layout.parts["sure"]] = sure
         meaning[:, layout.parts["maybe"]] = maybe
-        taken = unassumed & ~lenient
-        meaning[:, layout.parts["taken"]] = (
-            taken[:, layout.clause_of_test] & assumed[:, layout.fact_of_test]
-        )
-        asked = (lenient & ~strict)[:, layout.clause_of_test] & unknown[:, layout.fact_of_test]
+        taken = (unassumed & ~lenient)[:, layout.clause_of_test] & assumed
+        meaning[:, layout.parts["taken"]] = taken
+        asked = (lenient & ~strict)[:, layout.clause_of_test] & leaves_open
         asked &= ~sure[:, layout.row_of_test]
         for mode in MODES:
             excludes = layout.excludes(mode)
@@ -615,8 +666,10 @@ class Cases:
         named: Bools = self._codes[mode].rows[:, 3].astype(bool)
         return named
 
-    def lists(self, name: str, mode: str, cases: Numbers | None = None) -> list[tuple[str, ...]]:
-        """Give row ids or fact ids for every case, or for some.
+    def coded(
+        self, name: str, mode: str, cases: Numbers | None = None
+    ) -> tuple[Numbers, list[tuple[str, ...]]]:
+        """Give row ids or fact ids of cases, each distinct list once.
 
         Parameters
         ----------
@@ -626,24 +679,31 @@ class Cases:
         mode : str
             The consistency mode.
         cases : array of int, optional
-            The cases to tell of.
+            The cases to tell of; all if it is left out.
+
+        Returns
+        -------
+        tuple
+            The place of each case's list, and the lists.
         """
         if name == "rulings":
-            reasons, caveats = (self.lists(one, mode, cases) for one in ("reasons", "caveats"))
-            known: dict[tuple[str, ...], tuple[str, ...]] = {}
-            return [
-                known[rows] if rows in known else known.setdefault(rows, self._rulings(rows, mode))
-                for rows in map(tuple.__add__, reasons, caveats)
-            ]
+            parts = [self.coded(one, mode, cases) for one in ("reasons", "caveats")]
+            codes, pairs = distinct_rows([part[0] for part in parts], len(parts[0][0]))
+            lists = [parts[0][1][first] + parts[1][1][second] for first, second in pairs.tolist()]
+            return codes, [self._rulings(rows, mode) for rows in lists]
         packed = self._lists[mode, name].rows
-        packed = packed if cases is None else packed[cases]
-        opened: dict[bytes, tuple[str, ...]] = {}
-        found = []
-        for mark in _marks(np.ascontiguousarray(packed)):
-            if mark not in opened:
-                opened[mark] = self._names(name, mark)
-            found.append(opened[mark])
-        return found
+        packed = np.ascontiguousarray(packed if cases is None else packed[cases])
+        if not len(packed):
+            return np.zeros(0, np.int64), []
+        marks, codes = np.unique(
+            packed.view(np.dtype((np.void, packed.shape[1]))).reshape(-1), return_inverse=True
+        )
+        return codes, [self._names(name, mark.tobytes()) for mark in marks]
+
+    def lists(self, name: str, mode: str, cases: Numbers | None = None) -> list[tuple[str, ...]]:
+        """Give row ids or fact ids for every case, or for some, as :meth:`coded` does."""
+        codes, lists = self.coded(name, mode, cases)
+        return [lists[code] for code in codes.tolist()]
 
     def _rulings(self, rows: Sequence[str], mode: str) -> tuple[str, ...]:
         touched = (ruling for row in rows for ruling in self._layout.matrix.rulings(row, mode))
@@ -797,39 +857,59 @@ class ColumnEvaluator:
         self.cases = Cases(self._layout)
         self._lock = RLock()
 
-    def judge(
-        self,
-        vms: pa.Table,
-        disks: pa.Table,
-        owners: Numbers,
-        names: Names | None = None,
-    ) -> Judged:
-        """Give the verdict of every VM of a table.
+    def encode_vms(self, table: pa.Table) -> Coded:
+        """Turn a table of VMs into codes; a column of facts that is missing is unknown.
 
         Parameters
         ----------
-        vms : pyarrow.Table
-            One row per VM; a column for each fact, named by its id. A missing column is unknown.
-        disks : pyarrow.Table
+        table : pyarrow.Table
+            One row per VM, and a column for each fact, named by its id.
+        """
+        columns = {name: self._codes(name, table) for name in self.vm_facts}
+        return Coded(table.num_rows, columns)
+
+    def encode_disks(self, table: pa.Table) -> Coded:
+        """Turn a table of disks into codes; a column of facts that is missing is unknown.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
             One row per disk: ``role`` (``os`` or ``data``), and a column for each fact. A row that
             stands for disks that are not listed says ``no`` in a column ``listed``.
+
+        Raises
+        ------
+        ValueError
+            If the role of a disk is neither; the message says what stands there.
+        """
+        columns = {name: self._codes(name, table) for name in self.disk_facts}
+        return Coded(table.num_rows, {**columns, "role": _roles(table), "listed": _listed(table)})
+
+    def judge(
+        self, vms: Coded, disks: Coded, owners: Numbers, names: Names | None = None
+    ) -> Judged:
+        """Give the verdict of every VM.
+
+        Parameters
+        ----------
+        vms, disks : Coded
+            As :meth:`encode_vms` and :meth:`encode_disks` give them.
         owners : array of int
-            For each row of `disks` the place of its VM in `vms`, ascending.
+            For each disk the place of its VM, ascending.
         names : callable, optional
             Gives names and ids of all VMs; called only if single VMs were answered for.
         """
-        on_vms = {name: self._codes(name, vms) for name in self.vm_facts}
-        on_disks = {name: self._codes(name, disks) for name in self.disk_facts}
-        self._answer(on_vms, on_disks, disks, owners, names)
-        roles = _roles(disks)
+        on_vms = {name: vms[name] for name in self.vm_facts}
+        on_disks = {name: disks[name] for name in self.disk_facts}
+        self._answer(on_vms, on_disks, disks["listed"], owners, names)
         shared = [_spread(on_vms[name], owners) for name in self._shared]
-        vm_numbers, vm_rows = distinct_rows([*on_vms.values()], vms.num_rows)
-        disk_columns = [roles, *on_disks.values(), *shared]
-        disk_numbers, disk_rows = distinct_rows(disk_columns, disks.num_rows)
+        vm_numbers, vm_rows = distinct_rows([*on_vms.values()], vms.length)
+        disk_columns = [disks["role"], *on_disks.values(), *shared]
+        disk_numbers, disk_rows = distinct_rows(disk_columns, disks.length)
         with self._lock:
             of_vms = self._vms.number(vm_rows).take(vm_numbers)
             of_disks = self._disks.number(disk_rows).take(disk_numbers)
-            sets = self._numbered_sets(of_disks, owners, vms.num_rows)
+            sets = self._numbered_sets(of_disks, owners, vms.length)
             cases = self._numbered_cases(of_vms, sets)
         return Judged(self, cases, of_vms, of_disks, owners)
 
@@ -843,7 +923,7 @@ class ColumnEvaluator:
         self,
         on_vms: dict[str, Numbers | int],
         on_disks: dict[str, Numbers | int],
-        disks: pa.Table,
+        listed_or_not: Numbers | int,
         owners: Numbers,
         names: Names | None,
     ) -> None:
@@ -853,7 +933,7 @@ class ColumnEvaluator:
         Each fills only what is still open, so the one that counts most goes first.
         """
         single, for_all = set(self.scalar.answered_vms), self.scalar.answers()
-        listed = _listed(disks)
+        listed = np.full(len(owners), True) & (np.asarray(listed_or_not) == 1)
         if single and names is not None:
             for held in reversed(tuple(zip(*names(), strict=True))):
                 chosen: dict[str, list[int]] = {}
@@ -996,9 +1076,15 @@ def _roles(disks: pa.Table) -> Numbers | int:
     return np.concatenate(found) if found else 0
 
 
-def _listed(disks: pa.Table) -> Bools:
-    """Tell the rows of listed disks from those that stand for disks that are not listed."""
+def _listed(disks: pa.Table) -> Numbers | int:
+    """Tell rows of listed disks (1) from those that stand for disks that are not listed (0)."""
     if "listed" not in disks.column_names:
-        return np.ones(disks.num_rows, bool)
-    cells = disks["listed"].to_pylist()
-    return np.array([str(cell).strip().lower() not in ("no", "false", "0") for cell in cells], bool)
+        return 1
+    found = []
+    for chunk in disks["listed"].chunks:
+        cells = _told_apart(chunk)
+        words = [str(cell).strip().lower() for cell in cells.dictionary.to_pylist()]
+        table = np.array([*(word not in ("no", "false", "0") for word in words), True], np.uint8)
+        places = cells.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+        found.append(table.take(places))
+    return np.concatenate(found) if found else 1
