@@ -41,9 +41,12 @@ ORDER = (
     ),
     *(
         "sample_fleets",
+        "cases",
+        "documents",
         "exercises",
         "panels",
         "panels_plan",
+        "workshop_panel",
         "launcher",
         "app",
         "site",
@@ -61,12 +64,14 @@ TOP_LEVEL_GUESTS = {
     "columns": {"numpy", "pyarrow"},
     "panels": {"ipywidgets"},
     "panels_plan": {"ipywidgets"},
+    "workshop_panel": {"ipywidgets"},
 }
 # The one step to the right: function and module.
 DISPLAY = ("_repr_html_", "report")
 # A package that has one home, so that a change in it is felt in one place.
 ONLY_IN = {
-    "ipywidgets": {"panels", "panels_plan"},
+    "anywidget": {"panels"},
+    "ipywidgets": {"panels", "panels_plan", "workshop_panel"},
     "openpyxl": {"workbook", "report"},
     "rich": {"shell"},
 }

@@ -60,7 +60,7 @@ def test_conda_gets_what_the_notebooks_need_with_the_same_bounds(
 ) -> None:
     conda = conda_lines(environment)
     bounds = {name: SpecifierSet(text) for name, text in conda.items() if name not in OWN_OF_CONDA}
-    assert bounds == requirements("excel", "lab")
+    assert bounds == requirements("app", "excel", "lab")
 
 
 OWN_OF_CONDA = {"python", "pip"}
@@ -146,7 +146,7 @@ def test_run_py_shows_its_help() -> None:
 
 # Where a file of the checkout goes in a wheel, and which files may go.
 SHIPPED = {
-    "src/rpmatrix": ("rpmatrix", {".py", ".typed", ".json", ".css"}),
+    "src/rpmatrix": ("rpmatrix", {".py", ".typed", ".json", ".css", ".js"}),
     "matrix_data": ("rpmatrix/_data/matrix_data", {".csv", ".json", ".md"}),
     "notebooks": ("rpmatrix/_data/notebooks", {".ipynb"}),
 }

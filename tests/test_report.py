@@ -26,6 +26,7 @@ from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import Schedule, plan_schedule
 
 STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
+SCRIPT = STYLE_SHEET.parent / "copy.js"
 TAGS = {
     *("code", "details", "div", "li", "p", "pre", "span", "strong", "style", "summary"),
     *("table", "tbody", "td", "th", "thead", "tr", "ul"),
@@ -233,6 +234,8 @@ def test_pages_hold_no_script_no_address_and_no_style_of_their_own(pages: list[P
         assert_safe(page)
     sheet = STYLE_SHEET.read_text(encoding="utf-8")
     assert not re.search(r"url\(|@import|//\w|expression", sheet)
+    script = SCRIPT.read_text(encoding="utf-8")
+    assert not re.search(r"fetch|import|https?:|eval|innerHTML", script)
 
 
 def test_one_style_sheet_is_enough() -> None:
@@ -243,7 +246,7 @@ def test_one_style_sheet_is_enough() -> None:
 
 
 def test_no_colour_stands_in_code() -> None:
-    for name in ("report.py", "panels.py"):
+    for name in ("report.py", "panels.py", "panels_plan.py", "_static/copy.js"):
         code = (STYLE_SHEET.parents[1] / name).read_text(encoding="utf-8")
         assert not re.search(r"#[0-9a-fA-F]{3,6}\b|rgb\(", code)
 
@@ -251,7 +254,9 @@ def test_no_colour_stands_in_code() -> None:
 def test_every_class_has_a_rule_and_every_rule_a_use(pages: list[Page]) -> None:
     used = set().union(*(page.classes for page in pages)) - {"rpm"}
     styled = set(re.findall(r"\.(rpm-[a-z-]+)\b", STYLE_SHEET.read_text(encoding="utf-8")))
-    assert used == styled - {"rpm-panel"}  # a panel is no page
+    of_panels = {"rpm-panel", "rpm-copier"}  # a panel is no page
+    of_its_script = set(re.findall(r'"(rpm-[a-z-]+)"', SCRIPT.read_text(encoding="utf-8")))
+    assert used | of_its_script == styled - of_panels
 
 
 # --- the same each time ----------------------------------------------------------------------

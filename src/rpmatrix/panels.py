@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -44,6 +45,22 @@ def layout(**more: str) -> widgets.Layout:
     return widgets.Layout(width="auto", **more)
 
 
+def _copier() -> tuple[widgets.Widget, ...]:
+    """Make what puts a button to copy on each command of a panel.
+
+    It shows nothing itself. Where it cannot be had, as in some kernels in a browser, there are no
+    buttons, and one click still selects a whole command.
+    """
+    if find_spec("anywidget") is None:
+        return ()
+    from anywidget import AnyWidget
+
+    script = files("rpmatrix") / "_static" / "copy.js"
+    made = AnyWidget(_esm=script.read_text(encoding="utf-8"))
+    made.add_class("rpm-copier")
+    return (made,)
+
+
 class Panel(widgets.VBox):
     """Controls, and a view whose HTML is a function of what they say.
 
@@ -69,7 +86,8 @@ class Panel(widgets.VBox):
         self._view = widgets.HTML(layout=layout())
         self._quiet = False
         self.fault: Exception | None = None
-        super().__init__(children=[*self._controls.values(), self._view])
+        self._copier = _copier()
+        super().__init__(children=[*self._copier, *self._controls.values(), self._view])
         self.add_class("rpm-panel")
 
     @property
@@ -413,7 +431,7 @@ class VmPanel(Panel):
             _hold(name, own[name], value)
         super().__init__(controls, matrix)
         self._answer_box = widgets.VBox([], layout=layout())
-        self.children = [*controls.values(), self._answer_box, self._view]
+        self.children = [*self._copier, *controls.values(), self._answer_box, self._view]
         for name in ("source", "sample", "path", "text"):
             self._watch(controls[name], self._input_changed)
         self._watch(controls["upload"], self._uploaded)
