@@ -332,6 +332,24 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "source": "A keeper's log",
         }
     ],
+    "api_capabilities": [
+        {
+            "id": "api-light",
+            "line": "disk",
+            "minimum": "api-2021-03-01",
+            "meaning": "lighting it",
+            "source": "A keeper's log",
+        }
+    ],
+    "api_versions": [
+        {
+            "id": "disk-2021-03-01",
+            "line": "disk",
+            "version": "api-2021-03-01",
+            "standing": "generally_known",
+            "source": "A keeper's log",
+        }
+    ],
     "rulings": [
         {
             "id": "r-api",
