@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rpmatrix.tables import (
+    SEPARATOR,
     Problem,
     Row,
     Table,
@@ -435,8 +436,8 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 def _load(
     stamped: tuple[tuple[Path, tuple[tuple[str, int, int], ...]], ...], as_of: date
 ) -> Matrix:
-    (base, _), *above = stamped
-    tables = read_tables(base)
+    base, *above = stamped
+    tables = _read_base(*base)
     warnings = [f"the base was edited: {problem}" for problem in changed_since_freeze(tables)]
     stack = _Stack(tables)
     for path, _ in above:
@@ -448,6 +449,11 @@ def _load(
                 f"its owner ({overlay.owner}) has to look at it again"
             )
     return stack.matrix(as_of, tuple(warnings))
+
+
+@lru_cache(maxsize=4)
+def _read_base(folder: Path, _stamped: tuple[tuple[str, int, int], ...]) -> Tables:
+    return read_tables(folder)
 
 
 def read_overlay_tables(folder: Path) -> Tables:
@@ -534,8 +540,21 @@ def _about_faults(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield '"owner" is an address of a person', f"write {_ABOUT_KEYS['owner']}"
 
 
-_NEVER_USED: Final = ("statement-is-used", "fact-is-used")
-"""Checks that an overlay may leave broken below: what it does not use any more stays on record."""
+_PARTS_OF_SCENARIO: Final = ("conditions", "encryption")
+"""The tables whose rows say something of one scenario, and nothing without it."""
+
+
+def _is_moot(row: Row) -> bool:
+    """Tell a ruling in which nothing is left of the second reading."""
+    return "row_b" in row and not row["row_b"] and not row["source_b"]
+
+
+_NEVER_USED: Final = (
+    ("statement-is-used", "statements"),
+    ("fact-is-used", "facts"),
+    ("list-names-scenario", "conditions"),
+)
+"""Checks, each with a table, that an overlay may leave broken below: what it uses no more stays."""
 
 
 class _Stack:
@@ -572,6 +591,7 @@ class _Stack:
         for (table, row_id), row in step.gone.items():
             del self.layer_of[table, row_id]
             self.withdrawn[table, row_id] = f"layer {overlay.name}: {row['reason']}"
+        self.layer_of.update(dict.fromkeys(step.shortened, overlay.name))
         for name in own:
             for row in own.rows(name):
                 self.layer_of[name, row.id] = overlay.name
@@ -598,6 +618,8 @@ class _Step:
     ----------
     gone
         The rows that it withdraws, each with the row of ``withdrawn`` that says so.
+    shortened
+        The rows below in which a list named a withdrawn row, without that name.
     after
         The tables with the overlay on top.
     """
@@ -610,7 +632,10 @@ class _Step:
         self.own = own
         self.layer_of = layer_of
         self.gone: dict[tuple[str, str], Row] = {}
+        self.shortened: dict[tuple[str, str], Row] = {}
         self._faults = [*self._withdraw(), *self._judge_statements()]
+        while self._follow():
+            pass
         self.after = self._merged()
 
     def _problem(self, check: str, row: Row, column: str, message: str, advice: str) -> Problem:
@@ -618,7 +643,7 @@ class _Step:
         return Problem(check, file, cell, message, advice, row.id)
 
     def _withdraw(self) -> Iterator[Problem]:
-        """Find the rows that are withdrawn, and a scenario's conditions with it."""
+        """Find the rows that are withdrawn."""
         for row in self.own.rows("withdrawn"):
             table, row_id = row["table"], row["row_id"]
             below = self.below[table].by_id
@@ -634,11 +659,43 @@ class _Step:
                 yield self._problem(*at, message, "do one of the two")
             else:
                 self.gone[table, row_id] = row
-        own_conditions = {row.id for row in self.own.rows("conditions")}
-        for row in self.below.rows("conditions"):
-            reason = self.gone.get(("scenarios", row["scenario_id"]))
-            if reason is not None and row.id not in own_conditions:
-                self.gone.setdefault(("conditions", row.id), reason)
+
+    def _follow(self) -> bool:
+        """Let go what follows from what is gone; tell whether there was anything."""
+        before = len(self.gone)
+        for name, table in self.below.items():
+            own = {row.id for row in self.own.rows(name)}
+            for row in table.rows:
+                if row.id not in own and (name, row.id) not in self.gone:
+                    self._follow_row(name, self.shortened.get((name, row.id), row))
+        return len(self.gone) > before
+
+    def _follow_row(self, table: str, row: Row) -> None:
+        reason = self.gone.get(("scenarios", row.get("scenario_id", "")))
+        if reason is not None and table in _PARTS_OF_SCENARIO:
+            self.gone[table, row.id] = reason
+            return
+        for column in self.below.schema[table].columns:
+            lost = [name for name in row.members(column.name) if column.references]
+            lost = [name for name in lost if self._is_gone(name, column.references)]
+            if not lost:
+                continue
+            kept = SEPARATOR.join(name for name in row.members(column.name) if name not in lost)
+            row = row.with_cell(column.name, kept)
+            if not kept and (column.required or column.name == "repeats" or _is_moot(row)):
+                named = ((one, lost[0]) for one in column.references)
+                self.gone[table, row.id] = next(self.gone[one] for one in named if one in self.gone)
+                self.shortened.pop((table, row.id), None)
+                return
+            self.shortened[table, row.id] = row
+
+    def _is_gone(self, row_id: str, tables: Iterable[str]) -> bool:
+        """Tell whether a row is withdrawn, and stands in none of the tables any more."""
+        return any((table, row_id) in self.gone for table in tables) and not any(
+            (row_id in self.below[table].by_id and (table, row_id) not in self.gone)
+            or any(row.id == row_id for row in self.own.rows(table))
+            for table in tables
+        )
 
     def _judge_statements(self) -> Iterator[Problem]:
         below = self.below["statements"].by_id
@@ -657,7 +714,11 @@ class _Step:
     def _merged(self) -> Tables:
         merged: dict[str, Table] = {}
         for name, table in self.below.items():
-            rows = {key: row for key, row in table.by_id.items() if (name, key) not in self.gone}
+            rows = {
+                key: self.shortened.get((name, key), row)
+                for key, row in table.by_id.items()
+                if (name, key) not in self.gone
+            }
             rows |= {row.id: row for row in self.own.rows(name)}
             merged[name] = replace(table, rows=tuple(rows[key] for key in sorted(rows)))
         return Tables(self.below.folder, self.below.schema, merged)
@@ -671,28 +732,31 @@ class _Step:
         for problem in check_together(replace(self.after, tables=judged)):
             if problem.file.startswith(f"{self.name}/"):
                 yield problem
-            elif problem.check not in _NEVER_USED:
+            elif (problem.check, self._table_of(problem)) not in _NEVER_USED:
                 yield self._blame(problem)
         yield from _Evidence(self).problems()
 
+    def _table_of(self, problem: Problem) -> str:
+        file = problem.file.rpartition("/")[2]
+        return next(name for name, table in self.after.schema.items() if table.file == file)
+
     def _blame(self, problem: Problem) -> Problem:
         """Tell a fault that shows below at the row of this layer that causes it."""
-        table = next(
-            name
-            for name in self.after
-            if any(row.file == problem.file for row in self.after.rows(name))
-        )
+        table = self._table_of(problem)
         row = self.after[table].by_id[problem.row_id]
         layer = self.layer_of[table, row.id]
         file = problem.file.rpartition("/")[2]
         message = f"leaves {layer}/{file}:{problem.cell} wrong: {problem.message}"
         advice = f'replace or withdraw "{row.id}" of {table} too'
-        cause = self._cause(table, row, problem)
+        cause = self._cause(self.below[table].by_id[row.id], problem)
+        if problem.check == "duplicate-citation":
+            message = f'the id "{row.id}" stands in {layer}/{file}:{problem.cell} already'
+            advice = "give this row another id, since either can be cited"
         if cause is None:
             return Problem("fits-below", self.name, "", message, advice)
         return self._problem("fits-below", *cause, message, advice)
 
-    def _cause(self, table: str, row: Row, problem: Problem) -> tuple[Row, str] | None:
+    def _cause(self, row: Row, problem: Problem) -> tuple[Row, str] | None:
         named = {member for column in row for member in row.members(column)}
         for (_, row_id), withdrawal in self.gone.items():
             if row_id in named:
@@ -702,8 +766,8 @@ class _Step:
             place = rf"{re.escape(one.file)}:[A-Z]+{one.line}(?!\d)"
             if one.id in named or re.search(place, problem.message):
                 return one, "id"
-        for (gone_from, row_id), withdrawal in self.gone.items():
-            if gone_from == table and self._kin(row, self.below[table].by_id[row_id]):
+        for (table, row_id), withdrawal in self.gone.items():
+            if self._kin(row, self.below[table].by_id[row_id]):
                 return withdrawal, "row_id"
         return next(((one, "id") for one in mine if self._kin(row, one)), None)
 

@@ -278,6 +278,12 @@ class Row(Mapping[str, str]):
         """Give the members of a list cell."""
         return _members(self[column])
 
+    def with_cell(self, column: str, text: str) -> Row:
+        """Give the row with another text in one cell."""
+        place = self.header.columns[column]
+        cells = (*self.cells[:place], text, *self.cells[place + 1 :])
+        return Row(self.header, cells, self.file, self.line)
+
     def cell(self, column: str) -> str:
         """Say where a cell stands, such as ``scenarios.csv:D4``."""
         return f"{self.file}:{self.header.letters[column]}{self.line}"
