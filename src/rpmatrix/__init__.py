@@ -12,6 +12,7 @@ from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 
 if TYPE_CHECKING:
+    from rpmatrix.exercises import check_answer, exercise
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
     from rpmatrix.panels_plan import (
         CrossRegionPanel,
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
     )
     from rpmatrix.planning import Plan, plan
     from rpmatrix.samples import sample_names, sample_vm
+    from rpmatrix.workshop_panel import ExercisePanel
 
 _LATE = {
     "CrossRegionPanel": "panels_plan",
     "EligibilityPanel": "panels",
     "EncryptionPanel": "panels_plan",
     "ErrorPanel": "panels_plan",
+    "ExercisePanel": "workshop_panel",
     "MatrixPanel": "panels",
     "Plan": "planning",
     "PlanPanel": "panels_plan",
     "SchedulePanel": "panels_plan",
+    "check_answer": "exercises",
     "check_environment": "panels",
+    "exercise": "exercises",
     "plan": "planning",
     "sample_names": "samples",
     "sample_vm": "samples",
@@ -44,6 +49,7 @@ __all__ = [
     "EligibilityPanel",
     "EncryptionPanel",
     "ErrorPanel",
+    "ExercisePanel",
     "Inventory",
     "Matrix",
     "MatrixPanel",
@@ -52,7 +58,9 @@ __all__ = [
     "SchedulePanel",
     "Verdict",
     "assess",
+    "check_answer",
     "check_environment",
+    "exercise",
     "load_matrix",
     "plan",
     "read_inventory",
