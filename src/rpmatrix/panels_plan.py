@@ -175,6 +175,10 @@ class PlanPanel(_PlanningPanel):
         found = self.plan
         for one in found.vms if found else ():
             yield from (question.fact_id for question in one.questions)
+            for step in one.steps:
+                # The steps of a copy hang on the answer about it, which has questions of its own.
+                if step.applies == "unknown" and step.phase != "copy":
+                    yield self.matrix.row(step.id, "steps")["fact_id"]
 
     def show(self, vm: Vm | None) -> str:
         """Give the plan with the commands of the client."""

@@ -42,6 +42,7 @@ from rpmatrix.errors import Candidate, ErrorAnswer, ErrorMatch
 from rpmatrix.inventory import Disk, Evidence, Problem, Vm
 from rpmatrix.matrix import CITABLE_TABLES, MODES, Citation, Matrix
 from rpmatrix.planning import (
+    DISK_RESTORE_POINT_NAME,
     SAFE_PHASES,
     Change,
     Group,
@@ -969,6 +970,9 @@ def _step(step: Step, writer: _Writer) -> _Html:
     notes = dict.fromkeys(note for command in commands for note in command.notes)
     doubtful = "Needed if it applies, which is not known. " if step.applies == "unknown" else ""
     texts = [command.text for command in commands if command.text]
+    if any(DISK_RESTORE_POINT_NAME in text for text in texts):
+        listed = "the list of disk restore points shows"
+        notes[f"Put the name that {listed} in place of {DISK_RESTORE_POINT_NAME}."] = None
     number = [f" {place}" for place in range(1, len(texts) + 1)] if len(texts) > 1 else [""]
     return _tag(
         "div",
