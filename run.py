@@ -61,8 +61,8 @@ def main(arguments):
     if arguments[0] == "test":
         return run([*start, "pytest", *arguments[1:]], cwd=ROOT, env=environment)
     start.append("--no-default-groups")
-    if arguments[0] == "lab":
-        start.append("--extra=lab")
+    if arguments[0] in ("app", "lab", "site"):
+        start.append(f"--extra={arguments[0]}")
     return run([*start, "rpmatrix", *arguments], env=environment)
 
 

@@ -1,14 +1,17 @@
-"""Fixtures that several test files use: the checkout, real payloads, a browser on JupyterLab."""
+"""Fixtures that several test files use: the checkout, payloads, a browser and what it opens."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,6 +103,75 @@ def page(page: Any) -> Iterator[Any]:
     page.route("**/*", judge)
     yield page
     assert not outside, f"the page asked for {sorted(outside)}"
+
+
+@pytest.fixture
+def console_errors(page: Any) -> list[str]:
+    """What goes wrong in the page without anybody seeing it."""
+    errors: list[str] = []
+    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+    page.on("pageerror", lambda one: errors.append(str(one)))
+    return errors
+
+
+@contextmanager
+def serving_app(folder: Path, **more: str) -> Iterator[str]:
+    """Run the app as `rpmatrix app` does it, and give its address with the token.
+
+    Parameters
+    ----------
+    folder
+        Where it is started, and where its temporary files go.
+    **more
+        Environment variables.
+    """
+    start = "import sys; from rpmatrix.app import open_app; sys.exit(open_app(open_browser=False))"
+    environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), **more}
+    log = folder / "app.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-c", start],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        end = time.monotonic() + 120
+        while not (told := re.search(r"ready: (http\S+)#", log.read_text())):
+            if server.poll() is not None or time.monotonic() > end:
+                pytest.fail("the app did not start:\n" + log.read_text())
+            time.sleep(0.1)
+        yield told[1]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app, with its token; a slug after # opens a page."""
+    with serving_app(tmp_path_factory.mktemp("app")) as address:
+        yield address
+
+
+@pytest.fixture
+def serve_app(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Run an app of the test's own, with environment variables of its own."""
+    with ExitStack() as running:
+        yield lambda **more: running.enter_context(serving_app(tmp_path, **more))
+
+
+@pytest.fixture(scope="session")
+def outside() -> Any:
+    """The module that installs tools from outside and knows where they are."""
+    path = ROOT / "tools" / "setup_outside.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

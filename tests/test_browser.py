@@ -1,4 +1,4 @@
-"""Every notebook in a real browser: JupyterLab runs it, its panels appear, nobody else is asked."""
+"""What people open, in a real browser: notebooks, the app; nobody else is asked for anything."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import Any
 import nbformat
 import pytest
 
+from rpmatrix.app import app_pages
+from rpmatrix.samples import sample_title
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+SLUGS = [page.slug for page in app_pages()]
+SIZES = {"laptop": (1366, 768), "phone": (420, 800)}
 
 pytestmark = pytest.mark.browser
+
+
+# --- notebooks in JupyterLab -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -27,3 +35,142 @@ def shows_panel(path: Path) -> bool:
     cells = nbformat.read(path, as_version=4).cells
     last_lines = [cell.source.splitlines()[-1:] for cell in cells if cell.cell_type == "code"]
     return any("Panel(" in line for lines in last_lines for line in lines)
+
+
+# --- the app ---------------------------------------------------------------------------------
+
+
+def opened(page: Any, app: str, slug: str) -> Any:
+    """Open a page of the app, and give the part of it that shows the panel."""
+    page.goto(f"{app}#{slug}")
+    shown = page.locator(f"#page-{slug}")
+    shown.locator(".rpm-panel .rpm").first.wait_for(timeout=60_000)
+    return shown
+
+
+def choose_sample(shown: Any, name: str) -> None:
+    """Choose a sample in the panel of a page."""
+    sample = shown.get_by_label("Sample", exact=True)
+    sample.select_option(label=f"{sample_title(name)} ({name})")
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_page_of_the_app_answers(
+    slug: str, page: Any, app: str, console_errors: list[str]
+) -> None:
+    shown = opened(page, app, slug)
+    assert page.locator(".app-page:visible").count() == 1
+    assert page.locator("nav [aria-current=page]").inner_text() == shown.locator("h1").inner_text()
+
+    view = shown.locator(".widget-html").last
+    before = view.inner_html()
+    shown.locator("select").first.select_option(index=1)
+    page.wait_for_function(
+        "([view, before]) => view.innerHTML !== before", arg=[view.element_handle(), before]
+    )
+    assert "This is a fault of rpmatrix" not in view.inner_text()
+    assert console_errors == []
+
+
+def test_thirty_clicks_give_thirty_answers(page: Any, app: str, console_errors: list[str]) -> None:
+    shown = opened(page, app, "check-a-vm")
+    answers = {"plain-linux": "supported", "shared-disk-cluster-node": "exclude disks"}
+    for place in range(30):
+        name = list(answers)[(place + 1) % 2]
+        choose_sample(shown, name)
+        shown.locator(".rpm-card .rpm-badge").get_by_text(answers[name]).first.wait_for()
+        shown.get_by_text(f"rp.sample_vm('{name}')").wait_for()
+    assert console_errors == []
+
+
+def test_the_navigation_leads_from_page_to_page_and_back_without_loading(
+    page: Any, app: str
+) -> None:
+    opened(page, app, SLUGS[0])
+    page.evaluate("window.stillHere = true")
+    page.get_by_role("link", name="Skip to the page").press("Tab")
+    for slug in SLUGS[1:]:
+        page.locator(f"nav a[href='#{slug}']").click()
+        page.locator(f"#page-{slug}").wait_for(state="visible")
+        assert page.evaluate("document.activeElement.id") == f"title-{slug}"
+    page.go_back()
+    page.locator(f"#page-{SLUGS[-2]}").wait_for(state="visible")
+    assert page.title().startswith(page.locator("h1:visible").inner_text())
+    assert page.evaluate("window.stillHere") is True
+
+
+def test_the_token_leaves_the_address_and_the_page_opens_again(page: Any, app: str) -> None:
+    opened(page, app, SLUGS[1])
+    assert "token" not in page.url
+    page.reload()
+    page.locator(f"#page-{SLUGS[1]} .rpm-panel").wait_for(timeout=60_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_no_page_is_wider_than_the_window_and_it_follows_the_system(
+    size: str, scheme: str, page: Any, app: str
+) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)
+    opened(page, app, SLUGS[0])
+    ink = "e => getComputedStyle(e).color.match(/[0-9.]+/g).slice(0, 3).map(Number)"
+    for slug in SLUGS:
+        page.locator(f"nav a[href='#{slug}']").click()
+        shown = page.locator(f"#page-{slug}")
+        shown.wait_for(state="visible")
+        for part in (page.locator("#rendered_cells"), shown):
+            assert part.evaluate("e => e.scrollWidth - e.clientWidth") <= 0, slug
+        for part in (
+            shown.locator("h1"),
+            shown.locator("label").first,
+            shown.locator("select").first,
+        ):
+            bright = sum(part.evaluate(ink)) > 3 * 128
+            assert bright is (scheme == "dark"), slug
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_of_the_app_has_a_serious_fault_of_accessibility(
+    scheme: str, page: Any, app: str, outside: Any
+) -> None:
+    if not outside.is_ready("axe-core"):
+        pytest.skip("axe-core is not here; run: python tools/setup_outside.py")
+    page.emulate_media(color_scheme=scheme)
+    opened(page, app, SLUGS[0])
+    page.add_script_tag(path=outside.folder() / "axe-core" / "axe.min.js")
+    serious = []
+    for slug in SLUGS:
+        page.locator(f"nav a[href='#{slug}']").click()
+        page.locator(f"#page-{slug}").wait_for(state="visible")
+        judged = page.evaluate("async () => await axe.run(document)")
+        assert {"select-name", "color-contrast"} <= {one["id"] for one in judged["passes"]}
+        serious += [
+            (slug, one["id"], one["help"], [node["html"][:200] for node in one["nodes"]])
+            for one in judged["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+    assert serious == []
+
+
+FAULT = """
+import rpmatrix.panels
+def show(self, vm):
+    if vm.name != "web-01":
+        raise RuntimeError("made to fail")
+    return "<div class='rpm'>fine</div>"
+rpmatrix.panels.EligibilityPanel.show = show
+"""
+
+
+def test_a_callback_that_raises_shows_its_error_in_the_panel(
+    page: Any, serve_app: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAULT)
+    shown = opened(page, serve_app(PYTHONPATH=str(tmp_path)), "check-a-vm")
+    shown.get_by_text("fine").wait_for()
+    choose_sample(shown, "shared-disk-cluster-node")
+    shown.get_by_text("RuntimeError: made to fail").wait_for()
+    choose_sample(shown, "plain-linux")
+    shown.get_by_text("fine").wait_for()

@@ -1,4 +1,4 @@
-"""Install the tools from outside that judge the commands rpmatrix writes.
+"""Install the tools from outside that judge what rpmatrix writes: commands, and pages.
 
 python tools/setup_outside.py
 
@@ -11,6 +11,8 @@ azure-cli/     the Azure CLI: its own parser reads every line written for it, it
 parsers/       grammars of PowerShell, Bicep and HCL; the versioned models of the Compute API
 bicep-types/   the resource types of Bicep, one JSON file each, as Azure's own server tells them
                (needs npm, Linux, macOS or Windows; without them this part is left out)
+axe-core/      rules of accessibility, as one script that judges a page in a browser (needs npm)
+pyodide/       Python for a browser, which the static site is built from (needs npm)
 
 The tests that need a part are skipped, with this command as the reason, where it is missing.
 """
@@ -46,6 +48,18 @@ TYPES = [
     "Microsoft.Compute/restorePointCollections/restorePoints",
 ]
 
+# Packages of npm of which some files are taken as they are.
+SCRIPTS = {
+    "axe-core": ("axe-core@4.14.1", ["axe.min.js"]),
+    "pyodide": (
+        "pyodide@314.0.6",  # the release that the pinned jupyterlite-pyodide-kernel is made for
+        [
+            *("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"),
+            *("python_stdlib.zip", "pyodide-lock.json"),
+        ],
+    ),
+}
+
 
 def folder() -> Path:
     """Return the folder the outside tools live in."""
@@ -72,6 +86,8 @@ def is_ready(name: str) -> bool:
 
 
 def _wanted(name: str) -> list[str]:
+    if name in SCRIPTS:
+        return [SCRIPTS[name][0], *SCRIPTS[name][1]]
     return ENVIRONMENTS.get(name) or [f"{type_} {TYPES_SERVER}" for type_ in TYPES]
 
 
@@ -147,6 +163,32 @@ def install_types() -> str | None:
     return None
 
 
+def install_scripts(name: str) -> str | None:
+    """Take the files that are wanted out of a package of npm, or say why that cannot be done."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return "npm is not installed"
+    package, wanted = SCRIPTS[name]
+    where = folder() / name
+    shutil.rmtree(where, ignore_errors=True)
+    where.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        packed = subprocess.run(
+            [npm, "pack", package], cwd=scratch, capture_output=True, text=True, check=False
+        )
+        if packed.returncode:
+            return f"npm could not fetch {package}: {packed.stderr.strip()}"
+        (archive,) = Path(scratch).glob("*.tgz")
+        with tarfile.open(archive) as bundle:
+            for file in wanted:
+                content = bundle.extractfile(f"package/{file}")
+                if content is None:
+                    return f"{package} holds no {file}"
+                (where / file).write_bytes(content.read())
+    _finish(name)
+    return None
+
+
 def main() -> int:
     """Install what is missing and say what there is."""
     print(f"Outside tools in {folder()}")
@@ -156,13 +198,14 @@ def main() -> int:
             print(f"  installing {name} ...", flush=True)
             install_environment(name)
         print(f"  {name}: {', '.join(ENVIRONMENTS[name])}")
-    if not is_ready("bicep-types"):
-        print("  fetching the types of Bicep ...", flush=True)
-        problem = install_types()
-        if problem:
-            print(f"  bicep-types: left out, because {problem}")
-            return 0
-    print(f"  bicep-types: {', '.join(TYPES)}")
+    for name in ("bicep-types", *SCRIPTS):
+        if not is_ready(name):
+            print(f"  fetching {name} ...", flush=True)
+            problem = install_scripts(name) if name in SCRIPTS else install_types()
+            if problem:
+                print(f"  {name}: left out, because {problem}")
+                continue
+        print(f"  {name}: {', '.join(_wanted(name))}")
     return 0
 
 
