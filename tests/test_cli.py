@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import io
 import json
@@ -13,15 +12,29 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import azure
 import pytest
 from azure import data_disk, disk, disk_id, sku, vm, vm_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from terminal import (
+    ESCAPE,
+    HOSTILE,
+    Answer,
+    Run,
+    barred_vm,
+    open_vm,
+    run_process,
+    save,
+    sure_vm,
+    ultra_vm,
+)
+from terminal import on_terminal as on_terminal
+from terminal import run as run
 
 import rpmatrix as rp
 from rpmatrix import cli, launcher, shell
@@ -33,78 +46,6 @@ from rpmatrix.samples import sample_names, sample_vm
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = rp.load_matrix()
 ROW_IDS = {row.id for table in cli.CITABLE_TABLES for row in MATRIX.table(table)}
-ESCAPE = "\x1b"
-
-
-class Answer(NamedTuple):
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Answer]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Run:
-    """Run a command in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("COLUMNS", raising=False)
-
-    def call(*arguments: object, width: int | None = None) -> Answer:
-        if width:
-            monkeypatch.setenv("COLUMNS", str(width))
-        try:
-            code = cli.main([str(one) for one in arguments])
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Answer(code, *capsys.readouterr())
-
-    return call
-
-
-def run_process(
-    *arguments: object, encoding: str = "utf-8", stdin: bytes = b"", options: Sequence[str] = ()
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, *options, "-m", "rpmatrix", *map(str, arguments)],
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT / "src")},
-        input=stdin,
-        capture_output=True,
-        timeout=60,
-    )
-
-
-def save(records: Any, name: str = "vm.json") -> str:
-    """Write records into a file of the current folder."""
-    Path(name).write_text(json.dumps(records), encoding="utf-8")
-    return name
-
-
-ULTRA = data_disk(3, "disk-ultra", **sku("UltraSSD_LRS"))
-
-
-def sure_vm(name: str = "vm-sure", **changes: Any) -> dict[str, Any]:
-    """Give a VM that is supported in both modes."""
-    return vm(name, **changes)
-
-
-def ultra_vm(name: str = "vm-ultra", **changes: Any) -> dict[str, Any]:
-    """Give a VM with an Ultra Disk: supported, and exclude disks in crash mode."""
-    return vm(name, data=[ULTRA], **changes)
-
-
-def barred_vm(name: str = "vm-barred") -> dict[str, Any]:
-    """Give a VM that is not supported in either mode."""
-    return vm(name, securityProfile={"securityType": "ConfidentialVM"})
-
-
-def open_vm(name: str = "vm-open") -> dict[str, Any]:
-    """Give a VM whose data disk shows no SKU, as in a deallocated VM: crash mode is unknown."""
-    return vm(name, data=[data_disk(0, "disk-dark", managedDisk={"storageAccountType": None})])
 
 
 FOUR = {
@@ -360,43 +301,6 @@ def test_explain_breaks_lines_between_words_only(run: Run, width: int) -> None:
     assert disk_id("disk-ultra") in words
 
 
-@pytest.fixture
-def on_terminal(tmp_path: Path) -> Callable[..., str]:
-    """Run a command on a terminal of 60 columns; give what the terminal gets."""
-    pty = pytest.importorskip("pty", reason="no terminals of this kind here")
-
-    def call(*arguments: str, **environment: str) -> str:
-        ours, theirs = pty.openpty()
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rpmatrix", *arguments],
-            cwd=tmp_path,
-            env={
-                **inherited,
-                "PYTHONPATH": str(ROOT / "src"),
-                "PYTHONIOENCODING": "utf-8",
-                "TERM": "xterm-256color",
-                "COLUMNS": "60",
-                "LINES": "40",
-                **environment,
-            },
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        shown = b""
-        # Linux says EIO where the other end of a terminal is closed.
-        with contextlib.suppress(OSError):
-            while part := os.read(ours, 4096):
-                shown += part
-        os.close(ours)
-        assert process.wait(timeout=60) == 0
-        return shown.decode()
-
-    return call
-
-
 def test_a_terminal_gets_colours_and_whole_ids(run: Run, on_terminal: Callable[..., str]) -> None:
     save(four())
     shown = on_terminal("assess", "vm.json")
@@ -476,9 +380,6 @@ def test_away_from_a_terminal_there_are_neither_colours_nor_trailing_blanks(run:
     text = run("assess", save(four())).out
     assert ESCAPE not in text
     assert [line for line in text.splitlines() if line != line.rstrip()] == []
-
-
-HOSTILE = f"vm{ESCAPE}[2J{ESCAPE}]0;x\x07[bold]b[/bold] :bug: \u202eevil\r\n\t\ud800\x9b31m ✓"
 
 
 @pytest.mark.parametrize("command", [("assess",), ("explain",)])
@@ -879,8 +780,8 @@ def test_check_names_the_cell_and_ends_with_1(run: Run, tables: Path) -> None:
     (tables / "scenarios.csv").write_text("".join([header, ",".join(cells), *rest]))
     answer = run("check", tables)
     assert answer.code == 1
-    assert answer.out.startswith(f"scenarios.csv:{letter}2 ")
-    assert answer.err == f"rpmatrix: 1 problem in {tables}\n"
+    assert any(line.startswith(f"scenarios.csv:{letter}2 ") for line in answer.out.splitlines())
+    assert re.fullmatch(rf"rpmatrix: \d+ problems? in {tables}.*\n", answer.err)
 
 
 def test_fix_repairs_what_a_spreadsheet_did(run: Run, tables: Path) -> None:
@@ -943,7 +844,9 @@ def test_facts_lists_exactly_what_can_be_answered(run: Run) -> None:
         assert answer.code == 0, answer.err
     tested = {row["fact_id"] for name in ("conditions", "limits") for row in MATRIX.table(name)}
     derived = {fact.id for fact in MATRIX.facts.values() if fact.grain == "verdict"}
-    assert {fact["id"] for fact in listed} == tested - derived - {""}
+    later = {row["fact_id"] for name in ("cross_region", "steps") for row in MATRIX.table(name)}
+    of_vms = {fact.id for fact in MATRIX.facts.values() if fact.grain in ("vm", "disk")}
+    assert {fact["id"] for fact in listed} == (tested - derived - {""}) | (later & of_vms)
 
 
 def test_facts_tells_values_and_assumption(run: Run) -> None:
@@ -1099,13 +1002,17 @@ COMPLETES = {"bash": bash_completes, "fish": fish_completes}
         (("show", "ultra-d"), ["ultra-disk"]),
         (("show", "c2"), ["c2", "c22"]),
         (("sample", "plain-l"), ["plain-linux"]),
+        (("plan", "--phase", "c"), ["collection", "create", "copy", "clean_up"]),
+        (("commands", "--client", "po"), ["powershell"]),
+        (("copy", "--client", "po"), ["powershell", "portal"]),
+        (("schedule", "--crash-"), ["--crash-every", "--crash-after"]),
     ],
 )
 def test_shells_complete(run: Run, shell: str, words: tuple[str, ...], offered: list[str]) -> None:
     if not shutil.which(shell):
         pytest.skip(f"no {shell} here")
     script = run("completion", shell).out
-    assert COMPLETES[shell](script, "rpmatrix", *words) == offered
+    assert sorted(COMPLETES[shell](script, "rpmatrix", *words)) == sorted(offered)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

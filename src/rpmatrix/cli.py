@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -26,7 +27,6 @@ from rpmatrix.eligibility import (
     VERDICTS,
     AnswerError,
     Assessment,
-    Evaluator,
     ExcludedDisk,
     Explanation,
     Finding,
@@ -198,7 +198,7 @@ examples:
   rpmatrix sample sql-with-ultra-data-disk | rpmatrix assess -
 
 {EXIT_CODES}""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=16),
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -771,11 +771,13 @@ def _print_row(page: Page, matrix: Matrix, table: str, row: Row) -> None:
 def run_facts(arguments: argparse.Namespace) -> int:
     """List the facts that can be answered."""
     matrix = read_matrix(arguments.overlay)
-    used = {*Evaluator(matrix).rules.facts, *(row["fact_id"] for row in matrix.table("limits"))}
+    tables = (matrix.table(name) for name in ("conditions", "limits", "cross_region", "steps"))
+    used = {row["fact_id"] for rows in tables for row in rows}
+    asked = {row["fact_id"] for row in matrix.table("limits")}
     facts = [
         fact
         for fact in matrix.facts.values()
-        if fact.id in used and fact.grain in ("vm", "disk", "request")
+        if fact.id in used and (fact.grain in ("vm", "disk") or fact.id in asked)
     ]
     with output(arguments.output) as stream:
         if arguments.json:
@@ -839,15 +841,17 @@ def run_lab(arguments: argparse.Namespace) -> int:
 
 def run_completion(arguments: argparse.Namespace) -> int:
     """Print a completion script; what the tables name can be completed too."""
+    from rpmatrix.cli_plan import PHASES_OFFERED
     from rpmatrix.completion import script
     from rpmatrix.samples import sample_names
 
-    values = {"fail_on": VERDICTS[1:], "name": sample_names()}
+    values = {"fail_on": VERDICTS[1:], "name": sample_names(), "phase": PHASES_OFFERED}
     # A shell must start though the tables are being edited.
     with suppress(TablesError, UsageError):
         matrix = read_matrix(())
         values["assume"] = tuple(f"{fact}=" for fact in sorted(matrix.facts))
         names = (*CITABLE_TABLES, "rulings")
+        values["client"] = matrix.facts["client"].allowed_values
         values["row_id"] = tuple(row.id for name in names for row in matrix.table(name))
     print(script(arguments.shell, make_parser(), values), end="")
     return FINE

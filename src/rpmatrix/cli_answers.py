@@ -211,7 +211,7 @@ def _error_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "text",
         nargs="*",
-        metavar="FILE",
+        metavar="TEXT",
         help="the error: its code or words, a file with it, or - for standard input (default)",
     )
     add_overlay(parser)
@@ -484,9 +484,9 @@ def run_copy(arguments: argparse.Namespace) -> int:
             print_json(
                 {
                     "matrix": whole["matrix"],
-                    **found.to_dict(),
+                    "copies": found.to_dict(),
                     "problems": whole["problems"],
-                    "counts_of_input": whole["counts"],
+                    "counts": whole["counts"],
                 },
                 stream,
             )
@@ -768,6 +768,10 @@ def print_keys(page: Page, answers: Iterable[EncryptionAnswer], *, mode: str, co
 # --- error ------------------------------------------------------------------------------------
 
 
+_ERROR_FILES: Final = (".json", ".txt", ".log")
+"""What ends like this is meant for a file, whether there is one or not."""
+
+
 def run_error(arguments: argparse.Namespace) -> int:
     """Look an error up."""
     matrix = read_matrix(arguments.overlay)
@@ -786,23 +790,28 @@ def run_error(arguments: argparse.Namespace) -> int:
 def _pasted(words: Sequence[str]) -> str | bytes:
     """Give the error: words, what a file holds, or what comes on standard input."""
     if words and list(words) != ["-"]:
-        path = Path(words[0])
-        try:
-            if len(words) == 1 and path.is_file():
-                return path.read_bytes()
-        except ValueError:
-            pass  # a text that cannot be the name of a file
-        except OSError as error:
-            if path.exists():
-                raise UsageError(f"cannot read {words[0]!r}: {error.strerror or error}") from error
-        if len(words) == 1 and path.suffix.lower() in (".json", ".txt", ".log"):
-            raise UsageError(f"there is no file {words[0]!r}")
-        return " ".join(words)
+        text = " ".join(words)
+        return _file_content(text) if len(words) == 1 else text
     if sys.stdin is None:
         raise UsageError("there is no standard input here; give the error as words")
     if sys.stdin.isatty():
         complain("paste the error, then end with Ctrl-D (Windows: Ctrl-Z and Enter) ...")
     return sys.stdin.buffer.read()
+
+
+def _file_content(text: str) -> str | bytes:
+    """Give what a file of this name holds, or the text itself if it can be no such name."""
+    path = Path(text)
+    try:
+        if path.is_file():
+            return path.read_bytes()
+    except (OSError, ValueError):
+        # Too long for a name, or with signs that none has; or a file that may not be read.
+        if path.suffix.lower() in _ERROR_FILES:
+            raise UsageError(f"cannot read {text!r}") from None
+    if path.suffix.lower() in _ERROR_FILES:
+        raise UsageError(f"there is no file {text!r}")
+    return text
 
 
 def _print_error(page: Page, matrix: Matrix, answer: ErrorAnswer) -> None:

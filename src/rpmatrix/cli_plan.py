@@ -119,15 +119,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "by commas (default: what neither restores nor deletes)",
     )
     for flag, what in (
-        ("--collection", "restore point collection"),
-        ("--restore-point", "restore point"),
-        ("--resource-group", "resource group of the collection"),
-        ("--target-collection", "collection of the copies"),
-        ("--target-resource-group", "resource group of that collection"),
+        ("--collection", "name of the collection (default: after the VM)"),
+        ("--restore-point", "name of the restore point (default: after the VM)"),
+        ("--resource-group", "where the collection is created (default: that of the VM)"),
+        ("--target-collection", "name of the collection of the copies (default: after its source)"),
+        ("--target-resource-group", "where that is created (default: that of its source)"),
     ):
-        parser.add_argument(
-            flag, metavar="NAME", default="", help=f"name of the {what} (default: after the VM)"
-        )
+        parser.add_argument(flag, metavar="NAME", default="", help=what)
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -656,7 +654,7 @@ def _block(text: _StepText, language: str) -> str:
     """Write one step: its title and rows as comments, and what to paste."""
     step = text.step
     title = f"{step.number}. {step.title}: {', '.join(step.rows)}"
-    parts = [_comment(title, language, first=True)]
+    parts = [_comment(title, language, first=bool(text.texts))]
     if step.blocked:
         parts.append(_comment(f"nothing to run: {step.blocked}", language))
     if any(DISK_RESTORE_POINT_NAME in one for one in text.texts):

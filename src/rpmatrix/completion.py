@@ -42,7 +42,7 @@ class _Word:
     """``switch`` takes no value; ``value`` takes one; ``file`` and ``folder`` take a path."""
 
 
-_PATHS: Final = {"FILE": "file", "PATH": "file", "FOLDER": "folder"}
+_PATHS: Final = {"FILE": "file", "PATH": "file", "TEXT": "file", "FOLDER": "folder"}
 
 
 def _commands(
@@ -65,7 +65,7 @@ def _words(parser: argparse.ArgumentParser, values: Values) -> list[_Word]:
         kind = _PATHS.get(str(action.metavar), "value")
         if action.option_strings and action.nargs == 0:
             kind = "switch"
-        known = values.get(action.dest, tuple(action.choices or ()))
+        known = tuple(action.choices or values.get(action.dest, ()))
         flag = action.option_strings[-1] if action.option_strings else ""
         words.append(_Word(flag, (action.help or "").replace("%%", "%"), known, kind))
     return words
