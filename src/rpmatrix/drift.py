@@ -30,6 +30,11 @@ from rpmatrix.tables import SEPARATOR, Row, read_schema, write_file, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
+
+class NoStatementError(ValueError):
+    """A text holds no statement of an article."""
+
+
 KINDS: Final = ("outcome", "split", "merged", "added", "removed", "wording", "unchanged")
 """What may have become of a statement, the gravest first."""
 
@@ -298,7 +303,9 @@ class _Pairing:
         self._pair_same(with_section=True)
         self._pair_same(with_section=False)
         self._pair_same_labels()
-        self._anchors = dict(self.pairs)
+        self._old_sides = _sides(self.pairs, len(old))
+        self._new_sides = _sides(self.pairs.values(), len(new))
+        self._anchors = {-1: -1, len(old): len(new), **self.pairs}
         self._pair_similar()
         self._gather()
 
@@ -375,13 +382,8 @@ class _Pairing:
 
     def _known_neighbours(self, place: int, other_place: int) -> int:
         """Count on how many sides the nearest known neighbours of two statements are a pair."""
-        before = max((one for one in self._anchors if one < place), default=-1)
-        behind = min((one for one in self._anchors if one > place), default=len(self.old))
-        here = [one for one in self._anchors.values() if one < other_place]
-        there = [one for one in self._anchors.values() if one > other_place]
-        after = max(here, default=-1) == self._anchors.get(before, -1)
-        ahead = min(there, default=len(self.new)) == self._anchors.get(behind, len(self.new))
-        return after + ahead
+        mine, theirs = self._old_sides[place], self._new_sides[other_place]
+        return sum(self._anchors[one] == other for one, other in zip(mine, theirs, strict=True))
 
     # ----- one to many
 
@@ -448,6 +450,20 @@ class _Pairing:
             return True
         mine, theirs = self._words(one, other), self._words(other, one)
         return mine == theirs
+
+
+def _sides(known: Iterable[int], count: int) -> list[tuple[int, int]]:
+    """Give for each place the nearest known places before and behind it."""
+    marks = set(known)
+    before, behind, nearest = [], [], -1
+    for place in range(count):
+        before.append(nearest)
+        nearest = place if place in marks else nearest
+    nearest = count
+    for place in reversed(range(count)):
+        behind.append(nearest)
+        nearest = place if place in marks else nearest
+    return [*zip(before, reversed(behind), strict=True)]
 
 
 # --- the report -----------------------------------------------------------------------------------
@@ -596,7 +612,7 @@ def drift(text: str, matrix: Matrix, *, edition: str | None = None) -> DriftRepo
     ------
     LookupError
         If the tables have no such edition; the message names those they have.
-    ValueError
+    NoStatementError
         If there is no statement in the text.
     """
     known = editions(matrix)
@@ -605,7 +621,9 @@ def drift(text: str, matrix: Matrix, *, edition: str | None = None) -> DriftRepo
         raise LookupError(f"no edition {edition!r}; the tables have {', '.join(known)}")
     statements = read_article(_markdown(text) if _is_html(text) else text)
     if not statements:
-        raise ValueError("there is no statement in this text; give the Markdown of the article")
+        raise NoStatementError(
+            "there is no statement in this text; give the Markdown of the article"
+        )
     rows = [row for row in matrix.table("statements") if row["edition"] == edition]
     rows.sort(key=lambda row: int(row["position"]))
     old = [
@@ -660,7 +678,13 @@ class _Reporter:
         self.pairing = pairing
         self.old, self.new = pairing.old, pairing.new
         self.matrix = matrix
-        self.terms = matrix.prepared("terms of the article", _terms)
+        # What every other statement speaks of makes none of them mean something else.
+        count = Counter(word for one in self.old for word in one.traits.label | one.traits.text)
+        self.terms = {
+            hashed: word
+            for hashed, word in matrix.prepared("terms of the article", _terms).items()
+            if count[hashed] * 3 <= len(self.old)
+        }
         self._users = matrix.prepared("rows by statement", _users)
 
     def changes(self) -> Iterator[StatementChange]:
@@ -763,6 +787,18 @@ _TERM_COLUMNS: Final = {
     "limits": ("title",),
     "facts": ("title", "allowed_values"),
 }
+# Words of titles that name nothing, and those that the answer tells already.
+_GENERAL: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        after again answer article asked attached becomes behind bring brought came comes fail
+        failed first formerly give given keep kept kind lacks last left list little made name new
+        once order out over own put reached shows soon stated supported take tells time too tells
+        unknown under verdict wait weeks word
+        """,
+    )
+)
 
 
 def _terms(matrix: Matrix) -> Mapping[str, str]:
@@ -772,7 +808,7 @@ def _terms(matrix: Matrix) -> Mapping[str, str]:
         for row in matrix.table(table):
             for column in columns:
                 for match in _TOKEN.finditer(_plain(normalise(row[column].replace("_", " ")))):
-                    if match[0] not in _STOP and not match["figure"]:
+                    if not match["figure"] and match[0] not in _STOP | _GENERAL:
                         found.setdefault(_hashed(_stem(match[0])), match[0])
     return found
 
@@ -865,7 +901,7 @@ class _PageReader(HTMLParser):
             if self._head:
                 self.lines[-1] += f"\n|{'---|' * len(self._cells)}"
                 self._head = False
-            elif self.lines[-2].startswith("|"):
+            elif len(self.lines) > 1 and self.lines[-2].startswith("|"):
                 row = self.lines.pop()
                 self.lines[-1] += f"\n{row}"
             self._cells = []
