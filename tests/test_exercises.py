@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -431,3 +432,26 @@ def test_every_control_has_a_name() -> None:
     for _ in range(6):
         assert all(control.description for control in panel.controls.values())
         click(panel, "next")
+
+
+# --- slides ----------------------------------------------------------------------------------
+
+
+def test_the_workshop_becomes_slides_without_a_network(tmp_path: Path) -> None:
+    path = tmp_path / "slides.html"
+    tool = Path(__file__).resolve().parents[1] / "tools" / "export_slides.py"
+    subprocess.run([sys.executable, str(tool), str(WORKSHOP), str(path)], check=True)
+    page = path.read_text(encoding="utf-8")
+    headings = [
+        line
+        for cell in json.loads(WORKSHOP.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "markdown"
+        for line in "".join(cell["source"]).splitlines()
+        if line.startswith(("# ", "## "))
+    ]
+    assert page.count("<section") > len(headings) > 5
+    assert all(f"{line.lstrip('# ')}</h" in page for line in headings)
+    assert not re.findall(r"<script|<link|\bsrc=|@import|url\(|href=.https?:", page)
+
+
+WORKSHOP = Path(__file__).resolve().parents[1] / "notebooks" / "95-workshop.ipynb"

@@ -658,19 +658,45 @@ class _Deal:
         self.chance = random.Random(f"card {number} of {seed}")
         # What all cards of one kind have in common, so that they differ from each other.
         self._set = random.Random(f"{kind} of {seed}")
+        self._before = 0  # cards of the set that had the wanted answer before this one
 
     def wanted(self, answers: Sequence[str]) -> str:
         """Give the answer that the card should have: over a set, all of them come."""
         order = list(answers)
         self._set.shuffle(order)
-        return order[self.turn % len(order)]
+        answer = order[self.turn % len(order)]
+        self._before = sum(order[turn % len(order)] == answer for turn in range(self.turn))
+        return answer
+
+    def first(
+        self,
+        cards: Iterable[Exercise],
+        fits: Callable[[Exercise], bool],
+        skip: int | None = None,
+    ) -> Exercise:
+        """Give a card that fits, and not of the samples that earlier cards of the set took.
+
+        `skip` is how many these are; those with the same answer if it is left out. If none
+        fits, which a layer can bring about, it is the last one made.
+        """
+        made = best = None
+        samples = set()
+        for made in cards:
+            if fits(made):
+                best = made
+                samples.add(re.sub(r"\d+", "", made.vm))
+                if len(samples) > (self._before if skip is None else skip):
+                    break
+        found = best or made
+        if found is None:
+            raise ExerciseError("no sample makes such a card; choose other kinds")
+        return found
 
     def vms(self) -> Iterator[list[Record]]:
-        """Give varied samples, beginning at another one for each card of the kind."""
+        """Give varied samples, in the order of the set."""
         names = [name for name in sample_names() if name not in _NO_CARD]
         self._set.shuffle(names)
-        start = self.turn * 7 % len(names)
-        for name in [*names[start:], *names[:start]] * 2:
+        for name in names * 2:
             records = sample_vm(name)
             inventory = read_inventory(records)
             if not inventory.problems and not is_expression(inventory.vms[0].name):
@@ -720,17 +746,6 @@ def _varied(records: list[Record], chance: random.Random) -> list[Record]:
     return made
 
 
-def _first(cards: Iterable[Exercise], fits: Callable[[Exercise], bool]) -> Exercise:
-    """Give the first card that fits, or the last one made if none does."""
-    made = None
-    for made in cards:
-        if fits(made):
-            break
-    if made is None:
-        raise ExerciseError("no sample makes such a card; choose other kinds")
-    return made
-
-
 def _answered(card: Exercise, *wanted: str) -> bool:
     return _SOLVERS[card.kind](card).right in [(one,) for one in wanted]
 
@@ -745,7 +760,7 @@ def _make_verdict(deal: _Deal) -> Exercise:
                 question = f"What is the verdict for {_name(records)} in {mode} consistency?"
                 yield deal.card(question, choices, records=records, mode=mode)
 
-    return _first(made(), lambda card: _answered(card, wanted))
+    return deal.first(made(), lambda card: _answered(card, wanted))
 
 
 def _name(records: Sequence[Record]) -> str:
@@ -771,7 +786,7 @@ def _make_exclude(deal: _Deal) -> Exercise:
     def fits(card: Exercise) -> bool:
         return len(card.choices) > 1 and _the_verdict(card).verdict == wanted
 
-    return _first(made(), fits)
+    return deal.first(made(), fits)
 
 
 def _make_copy(deal: _Deal) -> Exercise:
@@ -792,7 +807,7 @@ def _make_copy(deal: _Deal) -> Exercise:
                 given={"target_region": target, "client": client},
             )
 
-    return _first(made(), lambda card: _answered(card, wanted))
+    return deal.first(made(), lambda card: _answered(card, wanted))
 
 
 def _client(client: str) -> str:
@@ -836,7 +851,7 @@ def _make_key(deal: _Deal) -> Exercise:
         keys = {one.customer_key for one in encryption_of(card.assessment, vm)}
         return _answered(card, answer) and (not of_customer or keys == {"yes"})
 
-    return _first(made(), fits)
+    return deal.first(made(), fits)
 
 
 def _make_schedule(deal: _Deal) -> Exercise:
@@ -853,7 +868,7 @@ def _make_schedule(deal: _Deal) -> Exercise:
             return int(right[0]) > 0 and _the_verdict_is_sure(card)
         return bool(right) == (wanted == "broken") and _the_verdict_is_sure(card)
 
-    return _first(made(), fits)
+    return deal.first(made(), fits, deal.turn)
 
 
 def _the_verdict_is_sure(card: Exercise) -> bool:
@@ -913,12 +928,12 @@ def _spoken(length: str) -> str:
 
 
 def _make_error(deal: _Deal) -> Exercise:
-    rows = list(deal.matrix.table("errors"))
-    order = [row for row in rows if _is_told_by_its_text(deal.matrix, row)]
+    matrix = deal.matrix
+    rows = list(matrix.table("errors"))
+    order = [row for row in rows if _is_told_by_its_text(matrix, row)]
     if not order:
         raise ExerciseError("no row of errors is known by its text alone; choose other kinds")
-    deal._set.shuffle(order)
-    right = order[deal.turn % len(order)]
+    right = matrix.row(deal.wanted([row.id for row in order]))
     # A row about the same rows means the same thing, and would be right too.
     others = []
     taken = {right["row_ids"]} - {""}
