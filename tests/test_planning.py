@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,6 +144,7 @@ def holds(found: Plan) -> None:
         else:
             assert one.copy is None
             assert not [each for each in one.steps if each.phase == "copy"]
+            assert "step-restore-copy" not in ids(one)
     deletions = (DeleteCollection, DeleteRestorePoint)
     for command in found.commands("rest", phases=SAFE_PHASES):
         assert not isinstance(command.operation, deletions)
@@ -191,7 +195,8 @@ def creation_holds(found: VmPlan, verdict: Verdict) -> None:
         for each in operations(found)
     ]
     wanted = [CreateCollection, CreateRestorePoint, FollowProgress, "target", CopyRestorePoint]
-    places = [order.index(kind) for kind in (*wanted, CreateDisk) if kind in order]
+    wanted += [CreateDisk, DeleteRestorePoint]
+    places = [order.index(kind) for kind in wanted if kind in order]
     assert places == sorted(places)
     left_out = [each.label for each in verdict.exclude_disks]
     told = [each.what for each in found.not_saved if each.certain]
@@ -518,6 +523,27 @@ def test_the_recommended_mode_is_possible_and_leaves_the_fewest_disks_out(case: 
     assert found.mode == mode
 
 
+def test_the_mode_that_leaves_fewer_disks_out_is_recommended_whichever_it_is(
+    tmp_path: Path,
+) -> None:
+    """In the matrix crash consistency never leaves out fewer; a layer may say otherwise."""
+    row = {**MATRIX.row("premium-ssd", "scenarios"), "grain": "data_disk"}
+    row |= {"id": "premium-ssd-v2-disk", "remedy": "Leave the disk out."}
+    row |= {"application": "exclude_disk", "crash": "supported"}
+    with (tmp_path / "scenarios.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, row, lineterminator="\n")
+        table.writeheader()
+        table.writerow(row)
+    about = dict.fromkeys(("owner", "purpose", "source"), "test") | {"date": "2026-11-22"}
+    about |= {"valid_until": "2027-11-22"}
+    (tmp_path / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    record = vm(data=[data_disk(0, **sku("PremiumV2_LRS"))])
+    found = only(make(record, matrix=rp.load_matrix(tmp_path)))
+    assert [line.excluded for line in found.comparison.lines] == [1, 0]
+    assert (found.mode, found.comparison.recommended) == ("crash", "crash")
+    assert found.comparison.rows == ("premium-ssd-v2-disk",)
+
+
 def test_the_reason_names_what_keeps_the_other_mode_open() -> None:
     found = only(make(vm(data=[data_disk(0, **NO_SKU)])))
     assert {*found.comparison.rows} == {
@@ -568,6 +594,14 @@ def test_a_question_about_the_vm_is_settled_with_its_instance_view() -> None:
     found = only(make(vm(image=None), mode="application"))
     assert found.verdict.verdict == "unknown"
     assert operations(found) == [ShowVm(vm_id=vm_id(), instance_view=True)]
+
+
+def test_what_the_vm_tells_of_a_disk_is_settled_with_the_vm() -> None:
+    record = merge(vm(), {"properties": {"hardwareProfile": None}})
+    found = only(make(record, disk("vm-harbour-os")))
+    assert ("ephemeral", "vm-harbour-os") in {(one.fact_id, one.disk) for one in found.questions}
+    assert of_kind(found, ShowDisk) == []
+    assert of_kind(found, ShowVm)
 
 
 def test_disks_that_the_record_does_not_list_are_settled_with_the_vm() -> None:
@@ -849,7 +883,7 @@ WHAT_IF: dict[str, tuple[Told, dict[str, list[set[str]]]]] = {
         {},
     ),
     "a disk of unknown kind: no change is needed, only a record": (
-        ([vm(data=[data_disk(0, **NO_SKU)])], {}),
+        ([vm(system=os_disk(**LOCAL), data=[data_disk(0, **NO_SKU), data_disk(1)])], {}),
         {},
     ),
 }
@@ -1169,10 +1203,18 @@ def test_a_vm_without_a_region_gets_no_collection() -> None:
 # --------------------------------------------------------------------------- copies
 
 
+@pytest.mark.parametrize("there", [REGION, "West Europe"])
 @pytest.mark.parametrize("region", [REGION, "West Europe", "WESTEUROPE"])
-def test_a_copy_goes_to_another_region(region: str) -> None:
-    with pytest.raises(PlanError, match="vm-harbour is in westeurope already"):
-        make(vm(), target_region=region)
+def test_a_copy_goes_to_another_region(region: str, there: str) -> None:
+    with pytest.raises(PlanError, match=f"vm-harbour is in {there} already"):
+        make(vm(top={"location": there}), target_region=region)
+
+
+def test_a_region_is_sent_in_the_spelling_of_the_service() -> None:
+    found = only(make(vm(), disk("vm-harbour-os"), target_region="North Europe"))
+    local, target = of_kind(found, CreateCollection)
+    assert (local.location, target.location) == (REGION, TARGET)
+    assert target.collection == "vm-harbour-restore-points-northeurope"
 
 
 def test_a_copy_is_refused_settled_or_made() -> None:
@@ -1253,6 +1295,8 @@ def test_only_the_collection_that_a_move_left_behind_is_deleted() -> None:
     assert deleted(there, behind) == []
     assert deleted(there, answers=moved) == []
     assert deleted(answers=moved) == []
+    stranger = {"properties": {"source": {"id": vm_id("vm-other", "rg-old")}}}
+    assert deleted(there, merge(behind, stranger), answers=moved) == []
     second = merge(collection("second"), {"properties": {"source": {"id": vm_id(group="rg-x")}}})
     assert deleted(there, behind, second, answers=moved) == []
     # Nor that of another VM of the same name, which is described.
