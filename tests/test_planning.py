@@ -528,7 +528,7 @@ def test_the_mode_that_leaves_fewer_disks_out_is_recommended_whichever_it_is(
 ) -> None:
     """In the matrix crash consistency never leaves out fewer; a layer may say otherwise."""
     row = {**MATRIX.row("premium-ssd", "scenarios"), "grain": "data_disk"}
-    row |= {"id": "premium-ssd-v2-disk", "remedy": "Leave the disk out."}
+    row |= {"id": "premium-ssd-v2-disk", "remedy": "Leave the disk out.", "source": "test"}
     row |= {"application": "exclude_disk", "crash": "supported"}
     with (tmp_path / "scenarios.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, row, lineterminator="\n")
