@@ -616,6 +616,20 @@ def read_tables_of(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
     }
 
 
+def test_silence_of_a_copy_permits_nothing(matrix: Matrix, tmp_path: Path) -> None:
+    text = article(rows=(ROWS[0], *ROWS[2:9], *ROWS[10:]))
+    folder = tmp_path / "later"
+    write_skeleton(drift(text, matrix), folder)
+    tables = read_tables_of(folder)
+    row = tables["scenarios"]["lamps-on-gas"]
+    assert (row["application"], row["crash"]) == ("not_stated", "not_stated")
+    assert (row["statement_id"], "says nothing of it" in row["source"]) == ("", True)
+    assert tables["withdrawn"]["without-wait-of-lamps"]["table"] == "limits"
+    said = json.loads((folder / "about.json").read_text())
+    (folder / "about.json").write_text(json.dumps({**said, "owner": "Keepers"}))
+    assert check_overlay(folder, matrix.overlays[0].folder) == ()
+
+
 @pytest.mark.parametrize("name", ["merged", "split"])
 def test_a_skeleton_of_what_was_merged_or_split(name: str, matrix: Matrix, tmp_path: Path) -> None:
     text = CHANGES["two rows merged" if name == "merged" else "a row split"][0]

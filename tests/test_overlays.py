@@ -17,7 +17,14 @@ from overlays import ABOUT, BASE, SCHEMA, Rows, write_overlay
 import rpmatrix as rp
 from rpmatrix.matrix import MODES, check_overlay, load_matrix, overlay_names
 from rpmatrix.samples import sample_vm
-from rpmatrix.tables import FROZEN, TablesError, changed_since_freeze, data_folder, read_tables
+from rpmatrix.tables import (
+    FROZEN,
+    TablesError,
+    changed_since_freeze,
+    data_folder,
+    freeze,
+    read_tables,
+)
 
 BAD = sorted((Path(__file__).parent / "bad_overlays").glob("*.json"))
 ULTRA = {"scenarios": [{"like": "ultra-disk", "application": "exclude_disk"}]}
@@ -432,9 +439,11 @@ def test_the_base_is_frozen() -> None:
 def test_an_edited_base_is_a_warning(tmp_path: Path) -> None:
     for path in (*data_folder().glob("*.csv"), *data_folder().glob("*.json")):
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    freeze(tmp_path)
+    assert load_matrix("base", folder=tmp_path).warnings == ()
     limits = tmp_path / "limits.csv"
     limits.write_text(limits.read_text().replace(",500,", ",400,"))
-    (warning,) = load_matrix(folder=tmp_path).warnings
+    (warning,) = load_matrix("base", folder=tmp_path).warnings
     assert warning.startswith("the base was edited: limits.csv is not as it was when the tables")
 
 

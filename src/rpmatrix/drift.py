@@ -956,9 +956,10 @@ def write_skeleton(
     """Begin an overlay that brings the tables to the edition that was read.
 
     It lists every statement of the copy with the one it supersedes, repeats the rows whose
-    statement answers something else with what the text tells of the outcome, begins a row for each
-    new row of the table, and withdraws what is gone. What only a person can say is left empty, so
-    that the check of the overlay asks for it.
+    statement answers something else with what the text tells of the outcome, and begins a row for
+    each new row of the table. Of what the copy no longer says, it withdraws what changes no
+    verdict; what does is not stated from now on, since silence is no permission. What only a person
+    can say is left empty, so that the check of the overlay asks for it.
 
     Parameters
     ----------
@@ -1029,8 +1030,10 @@ class _Skeleton:
             "valid_until": f"{int(today[:4]) + 1}{today[4:]}".replace("-02-29", "-02-28"),
         }
         self._names = self._name_statements()
+        self._deciding = {row["scenario_id"] for row in self.matrix.table("operating_systems")}
         for change in report.changes:
             self._take(change)
+        self._forget_withdrawn()
 
     def _name_statements(self) -> dict[int, str]:
         names: dict[int, str] = {}
@@ -1055,7 +1058,7 @@ class _Skeleton:
                 self._repeat(table, row_id, change)
         elif change.kind == "removed":
             for table, row_id in change.rows:
-                self._withdraw(table, row_id)
+                self._let_go(table, row_id)
         if change.kind in ("added", "split"):
             for statement in change.new if change.kind == "added" else change.new[1:]:
                 self._begin(statement)
@@ -1119,15 +1122,45 @@ class _Skeleton:
             "reviewed_on": self.today,
         }
 
-    def _withdraw(self, table: str, row_id: str) -> None:
-        self.tables["withdrawn"][f"without-{row_id}"] = {
-            "id": f"without-{row_id}",
-            "table": table,
-            "row_id": row_id,
-            "reason": f"The edition {self.edition} no longer says so.",
-            "source": self.about["source"],
-            "reviewed_on": self.today,
-        }
+    def _let_go(self, table: str, row_id: str) -> None:
+        """Withdraw a row that the copy no longer states, or let it be open where it decides."""
+        row = dict(self.matrix.row(row_id, table))
+        silent = f"{self.about['source']}; the edition {self.edition} says nothing of it"
+        of_system = row_id in self._deciding
+        open_modes = [
+            mode
+            for mode in MODES
+            if row.get(mode) in ("exclude_disk", "not_supported", "not_stated")
+            or (of_system and mode == "application")
+        ]
+        if table == "operating_systems":
+            self.tables[table][row_id] = {**row, "statement_id": "", "source": silent}
+        elif table == "scenarios" and open_modes and not row["repeats"]:
+            self.tables[table][row_id] = {
+                **row,
+                **dict.fromkeys(open_modes, "not_stated"),
+                "statement_id": "",
+                "source": silent,
+                "reviewed_on": self.today,
+            }
+        else:
+            self.tables["withdrawn"][f"without-{row_id}"] = {
+                "id": f"without-{row_id}",
+                "table": table,
+                "row_id": row_id,
+                "reason": f"The edition {self.edition} no longer says so.",
+                "source": self.about["source"],
+                "reviewed_on": self.today,
+            }
+
+    def _forget_withdrawn(self) -> None:
+        """Take what is withdrawn out of the lists of the rows that are written."""
+        gone = {row["row_id"] for row in self.tables["withdrawn"].values()}
+        for name, schema in read_schema().items():
+            for column in schema.columns:
+                for row in self.tables[name].values() if column.references else ():
+                    members = row[column.name].split(SEPARATOR)
+                    row[column.name] = SEPARATOR.join(one for one in members if one not in gone)
 
 
 def _outcomes(traits: Traits) -> dict[str, str]:

@@ -729,7 +729,13 @@ class _Step:
         if self._faults:
             return
         judged = {name: table for name, table in self.after.items() if name != "withdrawn"}
+        unknown: set[tuple[str, str]] = set()
         for problem in check_together(replace(self.after, tables=judged)):
+            place = (problem.file, problem.cell)
+            if place in unknown:
+                continue  # of what a cell names in vain nothing else is said
+            if problem.check in ("foreign-key", "reference"):
+                unknown.add(place)
             if problem.file.startswith(f"{self.name}/"):
                 yield problem
             elif (problem.check, self._table_of(problem)) not in _NEVER_USED:
