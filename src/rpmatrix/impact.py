@@ -261,7 +261,7 @@ def impact(
     rpmatrix.eligibility.AnswerError
         If an answer names a fact that neither matrix knows, or a value that it does not allow.
     """
-    vms = inventory or sample_inventory()
+    vms = sample_inventory() if inventory is None else inventory
     wanted = set(modes)
     old, new = (
         Evaluator(matrix, strict=strict, answers=_answers_for(matrix, answers or {}, after))
