@@ -1576,7 +1576,7 @@ def _chart(found: Schedule) -> _Html:
     for count in range(0, ceiling + 1, step):
         marks += [rule(y(count), "rpm-grid"), text(f"{count:,}", f"{_LEFT - 6}", y(count), "end")]
     days = in_days(last - first)
-    every = max(1, _round_step(float(days) / 4)) if days >= 3 else 0
+    every = max(1, _round_step(float(days) / 3)) if days >= 3 else 0
     ticks = [first + timedelta(days=day) for day in range(0, int(days) + 1, every)] if every else []
     for moment in ticks or (first, last):
         shown = f"{moment:%Y-%m-%d}" if every else f"{moment:%m-%d %H:%M}"
