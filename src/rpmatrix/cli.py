@@ -102,7 +102,12 @@ COMMANDS: Final = {
     "show": ("Show a row of the tables.", "cli"),
     "facts": ("List what can be answered with --assume.", "cli"),
     "sample": ("Print the records of a synthetic VM.", "cli"),
+    "drift": ("Say what a copy of the article says otherwise.", "cli_tables"),
+    "impact": ("Say whose verdict changes with other tables.", "cli_tables"),
+    "workbook": ("Write the tables as a workbook, or read one back.", "cli_tables"),
+    "freeze": ("Write down the digests of the base tables.", "cli_tables"),
     "lab": ("Open the notebooks in JupyterLab.", "cli"),
+    "app": ("Open the panels as pages in a browser.", "cli_open"),
     "completion": ("Print the script that completes commands with the Tab key.", "cli"),
 }
 """Every command, in the order of the help: what it does, and the module of rpmatrix that holds it.

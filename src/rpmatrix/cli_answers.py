@@ -220,10 +220,10 @@ def _error_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def words_of(matrix: Matrix, row_id: str) -> str:
-    """Give the words of a row that bear on a choice."""
+    """Give what a row says to somebody who has to choose."""
     row = matrix.row(row_id)
-    names = ("advice", "remedy", "caveat", "effect", "title", "meaning")
-    return next((row[name] for name in names if row.get(name)), row_id)
+    told = (f"{row['title']}.", row.get("caveat"), row.get("remedy"))
+    return row.get("advice") or " ".join(text for text in told if text)
 
 
 def deciding(copy: CopyAnswer) -> list[Question]:
@@ -381,7 +381,6 @@ def print_schedule(page: Page, matrix: Matrix, schedule: Schedule, *, alone: boo
     if schedule.vms > 1:
         entries.append(("VMs", str(schedule.vms)))
     page.entries(entries)
-    page.blank()
     page.blank()
     for line in schedule.limits:
         _print_limit(page, line, alone=alone)
@@ -690,7 +689,7 @@ def _print_encryption(
         for stage, lines in shown.items():
             page.label(_stage(stage, disks[0]))
             for line in lines:
-                _print_encryption_line(page, line)
+                _print_encryption_line(page, result.matrix, line)
         for one in disks:
             for found in one.found:
                 copied = "copy " if found.is_copy else ""
@@ -734,8 +733,11 @@ def _stage(name: str, answer: EncryptionAnswer) -> str:
     return _STAGES[name]
 
 
-def _print_encryption_line(page: Page, line: EncryptionLine) -> None:
-    perhaps = "" if line.applies == "yes" else "If that is so: "
+def _print_encryption_line(page: Page, matrix: Matrix, line: EncryptionLine) -> None:
+    perhaps = ""
+    if line.applies != "yes":
+        told = {row for row in line.rows if matrix.table_of(row) == "scenarios"} or line.rows
+        perhaps = f"If {' or '.join(row for row in line.rows if row in told)} applies: "
     page.prose(cited(f"{perhaps}{line.text}", line.rows), indent=4)
     if line.remedy:
         page.prose(cited(line.remedy, line.rows[:1]), indent=6)

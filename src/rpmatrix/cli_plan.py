@@ -156,7 +156,7 @@ def _commands_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="write to this file instead; in a folder that exists, each Bicep or Terraform text "
+        help="write to this file instead; in a folder (files/), each Bicep or Terraform text "
         "gets a file of its own",
     )
 
@@ -415,8 +415,8 @@ def _print_steps(
 
 def _doubt(matrix: Matrix, step: Step) -> str:
     """Say that a step may not be called for, and what tells."""
-    fact = matrix.facts[matrix.row(step.id, "steps")["fact_id"]]
-    if step.phase == "copy" or not fact.question:
+    fact = matrix.facts.get(matrix.row(step.id, "steps")["fact_id"])
+    if step.phase == "copy" or fact is None or not fact.question:
         return "Only if it applies, which is not known."
     return (
         f"Only if it applies. {fact.question} Answer with --assume {fact.id}=... "
@@ -612,8 +612,8 @@ def _write_commands(
     labels: Mapping[str, str],
     arguments: argparse.Namespace,
 ) -> None:
-    folder = Path(arguments.output) if arguments.output else None
-    if folder and folder.is_dir():
+    folder = Path(arguments.output or "")
+    if arguments.output and (folder.is_dir() or arguments.output[-1] in "/\\"):
         if arguments.client not in ("bicep", "terraform"):
             raise UsageError(f"{arguments.output!r} is a folder; name a file to write to")
         _write_files(folder, written, labels)

@@ -50,8 +50,8 @@ CUT_OFF: Final = 141
 EXIT_CODES: Final = """\
 exit codes:
   0    done
-  1    check or fix: the tables hold problems
-  2    wrong usage, or nothing that could be judged in the input
+  1    check, fix, workbook: the tables hold problems; drift: there is drift
+  2    wrong usage, or nothing that could be judged or written
   3    assess: a verdict named with --fail-on was given
   130  stopped by Ctrl-C
   141  the reader of the output went away"""
