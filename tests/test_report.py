@@ -476,6 +476,45 @@ def test_a_plan_shows_what_to_paste_and_nothing_that_deletes() -> None:
     assert " delete" not in " ".join(text for text in page.texts if text.startswith("az "))
 
 
+def test_plans_for_several_vms_are_folded_below_one_table() -> None:
+    names = ("plain-linux", "sql-with-ultra-data-disk", "confidential")
+    records = [record for name in names for record in sample_vm(name)]
+    found = plan(assess(read_inventory(records)), target_region="northeurope")
+    html = report.plan(found)
+    rows = cells(html, "Plans")
+    assert [row[0] for row in rows] == ["web-01", "sql-01", "vault-01"]
+    assert rows[2][1:3] == ["none yet", "✕ not supported"]
+    assert rows[0][4] == "✓ supported, with a caveat"
+    assert html.count("<p><strong>Application consistency</strong>") == 3
+    many = plan(assess(read_inventory([one for n in range(23) for one in renamed(f"vm-{n}")])))
+    page = Page(report.plan(many))
+    assert "Plans for 23 VMs" in page.text
+    assert "… and 3 more plans" in page.text
+    assert report.plan(many).count("<p><strong>Crash consistency</strong>") == report.SHOWN_PLANS
+    assert "No VM, and so no plan." in Page(report.plan(plan(assess(read_inventory())))).text
+
+
+def test_results_say_in_one_line_what_they_are() -> None:
+    found = judged("sql-with-ultra-data-disk")
+    for result, line in (
+        (
+            found,
+            "Assessment(VMs: 1, problems: 0, VerdictTable(1 supported, 1 exclude_disks), "
+            "matrix: seed)",
+        ),
+        (found.verdicts, "VerdictTable(1 supported, 1 exclude_disks)"),
+        (
+            found.explain("sql-01"),
+            "Explanation('sql-01'; application: supported, crash: exclude_disks)",
+        ),
+        (
+            plan(found, target_region="northeurope"),
+            "Plan(1 application; copies to northeurope; azure_cli)",
+        ),
+    ):
+        assert repr(result) == line
+
+
 def test_a_plan_for_nobody_says_that_no_mode_is_sure() -> None:
     _, page = planned("confidential")
     assert "Neither mode is sure to be possible." in page.text

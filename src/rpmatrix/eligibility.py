@@ -923,9 +923,8 @@ class Assessment:
         }
 
     def __repr__(self) -> str:
-        counts = f"{len(self.inventory.vms)} VMs, {len(self.problems)} problems"
-        layers = " + ".join(self.matrix.layers)
-        return f"Assessment({counts}, {self.verdicts!r}, matrix {layers})"
+        told = f"VMs: {len(self.inventory.vms)}, problems: {len(self.problems)}"
+        return f"Assessment({told}, {self.verdicts!r}, matrix: {' + '.join(self.matrix.layers)})"
 
     def _repr_html_(self) -> str:
         from rpmatrix import report

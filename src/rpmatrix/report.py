@@ -58,6 +58,9 @@ from rpmatrix.tables import Row
 SHOWN_VMS: Final = 100
 """How many VMs a table of verdicts shows before it says how many more there are."""
 
+SHOWN_PLANS: Final = 20
+"""How many plans are shown in full where several VMs are planned together."""
+
 # --------------------------------------------------------------------------- markup
 
 
@@ -851,7 +854,7 @@ def plan(found: Plan, client: str = "", *, phases: Iterable[str] = SAFE_PHASES) 
     Parameters
     ----------
     found : Plan
-        What to show; beyond the first hundred VMs only their number is told.
+        What to show. Of several VMs each plan is folded, and only the first twenty are given.
     client : str
         Whose commands to show; that of the plan if it is left out.
     phases : iterable of str
@@ -860,14 +863,49 @@ def plan(found: Plan, client: str = "", *, phases: Iterable[str] = SAFE_PHASES) 
     """
     writer = _Writer(client or found.client, frozenset(phases))
     matrix = found.assessment.matrix
+    shown = found.vms[:SHOWN_PLANS]
+    plans: list[_Html] = [_vm_plan(matrix, one, writer) for one in shown]
+    if len(found.vms) > 1:
+        named = (f"{_plural(len(one.steps), 'step')} for {_vm_title(one)}" for one in shown)
+        plans = [_details(name, one) for name, one in zip(named, plans, strict=True)]
+    more = len(found.vms) - len(shown)
     return _page(
-        [_vm_plan(matrix, one, writer) for one in found.vms[:SHOWN_VMS]],
-        _soft(f"… and {_plural(len(found.vms) - SHOWN_VMS, 'more VM')}.")
-        if len(found.vms) > SHOWN_VMS
+        _plan_overview(found) if len(found.vms) > 1 else None,
+        plans,
+        _soft(f"… and {_plural(more, 'more plan')}: ask for them by the names of the VMs.")
+        if more
         else None,
         None if found.vms else _p("No VM, and so no plan."),
         _groups(found.groups),
         _soft("Decided by ", _layers(matrix), "."),
+    )
+
+
+def _vm_title(found: VmPlan) -> str:
+    return found.vm.name or found.vm.id
+
+
+def _plan_overview(found: Plan) -> _Html:
+    """Tell of each of several VMs what is planned."""
+    rows = [
+        [
+            _vm_title(one),
+            _MODES[one.mode].lower() if one.mode else "none yet",
+            _badge(one.verdict.verdict),
+            _codes(disk.label for disk in one.verdict.exclude_disks),
+            *([_badge(one.copy.answer) if one.copy else None] if found.target_region else []),
+        ]
+        for one in found.vms[:SHOWN_VMS]
+    ]
+    columns = ["VM", "Planned mode", "Verdict in it", "Disks to leave out"]
+    columns += [f"Copy to {found.target_region}"] if found.target_region else []
+    more = len(found.vms) - SHOWN_VMS
+    return _markup(
+        [
+            _title(f"Plans for {_plural(len(found.vms), 'VM')}"),
+            _table("Plans", columns, rows),
+            _soft(f"… and {_plural(more, 'more VM')}.") if more > 0 else None,
+        ]
     )
 
 
@@ -888,7 +926,7 @@ def _vm_plan(matrix: Matrix, found: VmPlan, writer: _Writer) -> _Html:
     copied = [" · to be copied to ", found.copy.target_region] if found.copy else None
     return _markup(
         [
-            _title(found.vm.name or found.vm.id),
+            _title(_vm_title(found)),
             _soft(
                 _code(found.vm.id),
                 [" · ", found.vm.location] if found.vm.location else None,
