@@ -52,6 +52,8 @@ ORDER = (
         "site",
         "shell",
         "cli_answers",
+        "cli_tables",
+        "cli_open",
         "cli_plan",
         "completion",
         "cli",

@@ -20,6 +20,8 @@ SHOWN = {
     "vm-record-only": ("supported", "supported", []),
     "sql-with-ultra-data-disk": ("supported", "exclude_disks", ["sql-01-log"]),
     "premium-ssd-v2": ("supported", "exclude_disks", ["db-01-data", "db-01-log"]),
+    "write-accelerated-log": ("supported", "supported", []),
+    "newest-sizes-two-data-disks": ("supported", "supported", []),
     "shared-disk-cluster-node": ("exclude_disks", "exclude_disks", ["node-01-quorum"]),
     "ephemeral-only": ("not_supported", "not_supported", ["agent-01-os"]),
     "ephemeral-with-data-disks": ("exclude_disks", "exclude_disks", ["cache-01-os"]),

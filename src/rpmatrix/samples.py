@@ -340,6 +340,18 @@ def _(estate: _Estate) -> _Machine:
     return machine.disk_records()
 
 
+@_sample("write-accelerated-log", "A log disk with write accelerator, which the article leaves out")
+def _(estate: _Estate) -> _Machine:
+    machine = _Machine("sap-01", estate, RED_HAT, "Standard_M64s_v2")
+    return machine.data_disk("log", writeAcceleratorEnabled=True, caching="None").disk_records()
+
+
+@_sample("newest-sizes-two-data-disks", "A size of version 6 with two data disks: editions differ")
+def _(estate: _Estate) -> _Machine:
+    machine = _Machine("calc-01", estate, UBUNTU, "Standard_D8s_v6")
+    return machine.data_disk("data").data_disk("log").disk_records()
+
+
 @_sample("shared-disk-cluster-node", "Node of a failover cluster: a disk that two VMs share")
 def _(estate: _Estate) -> _Machine:
     machine = _Machine("node-01", estate, WINDOWS_2022).data_disk("quorum").data_disk("local")

@@ -1,0 +1,53 @@
+"""The command that opens the panels as pages: app."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from rpmatrix.app import FIRST_PAGE, app_pages, open_app
+from rpmatrix.launcher import LauncherError
+from rpmatrix.shell import Subcommand, UsageError
+
+
+def _app_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "page",
+        nargs="?",
+        default=FIRST_PAGE,
+        metavar="PAGE",
+        help="the page to start with; wrong names are answered with the right ones",
+    )
+    parser.add_argument("--port", type=int, default=0, help="the port; any free one if left out")
+    parser.add_argument("--no-browser", action="store_true", help="only tell the address")
+
+
+def run_app(arguments: argparse.Namespace) -> int:
+    """Serve the panels as pages until Ctrl-C."""
+    slugs = [one.slug for one in app_pages()]
+    if arguments.page not in slugs:
+        raise UsageError(f"there is no page {arguments.page!r}; choose one of {', '.join(slugs)}")
+    try:
+        return open_app(
+            arguments.page,
+            port=arguments.port,
+            open_browser=not arguments.no_browser,
+            options=arguments.rest,
+        )
+    except LauncherError as error:
+        raise UsageError(str(error)) from None
+
+
+SUBCOMMANDS: Final = {
+    "app": Subcommand(
+        _app_arguments,
+        run_app,
+        """\
+  rpmatrix app
+  rpmatrix app check-a-vm --port 8899 --no-browser""",
+        """
+Serves this machine alone, behind a token. Options that are not listed here
+go to Voila.""",
+        takes_rest=True,
+    ),
+}

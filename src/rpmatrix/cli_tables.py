@@ -1,0 +1,259 @@
+"""The commands of those who keep the tables: drift, impact, workbook and freeze."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from rpmatrix.drift import DriftReport, StatementChange, drift, write_skeleton
+from rpmatrix.impact import VmChange, impact
+from rpmatrix.inventory import decode
+from rpmatrix.matrix import Matrix
+from rpmatrix.shell import (
+    FINE,
+    FOUND,
+    Page,
+    Subcommand,
+    UsageError,
+    add_json,
+    add_output,
+    add_overlay,
+    add_paths,
+    count,
+    matrix_name,
+    output,
+    print_json,
+    printable,
+    read_input,
+    read_matrix,
+    titled,
+    word,
+)
+from rpmatrix.tables import data_folder, freeze
+from rpmatrix.workbook import read_workbook, write_workbook
+
+BASE: Final = "base"
+KINDS_TOLD: Final = {
+    "outcome": "answers something else",
+    "split": "one statement became several",
+    "merged": "several statements became one",
+    "added": "new",
+    "removed": "gone",
+    "wording": "other words for the same",
+}
+
+
+# --- drift ------------------------------------------------------------------------------------
+
+
+def _drift_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("article", metavar="ARTICLE", help="a copy of it, as Markdown or HTML")
+    parser.add_argument("--edition", help="the edition to compare with; the topmost if left out")
+    parser.add_argument("--write", metavar="FOLDER", help="begin an overlay for it in this folder")
+    add_overlay(parser)
+    add_json(parser)
+    add_output(parser)
+
+
+def run_drift(arguments: argparse.Namespace) -> int:
+    """Compare a copy of the article with the tables."""
+    matrix = read_matrix(arguments.overlay)
+    try:
+        text = decode(Path(arguments.article).read_bytes())
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot read {arguments.article!r}: {reason}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{arguments.article!r} is no text") from None
+    try:
+        report = drift(text, matrix, edition=arguments.edition)
+        written = write_skeleton(report, Path(arguments.write)) if arguments.write else ()
+    except (ValueError, LookupError, OSError) as error:
+        raise UsageError(str(error)) from None
+    with output(arguments.output) as stream:
+        if arguments.json:
+            print_json(report.to_dict(), stream)
+        else:
+            _print_drift(Page(stream), report, written)
+    return FOUND if report.drifted else FINE
+
+
+def _print_drift(page: Page, report: DriftReport, written: tuple[Path, ...]) -> None:
+    for warning in report.warnings:
+        page.prose(f"Mind: {warning}")
+    for kind, told in KINDS_TOLD.items():
+        changes = report.of_kind(kind)
+        if not changes:
+            continue
+        page.heading(f"{told[0].upper()}{told[1:]}: {count(len(changes), 'statement')}")
+        for change in changes:
+            _print_change(page, change)
+    page.blank()
+    counts = ", ".join(f"{number} {kind}" for kind, number in report.counts.items())
+    page.prose(f"compared with edition {report.edition}: {counts or 'nothing to compare'}")
+    if not report.drifted:
+        page.prose("no drift")
+    for path in written:
+        page.prose(f"begun: {path}")
+
+
+def _print_change(page: Page, change: StatementChange) -> None:
+    where = ", ".join(f"line {one.line}" for one in change.new) or "no longer there"
+    what = "; ".join(one.cells[0] if one.cells else one.text for one in change.new)
+    page.prose(f"{where}: {what}" if what else f"{where}: {', '.join(change.old)}", indent=2)
+    if change.note:
+        page.prose(change.note, indent=4)
+    if change.rows and change.kind != "wording":
+        rows = ", ".join(f"{row} ({table})" for table, row in change.rows)
+        page.prose(f"review: {rows}", indent=4)
+
+
+# --- impact -----------------------------------------------------------------------------------
+
+
+def _impact_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="before",
+        action="append",
+        default=[],
+        metavar="LAYER",
+        help="the tables before: base, an overlay, or a folder of tables; may be repeated",
+    )
+    parser.add_argument(
+        "--to",
+        dest="after",
+        action="append",
+        required=True,
+        metavar="LAYER",
+        help="the tables after, in the same way",
+    )
+    add_paths(parser, needed=False)
+    add_json(parser)
+    add_output(parser)
+
+
+def run_impact(arguments: argparse.Namespace) -> int:
+    """Say whose verdict changes from one state of the tables to another."""
+    before, after = _layers(arguments.before), _layers(arguments.after)
+    inventory = read_input(arguments.paths) if arguments.paths else None
+    found = impact(before, after, inventory)
+    with output(arguments.output) as stream:
+        if arguments.json:
+            print_json(found.to_dict(), stream)
+            return FINE
+        page = Page(stream)
+        if inventory is None:
+            page.prose("No input was given: these are the synthetic VMs that come along.")
+        for change in found.changes:
+            _print_vm_change(page, after, change)
+        page.blank()
+        concerned = len({one.vm_id for one in found.changes})
+        page.prose(f"{concerned} of {count(len(found.inventory.vms), 'VM')} concerned")
+        page.prose(f"from {matrix_name(before)} to {matrix_name(after)}")
+    return FINE
+
+
+def _layers(named: list[str]) -> Matrix:
+    return read_matrix([name for name in named if name != BASE])
+
+
+def _print_vm_change(page: Page, matrix: Matrix, change: VmChange) -> None:
+    if change.kind == "verdict":
+        told = f"{word(change.before.verdict)} becomes {word(change.after.verdict)}"
+    elif change.kind == "disks":
+        told = "other disks are to be excluded"
+    else:
+        told = "other caveats"
+    page.prose(f"{change.vm_name or change.vm_id}, {change.mode}: {told}")
+    for row in change.rows:
+        # A row that was withdrawn stands in the tables before only.
+        page.prose(titled(matrix, row) if matrix.has_row(row) else row, indent=4)
+
+
+# --- workbook and freeze ----------------------------------------------------------------------
+
+
+def _workbook_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("workbook", metavar="FILE.xlsx", help="the workbook")
+    parser.add_argument("--folder", help="the folder of the tables; the base if left out")
+    parser.add_argument(
+        "--import", dest="back", action="store_true", help="read it back into the tables"
+    )
+
+
+def run_workbook(arguments: argparse.Namespace) -> int:
+    """Write the tables as a workbook, or read one back."""
+    folder = Path(arguments.folder) if arguments.folder else data_folder()
+    path = Path(arguments.workbook)
+    try:
+        if not arguments.back:
+            write_workbook(folder, path)
+            print(printable(f"written: {path}"))
+            return FINE
+        report = read_workbook(path, folder)
+    except ModuleNotFoundError:
+        raise UsageError("openpyxl is not installed; run: pip install 'rpmatrix[excel]'") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    print(printable(str(report), lines=True))
+    return FOUND if report.refused else FINE
+
+
+def _freeze_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", help="the folder of the tables; the base if left out")
+
+
+def run_freeze(arguments: argparse.Namespace) -> int:
+    """Write down the digests of the tables."""
+    try:
+        path = freeze(Path(arguments.folder) if arguments.folder else None)
+    except OSError as error:
+        raise UsageError(str(error)) from None
+    print(printable(f"written: {path}"))
+    return FINE
+
+
+SUBCOMMANDS: Final = {
+    "drift": Subcommand(
+        _drift_arguments,
+        run_drift,
+        """\
+  rpmatrix drift article.md
+  rpmatrix drift saved-page.html --json
+  rpmatrix drift article.md --write my-overlay/""",
+        """
+Statement by statement: unchanged, other wording, other outcome, split,
+merged, added, removed, and which rows to review. Exit code 1 says drift.""",
+    ),
+    "impact": Subcommand(
+        _impact_arguments,
+        run_impact,
+        """\
+  rpmatrix impact --to newer-edition
+  rpmatrix impact --from base --to my-overlay/ vms.json disks.json
+  rpmatrix impact --from newer-edition --to newer-edition --to my-overlay/ exports/""",
+        """
+Without input, the synthetic VMs that come along are judged.""",
+    ),
+    "workbook": Subcommand(
+        _workbook_arguments,
+        run_workbook,
+        """\
+  rpmatrix workbook matrix.xlsx
+  rpmatrix workbook matrix.xlsx --import
+  rpmatrix workbook mine.xlsx --folder my-overlay/""",
+        """
+Every table is a sheet of text cells, with drop-downs and help on each column.
+Reading back writes nothing unless everything is right.""",
+    ),
+    "freeze": Subcommand(
+        _freeze_arguments,
+        run_freeze,
+        """\
+  rpmatrix freeze""",
+        """
+After a change that is meant, so that check notices one that is not.""",
+    ),
+}
