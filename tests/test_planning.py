@@ -1423,3 +1423,12 @@ def test_what_is_not_in_a_restore_point_is_named_and_is_sure_or_not() -> None:
     assert {each.what: each.certain for each in answered.not_saved}[
         "NFS shares mounted in the guest"
     ]
+
+
+def test_a_plan_says_in_one_line_what_it_is() -> None:
+    assert repr(make()) == "Plan(no VM; azure_cli)"
+    records = [vm("one"), vm("two"), vm("three", **CONFIDENTIAL), vm("four", image=FLATCAR)]
+    assert repr(make(*records, mode="application", client="rest", target_region=TARGET)) == (
+        "Plan(2 application, 1 not supported in any mode, 1 unknown in application mode; "
+        "copies to northeurope; rest)"
+    )

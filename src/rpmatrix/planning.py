@@ -368,7 +368,7 @@ class Plan:
         return tuple(written.values())
 
     def __repr__(self) -> str:
-        planned = Counter(vm.mode or f"{vm.verdict.verdict} in any mode" for vm in self.vms)
+        planned = Counter(vm.mode or _why_not(vm) for vm in self.vms)
         counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in planned.items())
         target = f"; copies to {self.target_region}" if self.target_region else ""
         return f"Plan({counts or 'no VM'}{target}; {self.client})"
@@ -377,6 +377,11 @@ class Plan:
         from rpmatrix import report
 
         return report.plan(self)
+
+
+def _why_not(vm: VmPlan) -> str:
+    alike = len({line.verdict for line in vm.comparison.lines}) == 1
+    return f"{vm.verdict.verdict} in {'any' if alike else vm.verdict.mode} mode"
 
 
 @dataclass(frozen=True, slots=True)
