@@ -819,6 +819,7 @@ WRONG: list[tuple[str, str]] = [
     ("plan nowhere.json", "there is no file or folder 'nowhere.json'"),
     ("plan list.json", "no VM to judge"),
     ("plan vms.json --target-region westeurope", "is in westeurope already"),
+    ("plan vms.json --target-region westeurope", "; --vm plans the others without it"),
     ("plan vms.json --target-region a/b", "a target region is a name such as westeurope"),
     ("plan vms.json --phase none", "'none' is none of settle, prerequisite"),
     ("plan vms.json --every 4", "'4' has no unit; write 4h"),

@@ -238,7 +238,8 @@ def _plan(
             names=names,
         )
     except (PlanError, ScheduleError, LookupError) as error:
-        raise UsageError(str(error)) from error
+        others = "; --vm plans the others without it" if len(chosen) > 1 else ""
+        raise UsageError(f"{error}{others}") from error
     return found
 
 
