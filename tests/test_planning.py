@@ -1210,6 +1210,20 @@ def test_a_copy_goes_to_another_region(region: str, there: str) -> None:
         make(vm(top={"location": there}), target_region=region)
 
 
+def test_of_several_vms_one_that_is_there_already_is_not_copied() -> None:
+    here, there = vm("vm-here"), vm("vm-there", top={"location": "northeurope"})
+    found = rp.plan(rp.assess(rp.read_inventory([here, there])), target_region="northeurope")
+    copied = {
+        one.vm.name: [step for step in one.steps if step.phase == "copy"] for one in found.vms
+    }
+    assert copied["vm-here"]
+    assert not copied["vm-there"]
+    (answer,) = (one.copy for one in found.vms if one.vm.name == "vm-there")
+    assert answer is not None
+    assert answer.answer == "not_supported"
+    assert "xr-same-region" in answer.reasons
+
+
 def test_a_region_is_sent_in_the_spelling_of_the_service() -> None:
     found = only(make(vm(), disk("vm-harbour-os"), target_region="North Europe"))
     local, target = of_kind(found, CreateCollection)

@@ -28,7 +28,7 @@ from rpmatrix.inventory import (
     is_expression,
     request_readings,
 )
-from rpmatrix.matrix import MODES, Citation, Fact, Matrix, load_matrix
+from rpmatrix.matrix import MODES, Citation, Fact, Matrix, T, load_matrix
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
 
 if TYPE_CHECKING:
@@ -813,8 +813,25 @@ class Assessment:
 
     def of(self, vm: str) -> tuple[Verdict, ...]:
         """Give the verdicts of one VM, by its name or id."""
-        wanted = self.inventory.vm(vm)
-        return tuple(one for one in self.verdicts if one.vm_id == wanted.id)
+        return self._verdicts_of.get(self.inventory.vm(vm).id, ())
+
+    @cached_property
+    def _verdicts_of(self) -> Mapping[str, tuple[Verdict, ...]]:
+        found: dict[str, tuple[Verdict, ...]] = {}
+        for one in self.verdicts:
+            found[one.vm_id] = (*found.get(one.vm_id, ()), one)
+        return found
+
+    @cached_property
+    def _prepared(self) -> dict[str, Any]:
+        return {}
+
+    def prepared(self, name: str, prepare: Callable[[Assessment], T]) -> T:
+        """Give what another module prepares from this assessment, made once."""
+        if name not in self._prepared:
+            self._prepared[name] = prepare(self)
+        made: T = self._prepared[name]
+        return made
 
     def findings_of(self, vm: Vm, modes: Iterable[str] = MODES) -> Iterator[Finding]:
         """Give every row that bears on one VM: it applies, might apply, or was assumed away."""

@@ -550,7 +550,7 @@ def encryption_of(assessment: Assessment, vm: Vm | str) -> tuple[EncryptionAnswe
     found = _the_vm(assessment, vm)
     judge = _Judge(assessment, found)
     verdicts = assessment.of(found.id)
-    shown = _FoundIn(assessment.inventory, judge.matrix)
+    shown = assessment.prepared("encryption found", _found_in)
     return tuple(_of_disk(judge, one, verdicts, shown) for one in judge.facts.disks)
 
 
@@ -662,6 +662,10 @@ def _named_set(disk: Disk) -> str | None:
 def _open_facts(judge: _Judge, scenario: str, readings: Mapping[str, Reading]) -> list[str]:
     facts = judge.rules.facts_of_row.get(scenario, ())
     return [fact_id for fact_id in facts if judge.value(fact_id, readings) is None]
+
+
+def _found_in(assessment: Assessment) -> _FoundIn:
+    return _FoundIn(assessment.inventory, assessment.matrix)
 
 
 class _FoundIn:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -253,6 +253,14 @@ class Inventory:
             "problems": len(self.problems),
         }
 
+    @cached_property
+    def _named(self) -> Mapping[str, list[Vm]]:
+        named: dict[str, list[Vm]] = {}
+        for vm in self.vms:
+            for name in {vm.key, vm.name.lower()}:
+                named.setdefault(name, []).append(vm)
+        return named
+
     def vm(self, name: str) -> Vm:
         """Give one VM by its name or id, in any letter case.
 
@@ -261,8 +269,7 @@ class Inventory:
         LookupError
             If no VM, or more than one, answers to the name; the message lists them.
         """
-        wanted = name.lower()
-        found = [vm for vm in self.vms if wanted in (vm.key, vm.name.lower())]
+        found = self._named.get(name.lower(), [])
         if len(found) == 1:
             return found[0]
         if found:

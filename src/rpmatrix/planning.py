@@ -445,7 +445,7 @@ def plan(
     Raises
     ------
     PlanError
-        If the mode is none, the target region is that of a VM, or a name cannot be: it is no
+        If the mode is none, the target region is that of every VM, or a name cannot be: it is no
         name, belongs to a collection of another VM, or to a restore point that is there.
     rpmatrix.eligibility.AnswerError
         If the target region or the client is none.
@@ -470,6 +470,12 @@ def plan(
     else:
         wanted = [vms] if isinstance(vms, str) else list(vms)
         chosen = tuple(dict.fromkeys(inventory.vm(name) for name in wanted))
+    if target_region and all(region(vm.location) == region(target_region) for vm in chosen):
+        # Of several VMs, those that are there already are told so by the rules of copying.
+        for vm in chosen:
+            raise PlanError(
+                f"{vm.name} is in {vm.location} already; name another region to copy to"
+            )
     planner = _Planner(assessment, target_region, client, every, retention, names)
     plans = tuple(planner.plan(vm, mode) for vm in chosen)
     return Plan(assessment, plans, planner.groups(plans), target_region, client)
@@ -506,10 +512,6 @@ class _Planner:
         comparison = self._compare(verdicts)
         planned = mode or comparison.recommended or _most_hopeful(verdicts)
         verdict = verdicts[planned]
-        if self.target_region and region(self.target_region) == region(vm.location):
-            raise PlanError(
-                f"{vm.name} is in {vm.location} already; name another region to copy to"
-            )
         copy = self._copy(vm, verdict) if self.target_region else None
         encryption = encryption_of(self.assessment, vm)
         steps: tuple[Step, ...] = ()
