@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -391,13 +392,24 @@ def test_a_text_without_statements_is_refused(text: str, matrix: Matrix) -> None
         drift(text, matrix)
 
 
-def test_a_copy_that_is_cut_off_is_told(matrix: Matrix) -> None:
+def test_of_what_a_copy_does_not_show_nothing_is_said(matrix: Matrix, tmp_path: Path) -> None:
     text = article()
     report = drift(text[: text.index("**Lamps with keeper")], matrix)
-    assert "Nothing was found again after lamps-7: the copy may be cut off there." in (
-        report.warnings
+    assert report.counts == {"unchanged": 7}
+    assert (report.unseen[0], len(report.unseen)) == ("lamps-8", 20)
+    assert report.drifted
+    assert report.warnings == (
+        "The copy is cut off: the last 20 statements were not seen. Take a whole copy.",
     )
-    assert "No heading of this text is called: makes, other-limitations." in report.warnings
+    with pytest.raises(ValueError, match="the copy of the article is cut off"):
+        write_skeleton(report, tmp_path / "later")
+
+
+def test_an_end_that_was_rewritten_is_not_cut_off(matrix: Matrix) -> None:
+    text = article(limits=["Wicks differ.", "Glass breaks.", "Masts bend.", "Fog comes at night."])
+    report = drift(text, matrix)
+    assert report.unseen == ()
+    assert report.counts["removed"] == len(LIMITS)
 
 
 # --- properties -----------------------------------------------------------------------------------
@@ -431,7 +443,7 @@ def test_every_statement_has_one_fate(
     matrix = shown.matrix
     text = article(rows, names, limits)
     report = drift(text, matrix)
-    old = Counter(name for one in report.changes for name in one.old)
+    old = Counter([*(name for one in report.changes for name in one.old), *report.unseen])
     new = Counter(statement.position for one in report.changes for statement in one.new)
     known = [row.id for row in matrix.table("statements") if row["edition"] == "lamps"]
     assert old == Counter(known)
@@ -707,3 +719,24 @@ BASE_FOLDER = next(iter(load_matrix("newer-edition").overlays)).folder.parents[1
 def test_the_markdown_parser_is_imported_late() -> None:
     code = "import sys, rpmatrix.drift; sys.exit('markdown_it' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_traits_are_made_anew_from_a_copy(matrix: Matrix, tmp_path: Path) -> None:
+    folder = tmp_path / "lamps-edition"
+    shutil.copytree(matrix.overlays[0].folder, folder)
+    table = folder / "statements.csv"
+    good = table.read_bytes()
+    (tmp_path / "article.md").write_text(article(), encoding="utf-8")
+    # As if the words had been hashed otherwise before.
+    table.write_text(re.sub(r",[b-t]{4}\|", ",bbbb|", table.read_text()))
+    assert table.read_bytes() != good
+    tool = Path(__file__).resolve().parents[1] / "tools" / "refresh_statements.py"
+    command = [sys.executable, str(tool), str(tmp_path / "article.md"), "lamps", str(folder)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "rows of the edition lamps have changed" in answer.stdout
+    assert table.read_bytes() == good
+    (tmp_path / "article.md").write_text("# Other\n\nText\n", encoding="utf-8")
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert "another edition?" in answer.stderr
+    assert table.read_bytes() == good

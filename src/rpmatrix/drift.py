@@ -281,6 +281,8 @@ class _Pairing:
         Places in the old edition whose statement has not changed.
     groups : list of (list of int, list of int)
         Old and new places that belong together, several on one of the sides.
+    end : int
+        The place in the old edition from which on nothing was seen; behind the last if all was.
     """
 
     # What share of the words must be the same: anywhere, beside a neighbour that is known, and
@@ -290,6 +292,9 @@ class _Pairing:
     BONUS = 0.1
     # What share of one statement must be found in another of which it is a part.
     PART = 0.6
+    # A copy is cut off if this share of the edition is missing at its end, and next to nothing new
+    # stands there.
+    CUT, REST = 0.25, 2
 
     def __init__(self, old: Sequence[_Entry], new: Sequence[_Entry]) -> None:
         self.old, self.new = old, new
@@ -308,6 +313,7 @@ class _Pairing:
         self._anchors = {-1: -1, len(old): len(new), **self.pairs}
         self._pair_similar()
         self._gather()
+        self.end = self._find_end()
 
     # ----- one to one
 
@@ -384,6 +390,15 @@ class _Pairing:
         """Count on how many sides the nearest known neighbours of two statements are a pair."""
         mine, theirs = self._old_sides[place], self._new_sides[other_place]
         return sum(self._anchors[one] == other for one, other in zip(mine, theirs, strict=True))
+
+    def _find_end(self) -> int:
+        """Find where a copy ends that is cut off."""
+        old = [*self.pairs, *(place for places, _ in self.groups for place in places)]
+        new = [*self.pairs.values(), *(place for _, places in self.groups for place in places)]
+        if not old or len(self.new) - 1 - max(new) > self.REST:
+            return len(self.old)
+        missing = len(self.old) - 1 - max(old)
+        return max(old) + 1 if missing > self.CUT * len(self.old) else len(self.old)
 
     # ----- one to many
 
@@ -517,6 +532,8 @@ class DriftReport:
         What became of every statement, in the order of the copy; what is gone stands where it was.
     matrix : Matrix
         The tables.
+    unseen : tuple of str
+        Ids of statements of which the copy tells nothing, because it is cut off before them.
     warnings : tuple of str
         Why the comparison may mean little, such as a text that is another article.
     """
@@ -524,12 +541,13 @@ class DriftReport:
     edition: str
     changes: tuple[StatementChange, ...]
     matrix: Matrix
+    unseen: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def drifted(self) -> bool:
-        """Whether anything is not as it was, be it the wording alone."""
-        return any(one.kind != "unchanged" for one in self.changes)
+        """Whether anything is not as it was, be it the wording alone, or was not seen."""
+        return bool(self.unseen) or any(one.kind != "unchanged" for one in self.changes)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -547,6 +565,7 @@ class DriftReport:
             "edition": self.edition,
             "drifted": self.drifted,
             "counts": self.counts,
+            "unseen": list(self.unseen),
             "changes": [
                 {
                     "kind": one.kind,
@@ -634,8 +653,12 @@ def drift(text: str, matrix: Matrix, *, edition: str | None = None) -> DriftRepo
         _entry(place, one.section, one.kind, Traits.of(one), statement=one)
         for place, one in enumerate(statements)
     ]
-    changes = tuple(_Reporter(_Pairing(old, new), matrix).changes())
-    return DriftReport(edition, changes, matrix, tuple(_doubts(old, new, changes)))
+    pairing = _Pairing(old, new)
+    changes = tuple(_Reporter(pairing, matrix).changes())
+    unseen = [one for one in old if one.place >= pairing.end]
+    ids = tuple(one.row.id for one in unseen if one.row)
+    warnings = tuple(_doubts(old[: pairing.end], new, changes, len(unseen)))
+    return DriftReport(edition, changes, matrix, ids, warnings)
 
 
 def editions(matrix: Matrix) -> tuple[str, ...]:
@@ -648,7 +671,7 @@ def editions(matrix: Matrix) -> tuple[str, ...]:
 
 
 def _doubts(
-    old: Sequence[_Entry], new: Sequence[_Entry], changes: Iterable[StatementChange]
+    old: Sequence[_Entry], new: Sequence[_Entry], changes: Iterable[StatementChange], unseen: int
 ) -> Iterator[str]:
     kept = sum(len(one.old) for one in changes if one.kind not in ("added", "removed"))
     if kept * 4 < len(old):
@@ -656,11 +679,8 @@ def _doubts(
             f"Only {kept} of {len(old)} statements were found again: "
             "this may be another article, or a part of it only."
         )
-    found = {name for one in changes if one.new for name in one.old}
-    known = [one for one in old if one.row and one.row.id in found]
-    last = known[-1].row if known else None
-    if last is not None and known[-1].place < len(old) * 3 // 4:
-        yield f"Nothing was found again after {last.id}: the copy may be cut off there."
+    if unseen:
+        yield f"The copy is cut off: the last {unseen} statements were not seen. Take a whole copy."
     sections = {one.section for one in old} - {one.section for one in new}
     lost = [
         section
@@ -700,7 +720,7 @@ class _Reporter:
             if one.place not in pairs.values() and one.place not in gathered:
                 placed.append((one.place, self._change("added", (), (one,), self._told(one))))
         gone = [place for old, _ in self.pairing.groups for place in old]
-        for one in self.old:
+        for one in self.old[: self.pairing.end]:
             if one.place not in pairs and one.place not in gone:
                 before = max((new for old, new in pairs.items() if old < one.place), default=-1)
                 placed.append((before + 0.5, self._change("removed", (one,), (), "")))
@@ -784,8 +804,7 @@ _TERM_COLUMNS: Final = {
     "scenarios": ("title",),
     "operating_systems": ("title",),
     "cross_region": ("title",),
-    "limits": ("title",),
-    "facts": ("title", "allowed_values"),
+    "facts": ("allowed_values",),
 }
 # Words of titles that name nothing, and those that the answer tells already.
 _GENERAL: Final = frozenset(
@@ -982,8 +1001,10 @@ def write_skeleton(
     FileExistsError
         If there is something in the folder.
     ValueError
-        If the name of the edition is taken, or is none.
+        If the name of the edition is taken, or is none; or if the copy is cut off.
     """
+    if report.unseen:
+        raise ValueError("the copy of the article is cut off; take a whole one")
     edition = edition or folder.name
     if not re.fullmatch("[a-z][a-z0-9-]*", edition) or edition in editions(report.matrix):
         raise ValueError(
