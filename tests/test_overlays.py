@@ -551,6 +551,20 @@ def test_the_newer_edition_reads_the_size(
             assert {question.fact_id for question in crash.missing} == {"premium_storage_size"}
 
 
+def test_disks_that_no_record_lists_are_not_counted() -> None:
+    vm = a_vm("Standard_D4s_v6", 2)
+    del vm["properties"]["storageProfile"]
+    _, crash = rp.assess(rp.read_inventory([vm]), NEWER).verdicts
+    assert SEVERAL in crash.possible_caveats
+    (finding,) = [
+        one
+        for one in rp.assess(rp.read_inventory([vm]), NEWER).findings
+        if (one.row_id, one.mode) == (SEVERAL, "crash")
+    ]
+    known = {one.fact_id: one.value for one in finding.evidence}
+    assert known == {"vm_size_processor": "intel", "vm_size_version": "6", "data_disk_count": None}
+
+
 def test_a_size_without_premium_storage_is_refused_when_a_person_says_so() -> None:
     inventory = rp.read_inventory([a_vm("Standard_D4_v3", 2)])
     _, crash = rp.assess(inventory, NEWER, answers={"premium_storage_size": "no"}).verdicts
