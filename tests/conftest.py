@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -175,6 +179,31 @@ def outside() -> Any:
 
 
 @pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the static site, served as any web server would do it."""
+    from rpmatrix.site import build_site
+
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed, which brings Pyodide")
+    folder = build_site(tmp_path_factory.mktemp("site") / "built")
+    # Only so that RUN_ALL_CELLS can reach the app.
+    settings = folder / "jupyter-lite.json"
+    data = json.loads(settings.read_text())
+    data["jupyter-config-data"]["exposeAppInBrowser"] = True
+    settings.write_text(json.dumps(data))
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a JupyterLab on a copy of the notebooks, set up as `rpmatrix lab` does it."""
     # Not at the top: a package that cannot be imported would stop tests that do not need it.
@@ -247,17 +276,24 @@ RUN_ALL_CELLS = """async () => {
 }"""
 
 
+def run_all(page: Any, address: str) -> Any:
+    """Open a notebook at its address, run all its cells without an error, return the page."""
+    page.goto(address)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
+    cells = page.evaluate(RUN_ALL_CELLS)
+    assert [cell for cell in cells if cell["errors"]] == []
+    assert [cell for cell in cells if not cell["count"] and cell["source"].strip()] == []
+    return page
+
+
 @pytest.fixture
 def open_in_lab(page: Any, lab: str) -> Callable[[str], Any]:
-    """Open a notebook in JupyterLab, run all its cells without an error, return the page."""
+    """Open a notebook in JupyterLab and run it."""
+    return lambda name: run_all(page, f"{lab}/lab/tree/notebooks/{name}?reset")
 
-    def open_and_run(name: str) -> Any:
-        page.goto(f"{lab}/lab/tree/notebooks/{name}?reset")
-        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
-        cells = page.evaluate(RUN_ALL_CELLS)
-        assert [cell for cell in cells if cell["errors"]] == []
-        assert [cell for cell in cells if not cell["count"] and cell["source"].strip()] == []
-        return page
 
-    return open_and_run
+@pytest.fixture
+def open_in_site(page: Any, site: str) -> Callable[[str], Any]:
+    """Open a notebook of the static site and run it, without any server behind it."""
+    return lambda name: run_all(page, f"{site}/lab/index.html?path={name}")

@@ -11,6 +11,7 @@ import pytest
 
 from rpmatrix.app import app_pages
 from rpmatrix.samples import sample_title
+from rpmatrix.site import NOT_THERE
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SLUGS = [page.slug for page in app_pages()]
@@ -174,3 +175,45 @@ def test_a_callback_that_raises_shows_its_error_in_the_panel(
     shown.get_by_text("RuntimeError: made to fail").wait_for()
     choose_sample(shown, "plain-linux")
     shown.get_by_text("fine").wait_for()
+
+
+# --- the static site -------------------------------------------------------------------------
+
+
+def test_the_first_page_of_the_site_lists_the_notebooks(
+    page: Any, site: str, console_errors: list[str]
+) -> None:
+    page.goto(site)
+    links = page.get_by_role("listitem").get_by_role("link")
+    named = [link.get_attribute("href").partition("path=")[2] for link in links.all()]
+    assert named == [path.name for path in NOTEBOOKS]
+    for width, _ in SIZES.values():
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    links.first.click()
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    assert console_errors == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_of_the_site_runs_or_says_what_is_not_there(
+    path: Path, page: Any, site: str, open_in_site: Callable[[str], Any]
+) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    if NOT_THERE.search(code):
+        page.goto(f"{site}/lab/index.html?path={path.name}")
+        page.get_by_text("Not in this browser:").first.wait_for(timeout=60_000)
+    else:
+        open_in_site(path.name)
+        if shows_panel(path):
+            page.wait_for_selector(".jp-OutputArea .rpm-panel", timeout=20_000)
+
+
+def test_a_panel_of_the_site_answers_without_a_server(open_in_site: Callable[[str], Any]) -> None:
+    page = open_in_site("02-check-a-vm.ipynb")
+    panel = page.locator(".jp-OutputArea .rpm-panel").first
+    panel.scroll_into_view_if_needed()
+    choose_sample(panel, "shared-disk-cluster-node")
+    panel.get_by_text("rp.sample_vm('shared-disk-cluster-node')").wait_for()
+    assert panel.locator(".rpm-card .rpm-badge").get_by_text("exclude disks").count()

@@ -146,7 +146,7 @@ def test_run_py_shows_its_help() -> None:
 
 # Where a file of the checkout goes in a wheel, and which files may go.
 SHIPPED = {
-    "src/rpmatrix": ("rpmatrix", {".py", ".typed", ".json", ".css", ".js", ".j2"}),
+    "src/rpmatrix": ("rpmatrix", {".py", ".typed", ".json", ".css", ".js", ".j2", ".html"}),
     "matrix_data": ("rpmatrix/_data/matrix_data", {".csv", ".json", ".md"}),
     "notebooks": ("rpmatrix/_data/notebooks", {".ipynb"}),
 }

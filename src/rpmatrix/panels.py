@@ -865,7 +865,12 @@ def check_environment() -> Environment:
         int(widgets.__version__.partition(".")[0]) >= 8,
         install.format("'ipywidgets>=8.1'"),
     )
-    look("pandas, for tables as frames", find_spec("pandas") is not None, install.format("pandas"))
+    if sys.platform == "emscripten":
+        # Python inside a browser: what does not come along there cannot be installed either.
+        look("No tables as frames: pandas is not to be had in a browser", True, "")
+    else:
+        found = find_spec("pandas") is not None
+        look("pandas, for tables as frames", found, install.format("pandas"))
     try:
         load_matrix()
         wrong = ""
