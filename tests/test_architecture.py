@@ -64,6 +64,7 @@ FACES = ("__init__", "__main__")
 # Modules that are made of somebody else's classes; they are imported late themselves.
 TOP_LEVEL_GUESTS = {
     "columns": {"numpy", "pyarrow"},
+    "fleet": {"numpy", "pyarrow"},
     "panels": {"ipywidgets"},
     "panels_plan": {"ipywidgets"},
     "workshop_panel": {"ipywidgets"},
@@ -74,7 +75,7 @@ DISPLAY = ("_repr_html_", "report")
 ONLY_IN = {
     "anywidget": {"panels"},
     "ipywidgets": {"panels", "panels_plan", "workshop_panel"},
-    "openpyxl": {"workbook", "report"},
+    "openpyxl": {"workbook", "documents"},
     "rich": {"shell"},
 }
 

@@ -786,7 +786,10 @@ class Judged:
         return self.evaluator.must_go(mode).take(self.disks) & named.take(self.owners)
 
     def findings(self) -> Found:
-        """Give every row that applies or might, and has more to say than that all is well."""
+        """Give the rows that bear on a verdict: they apply, or may apply and could decide it.
+
+        Rows that apply and say that all is well are left out.
+        """
         every_vm = np.arange(len(self.vms), dtype=np.int32)
         of_vms = self.evaluator.found(self.vms, disks=False)
         of_disks = self.evaluator.found(self.disks, disks=True)
@@ -850,7 +853,7 @@ class ColumnEvaluator:
             [self._columns[name] for name in (*self.disk_facts, *self._shared)],
             of_disks=True,
         )
-        self._sets: dict[bytes, int] = {b"": 0}
+        self._sets: dict[tuple[int, ...], int] = {(): 0}
         self._set_meanings = _Growing((-(-self._layout.width // 8),))
         self._set_meanings.append(np.zeros((1, -(-self._layout.width // 8)), np.uint8))
         self._pairs: dict[int, int] = {}
@@ -884,6 +887,13 @@ class ColumnEvaluator:
         """
         columns = {name: self._codes(name, table) for name in self.disk_facts}
         return Coded(table.num_rows, {**columns, "role": _roles(table), "listed": _listed(table)})
+
+    def unlisted(self, roles: Numbers) -> Coded:
+        """Give rows that stand for disks which are not listed: nothing is known of them."""
+        columns: dict[str, Numbers | int] = {
+            name: self._columns[name].nothing for name in self.disk_facts
+        }
+        return Coded(len(roles), {**columns, "role": roles, "listed": 0})
 
     def judge(
         self, vms: Coded, disks: Coded, owners: Numbers, names: Names | None = None
@@ -972,45 +982,52 @@ class ColumnEvaluator:
         sets = np.zeros(length, np.int64)
         if not len(of_disks):
             return sets
-        # The most frequent configurations share the first word, which is all that most VMs need.
-        counts = np.bincount(of_disks)
-        ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-        ranks = np.zeros(len(counts), np.intp)
-        ranks[ranked] = np.arange(len(ranked))
         starts = np.flatnonzero(np.diff(owners, prepend=owners[0] - 1))
-        words = []
-        for first in range(0, len(ranked), _WORD):
-            bits = np.zeros(len(counts), np.uint64)
-            mine = ranked[first : first + _WORD]
-            bits[mine] = np.uint64(1) << np.arange(len(mine), dtype=np.uint64)
-            words.append(np.bitwise_or.reduceat(bits.take(of_disks), starts))
-        encoded = pa.array(words[0]).dictionary_encode()
-        numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        rows = np.zeros((len(encoded.dictionary), len(words)), np.uint64)
-        rows[:, 0] = encoded.dictionary.to_numpy(zero_copy_only=False)
-        if len(words) > 1:
-            rare = np.flatnonzero(np.logical_or.reduce(words[1:]))
-            more, places = np.unique(
-                np.stack([word[rare] for word in words], axis=1), axis=0, return_inverse=True
-            )
-            numbers[rare] = len(rows) + places.reshape(-1)
-            rows = np.concatenate([rows, more])
-        sets[owners[starts]] = self._sets_of(rows, ranked).take(numbers)
+        with_disks = owners[starts]
+        # A set is words of bits, one for each configuration. Those met first are the frequent
+        # ones: the first word is all that most VMs need.
+        encoded = pa.array(_bits_or(of_disks, 0, starts)).dictionary_encode()
+        numbers = encoded.indices.to_numpy(zero_copy_only=False)
+        known = [
+            self._set_of((word,) if word else ())
+            for word in encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
+        ]
+        sets[with_disks] = np.array(known, np.int64).take(numbers)
+        rare = np.flatnonzero(of_disks >= _WORD)
+        if len(rare):
+            self._add_rare(sets, of_disks, owners, rare)
         return sets
 
-    def _sets_of(self, rows: NDArray[np.uint64], ranked: Numbers) -> Numbers:
-        """Give the number of each set, told by words of bits for ranked configurations."""
-        bits = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little").astype(bool)
-        found = []
-        for row in bits:
-            members = np.sort(ranked[np.flatnonzero(row)])
-            mark = members.tobytes()
-            number = self._sets.setdefault(mark, len(self._sets))
-            if number == len(self._set_meanings.rows):
-                meanings = self._disks.packed.rows[members]
-                self._set_meanings.append(np.bitwise_or.reduce(meanings, axis=0)[None])
-            found.append(number)
-        return np.array(found, np.int64)
+    def _add_rare(self, sets: Numbers, of_disks: Numbers, owners: Numbers, rare: Numbers) -> None:
+        """Give a number to the sets of the VMs that have a disk of a rare configuration."""
+        vms = np.unique(owners[rare])
+        mine = np.flatnonzero(np.isin(owners, vms))
+        of_mine, whose = of_disks[mine], owners[mine]
+        starts = np.flatnonzero(np.diff(whose, prepend=-1))
+        words = np.stack(
+            [_bits_or(of_mine, first, starts) for first in range(0, int(of_mine.max()) + 1, _WORD)],
+            axis=1,
+        )
+        rows, places = np.unique(words, axis=0, return_inverse=True)
+        known = np.array([self._set_of(tuple(row)) for row in rows.tolist()], np.int64)
+        sets[vms] = known[places.reshape(-1)]
+
+    def _set_of(self, words: tuple[int, ...]) -> int:
+        """Give the number of a set of configurations, told by words of bits."""
+        while words and not words[-1]:
+            words = words[:-1]
+        number = self._sets.get(words)
+        if number is None:
+            number = self._sets[words] = len(self._sets)
+            members = [
+                _WORD * at + bit
+                for at, word in enumerate(words)
+                for bit in range(word.bit_length())
+                if word >> bit & 1
+            ]
+            meanings = self._disks.packed.rows[members]
+            self._set_meanings.append(np.bitwise_or.reduce(meanings, axis=0)[None])
+        return number
 
     def _numbered_cases(self, of_vms: Numbers, sets: Numbers) -> Numbers:
         encoded = pa.array(of_vms * 2**31 + sets).dictionary_encode()
@@ -1030,15 +1047,25 @@ class ColumnEvaluator:
         sure = self._layout.unpack(self._disks.packed.rows)[:, self._layout.parts["sure"]]
         return _any(sure & self._layout.excludes(mode))
 
+    def exclusions(self, numbers: Numbers, mode: str) -> list[tuple[str, ...]]:
+        """Give the rows that exclude a disk in a mode, for some configurations of disks."""
+        sure = self._layout.unpack(self._disks.packed.rows[numbers])[:, self._layout.parts["sure"]]
+        return [
+            tuple(row for row, marked in zip(self.rows, one, strict=True) if marked)
+            for one in sure & self._layout.excludes(mode)
+        ]
+
     def found(self, numbers: Numbers, *, disks: bool) -> tuple[Numbers, Numbers, Bools]:
         """Give places, rows and whether they apply, for configurations of VMs or of disks."""
         held = self._disks if disks else self._vms
         meaning = self._layout.unpack(held.packed.rows)
-        telling = ~np.logical_and.reduce(
-            [self._layout.outcome(mode, "supported", "not_applicable") for mode in MODES]
+        decisive = ("not_supported", "not_stated", "exclude_disk")
+        decides, tells = (
+            np.logical_or.reduce([self._layout.outcome(mode, *outcomes) for mode in MODES])
+            for outcomes in (decisive, (*decisive, "supported_with_caveat"))
         )
-        sure = meaning[:, self._layout.parts["sure"]] & telling
-        maybe = meaning[:, self._layout.parts["maybe"]] & telling
+        sure = meaning[:, self._layout.parts["sure"]] & tells
+        maybe = meaning[:, self._layout.parts["maybe"]] & decides
         configurations, rows = np.nonzero(sure | maybe)
         applies = sure[configurations, rows]
         counts = np.bincount(configurations, minlength=len(meaning))
@@ -1048,6 +1075,15 @@ class ColumnEvaluator:
         within = np.arange(len(places)) - np.repeat(np.cumsum(mine) - mine, mine)
         picked = firsts.take(numbers).take(places) + within
         return places, rows.astype(np.int16).take(picked), applies.take(picked)
+
+
+def _bits_or(of_disks: Numbers, first: int, starts: Numbers) -> Numbers:
+    """Give a word for each run of disks: the bits of 64 configurations from the first on."""
+    bits = np.uint64(1) << np.arange(_WORD, dtype=np.uint64)
+    table = np.zeros(max(int(of_disks.max()) + 1, first + _WORD), np.uint64)
+    table[first : first + _WORD] = bits
+    words: Numbers = np.bitwise_or.reduceat(table.take(of_disks), starts)
+    return words
 
 
 def _spread(codes: Numbers | int, owners: Numbers) -> Numbers | int:

@@ -1,0 +1,599 @@
+"""A fleet gives what its VMs give one by one, whatever it comes in, and nothing gets lost."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from azure import disk_id, vm_id
+from cases import CLEAN, MATRIX, facts_of_grain, values_of, vm_facts
+from oracle import Case, Known, KnownDisk
+
+from rpmatrix import fleet
+from rpmatrix.columns import UNUSABLE
+from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
+from rpmatrix.fleet import FleetError, FleetResult, assess_files, assess_frames
+from rpmatrix.inventory import Vm, VmFacts
+from rpmatrix.matrix import MODES
+
+EVALUATOR = Evaluator(MATRIX)
+INTEGERS = [fact.id for fact in MATRIX.facts.values() if fact.type == "integer"]
+FLAGS = [fact.id for fact in MATRIX.facts.values() if fact.type == "flag"]
+
+
+# --------------------------------------------------------------------------- a fleet of cases
+
+
+def some_case(chance: random.Random) -> Case:
+    """Make a VM that is usually clean but for a few facts."""
+
+    def facts(grain: str) -> dict[str, Known]:
+        found = {name: Known(CLEAN.get(name)) for name in facts_of_grain(grain)}
+        for name in chance.sample(sorted(found), chance.choice((0, 0, 1, 2, 4))):
+            found[name] = Known(chance.choice([None, *values_of(name)]))
+        return found
+
+    roles = ["os", *["data"] * chance.choice((0, 1, 1, 2, 3, 7))]
+    return Case(facts("vm"), tuple(KnownDisk(role, facts("disk")) for role in roles))
+
+
+def fleet_of(count: int, seed: int = 3) -> list[Case]:
+    chance = random.Random(seed)
+    return [some_case(chance) for _ in range(count)]
+
+
+def name_of(number: int) -> str:
+    return f"vm-case-{number:04}"
+
+
+def told_of(case: Case, number: int) -> VmFacts:
+    """Give the facts of a case under a name of its own."""
+    found = vm_facts(case)
+    name = name_of(number)
+    vm = Vm(vm_id(name), vm_id(name).lower(), name, "rg", "sub", "westeurope", (), (), {})
+    return VmFacts(vm, found.readings, found.disks)
+
+
+def one_by_one(cases: Iterable[Case], evaluator: Evaluator = EVALUATOR) -> list[Verdict]:
+    return [
+        verdict
+        for number, case in enumerate(cases)
+        for verdict in evaluator.verdicts(evaluator.settle(told_of(case, number)))
+    ]
+
+
+def frames(cases: list[Case]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give cases as frames of plain Python objects."""
+    vms = [
+        {"vm_id": vm_id(name_of(number)), "name": name_of(number), "location": "West Europe"}
+        | {name: known.value for name, known in case.facts.items()}
+        for number, case in enumerate(cases)
+    ]
+    disks = [
+        {"vm_id": vm_id(name_of(number)), "role": disk.role, "lun": at}
+        | {"disk_id": disk_id(f"disk-{number}-{at}"), "name": f"disk-{number}-{at}"}
+        | {name: known.value for name, known in disk.facts.items()}
+        for number, case in enumerate(cases)
+        for at, disk in enumerate(case.disks)
+    ]
+    return pd.DataFrame(vms, dtype=object), pd.DataFrame(disks, dtype=object)
+
+
+def plain(verdict: Verdict, number: int) -> dict[str, Any]:
+    """Give a verdict as a row of the table of verdicts."""
+    asked = {one.fact_id for one in verdict.missing}
+    gone = [disk_id(f"disk-{number}-{one.lun}") for one in verdict.exclude_disks]
+    lists = {
+        "exclude_disks": gone,
+        "reasons": verdict.reasons,
+        "caveats": verdict.caveats,
+        "assumptions": verdict.assumptions,
+        "missing": [fact for fact in MATRIX.facts if fact in asked],
+        "rulings": verdict.rulings,
+    }
+    return {
+        "vm_id": vm_id(verdict.vm_name),
+        "vm_name": verdict.vm_name,
+        "mode": verdict.mode,
+        "verdict": verdict.verdict,
+        "floor": verdict.floor,
+        "ceiling": verdict.ceiling,
+        **{name: " | ".join(found) for name, found in lists.items()},
+    }
+
+
+def expected(cases: list[Case], evaluator: Evaluator = EVALUATOR) -> list[dict[str, Any]]:
+    found = one_by_one(cases, evaluator)
+    return [plain(verdict, at // len(MODES)) for at, verdict in enumerate(found)]
+
+
+def rows_of(result: FleetResult) -> list[dict[str, Any]]:
+    return [
+        {name: "" if cell is None else cell for name, cell in row.items()}
+        for table in result.verdict_batches()
+        for row in table.to_pylist()
+    ]
+
+
+CASES = fleet_of(120)
+VMS, DISKS = frames(CASES)
+EXPECTED = expected(CASES)
+
+
+# --------------------------------------------------------------------------- frames of any type
+
+
+def each(change: Callable[[pd.Series], Any]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda frame: frame.apply(lambda column: change(column))
+
+
+def booleans(frame: pd.DataFrame, dtype: Any) -> pd.DataFrame:
+    """Give flags as true and false."""
+    flags = {name: frame[name].map({"yes": True, "no": False}) for name in FLAGS if name in frame}
+    return frame.assign(**{name: one.astype(dtype) for name, one in flags.items()})
+
+
+def integers(frame: pd.DataFrame, dtype: Any) -> pd.DataFrame:
+    made = {name: pd.to_numeric(frame[name]).astype(dtype) for name in INTEGERS if name in frame}
+    return frame.assign(**made)
+
+
+def texts(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.apply(lambda column: column.map(lambda cell: None if cell is None else str(cell)))
+
+
+def through_arrow(frame: pd.DataFrame) -> pa.Table:
+    return pa.table({name: pa.array(texts(frame)[name]) for name in frame})
+
+
+def polars(frame: pd.DataFrame) -> Any:
+    return pytest.importorskip("polars").from_arrow(through_arrow(frame))
+
+
+def duckdb(frame: pd.DataFrame) -> Any:
+    return pytest.importorskip("duckdb").from_arrow(through_arrow(frame))
+
+
+def one_zero(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.apply(
+        lambda column: column.map({"yes": 1.0, "no": 0.0}) if column.name in FLAGS else column
+    )
+
+
+DOORS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "objects": lambda frame: frame,
+    "object booleans": lambda frame: booleans(frame, object),
+    "nullable booleans": lambda frame: booleans(frame, "boolean"),
+    "arrow booleans": lambda frame: booleans(frame, pd.ArrowDtype(pa.bool_())),
+    "ones and zeros": one_zero,
+    "floats": lambda frame: integers(frame, float),
+    "nullable integers": lambda frame: integers(frame, "Int16"),
+    "arrow integers": lambda frame: integers(frame, pd.ArrowDtype(pa.int8())),
+    "categories": lambda frame: frame.astype("category"),
+    "strings": lambda frame: texts(frame).astype("string"),
+    "pandas strings": lambda frame: texts(frame).astype("str"),
+    "arrow strings": lambda frame: texts(frame).astype(pd.ArrowDtype(pa.large_string())),
+    "inferred": lambda frame: frame.infer_objects().convert_dtypes(),
+    "other capitals": each(
+        lambda column: (
+            column
+            if column.name == "vm_id"
+            else column.map(
+                lambda cell: cell.upper() if isinstance(cell, str) and len(cell) < 40 else cell
+            )
+        )
+    ),
+    "empty texts": lambda frame: texts(frame).fillna(""),
+    "what programs write for nothing": lambda frame: texts(frame).fillna("<NA>"),
+    "arrow": through_arrow,
+    "arrow views": lambda frame: pa.table(
+        {
+            name: cells.cast(pa.string_view())
+            for name, cells in zip(frame, through_arrow(frame), strict=True)
+        }
+    ),
+    "arrow dictionaries": lambda frame: pa.table(
+        {
+            name: cells.dictionary_encode()
+            for name, cells in zip(frame, through_arrow(frame), strict=True)
+        }
+    ),
+    "record batches": lambda frame: through_arrow(frame).to_reader(max_chunksize=7),
+    "polars": polars,
+    "polars, lazy": lambda frame: polars(frame).lazy(),
+    "polars categories": lambda frame: polars(frame).with_columns(
+        pytest.importorskip("polars").all().cast(pytest.importorskip("polars").Categorical)
+    ),
+    "duckdb": duckdb,
+    "a dict of lists": lambda frame: frame.to_dict("list"),
+    "a list of dicts": lambda frame: frame.to_dict("records"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_frame_gives_what_its_vms_give_one_by_one(door: str) -> None:
+    change = DOORS[door]
+    found = rows_of(assess_frames(change(VMS), change(DISKS), MATRIX))
+    if door == "other capitals":
+        for row in found:
+            row["vm_name"] = row["vm_name"].lower()
+    assert found == EXPECTED
+
+
+def test_texts_that_many_vms_share_are_categories() -> None:
+    found = assess_frames(VMS, DISKS, MATRIX).verdicts()
+    assert found.astype("string").fillna("").to_dict("records") == EXPECTED
+    assert found["mode"].cat.categories.tolist() == list(MODES)
+    assert found["verdict"].cat.categories.tolist() == list(VERDICTS)
+
+
+@pytest.mark.parametrize(
+    ("strict", "answers"),
+    [
+        (True, {}),
+        (False, {"operating_system": "sles", "max_shares": "2"}),
+        (False, {f"{name_of(3)}:os_architecture": "32-bit", "os_architecture": "64-bit"}),
+        (True, {f"{vm_id(name_of(5)).upper()}:security_type": "ConfidentialVM"}),
+        (
+            False,
+            {
+                f"{name_of(7)}:security_type": "ConfidentialVM",
+                f"{vm_id(name_of(7))}:security_type": "Standard",
+                "storage": "unmanaged",
+            },
+        ),
+    ],
+)
+def test_strictness_and_answers_count_as_one_by_one(strict: bool, answers: dict[str, str]) -> None:
+    open_cases = [Case({name: Known() for name in case.facts}, case.disks) for case in CASES[:10]]
+    fleet_of_them = [*CASES[:40], *open_cases]
+    evaluator = Evaluator(MATRIX, strict=strict, answers=answers)
+    found = assess_frames(*frames(fleet_of_them), MATRIX, strict=strict, answers=answers)
+    assert rows_of(found) == expected(fleet_of_them, evaluator)
+
+
+def test_an_answer_that_is_no_answer_is_refused() -> None:
+    with pytest.raises(AnswerError, match="did you mean"):
+        assess_frames(VMS, DISKS, MATRIX, answers={"operating_sytem": "sles"})
+
+
+def test_the_order_of_disks_and_the_case_of_ids_do_not_matter() -> None:
+    shuffled = DISKS.sample(frac=1, random_state=5)
+    shuffled["vm_id"] = shuffled["vm_id"].str.upper()
+    found = rows_of(assess_frames(VMS, shuffled, MATRIX))
+    for row in found:
+        row["exclude_disks"] = " | ".join(sorted(row["exclude_disks"].split(" | ")))
+    assert found == EXPECTED
+
+
+def test_what_a_frame_does_not_tell_is_unknown() -> None:
+    """A column that is missing is as one that is empty, and so is a disk that no row tells of."""
+    blank = [Case({name: Known() for name in facts_of_grain("vm")}, ()) for _ in range(2)]
+    ids = [vm_id(name_of(number)) for number in range(2)]
+    bare = rows_of(assess_frames(pd.DataFrame({"vm_id": ids}), None, MATRIX))
+    nothing = {name: Known() for name in facts_of_grain("disk")}
+    unlisted = [
+        Case(one.facts, (KnownDisk("os", nothing), KnownDisk("data", nothing))) for one in blank
+    ]
+    assert bare == expected(unlisted)
+    assert {row["verdict"] for row in bare} == {"unknown"}
+
+
+def test_a_vm_has_an_os_disk_whether_a_row_tells_of_it_or_not() -> None:
+    clean = {name: Known(CLEAN.get(name)) for name in facts_of_grain("vm")}
+    nothing = {name: Known() for name in facts_of_grain("disk")}
+    data = KnownDisk("data", {name: Known(CLEAN.get(name)) for name in facts_of_grain("disk")})
+    vms, disks = frames([Case(clean, (data,))])
+    found = rows_of(assess_frames(vms, disks, MATRIX))
+    assert found == expected([Case(clean, (KnownDisk("os", nothing), data))])
+
+
+@pytest.mark.parametrize("value", ["Premium_XXL", 7.5, "Premium_LRS|Bogus_LRS", UNUSABLE, "[x]"])
+def test_what_a_fact_does_not_allow_is_no_value_and_not_nothing(value: object) -> None:
+    case = CASES[0]
+    shown = tuple(
+        KnownDisk(one.role, {**one.facts, "disk_sku": Known(shown=True)}) for one in case.disks
+    )
+    vms, disks = frames([case])
+    found = rows_of(assess_frames(vms, disks.assign(disk_sku=value), MATRIX))
+    assert found == expected([Case(case.facts, shown)])
+
+
+def test_two_values_of_which_one_is_true_are_known_together() -> None:
+    case = CASES[0]
+    one_of = tuple(
+        KnownDisk(one.role, {**one.facts, "max_shares": Known(shown=True, options=(1, 2))})
+        for one in case.disks
+    )
+    vms, disks = frames([case])
+    found = rows_of(assess_frames(vms, disks.assign(max_shares="1|2"), MATRIX))
+    assert found == expected([Case(case.facts, one_of)])
+
+
+FAULTS: list[tuple[Any, Any, str]] = [
+    (pd.DataFrame({"name": ["a"]}), None, "no column 'vm_id', only name"),
+    (VMS, DISKS.drop(columns="role"), "no column 'role'"),
+    (VMS, DISKS.drop(columns="vm_id"), "no column 'vm_id'"),
+    (pd.concat([VMS, VMS["vm_id"]], axis=1), None, "two columns are named 'vm_id'"),
+    ("vms.csv", None, "str is no frame"),
+    (7, None, "int is no frame"),
+]
+
+
+@pytest.mark.parametrize(("vms", "disks", "told"), FAULTS)
+def test_a_frame_that_is_none_is_refused_with_what_to_do(vms: Any, disks: Any, told: str) -> None:
+    with pytest.raises(FleetError, match=told):
+        assess_frames(vms, disks, MATRIX)
+
+
+def test_rows_that_do_not_fit_are_problems_and_make_no_verdict_better() -> None:
+    vms = pd.concat([VMS, VMS.head(1).assign(vm_id=None)])
+    disks = DISKS.assign(role=["boot" if at == 1 else one for at, one in enumerate(DISKS["role"])])
+    found = assess_frames(vms, disks, MATRIX)
+    told = [(one.record, one.path) for one in found.problems]
+    assert told == [("row 3", "role"), (f"row {len(vms) + 1}", "vm_id")]
+    assert found.records == len(vms) + len(disks)
+    verdicts = rows_of(found)
+    owner = [row["vm_id"] for row in verdicts].index(disks["vm_id"].iloc[1])
+    changed = verdicts[owner : owner + 2]
+    assert all(row["verdict"] in ("unknown", "not_supported") for row in changed)
+    assert verdicts[:owner] == EXPECTED[:owner]
+    assert verdicts[owner + 2 :] == EXPECTED[owner + 2 :]
+
+
+def test_disks_of_nobody_are_noted() -> None:
+    stray = DISKS.head(2).assign(vm_id="/subscriptions/none")
+    found = assess_frames(VMS, pd.concat([DISKS, stray]), MATRIX)
+    assert found.notes == ("2 rows of disks name a VM that is not among those given",)
+    assert rows_of(found) == EXPECTED
+
+
+# --------------------------------------------------------------------------- what they add up to
+
+
+def counted(*names: str) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(row[name] for name in names) for row in EXPECTED)
+
+
+def test_counts_are_those_of_the_verdicts() -> None:
+    found = assess_frames(VMS, DISKS, MATRIX)
+    by_mode = found.by("mode").stack()
+    assert {key: n for key, n in by_mode.items() if n} == dict(counted("mode", "verdict"))
+    by_region = found.by("region").stack()
+    assert {key[1:]: n for key, n in by_region.items() if n} == dict(counted("mode", "verdict"))
+    assert {key[0] for key in by_region.index} == {"westeurope"}
+    assert {key[0] for key in found.by("subscription").index} == {vm_id().split("/")[2]}
+    reasons = Counter(
+        (row["mode"], row["verdict"], one)
+        for row in EXPECTED
+        for one in filter(None, row["reasons"].split(" | "))
+    )
+    told = found.reasons()
+    assert {tuple(row[:3]): row[3] for row in told.itertuples(index=False)} == dict(reasons)
+    assert told["vms"].is_monotonic_decreasing
+    with pytest.raises(ValueError, match="not 'country'"):
+        found.by("country")
+
+
+def test_what_first_names_the_fact_and_the_exclusion_that_help_most() -> None:
+    told = assess_frames(VMS, DISKS, MATRIX).what_first()
+    for kind, column, verdict in (
+        ("fact", "missing", "unknown"),
+        ("exclusion", "reasons", "exclude_disks"),
+    ):
+        rows = [row for row in EXPECTED if row["verdict"] == verdict]
+        alone = Counter((row[column], row["mode"]) for row in rows if " | " not in row[column])
+        mine = told[(told["kind"] == kind) & (told["alone"] > 0)]
+        found = {(row.id, row.mode): row.alone for row in mine.itertuples()}
+        if kind == "fact":
+            assert found == {key: n for key, n in alone.items() if key[0]}
+        else:
+            assert {key: found[key] for key in alone} == alone
+    assert told["how"].str.len().min() > 0
+    assert told["alone"].is_monotonic_decreasing
+    assert (told["touched"] >= told["alone"]).all()
+
+
+def test_sets_are_protected_together_or_not() -> None:
+    clean = {name: Known(CLEAN.get(name)) for name in facts_of_grain("vm")}
+    good_disk = KnownDisk("os", {name: Known(CLEAN.get(name)) for name in facts_of_grain("disk")})
+    good = Case(clean, (good_disk,))
+    bad = Case({**clean, "security_type": Known("ConfidentialVM")}, (good_disk,))
+    open_one = Case({**clean, "security_type": Known()}, (good_disk,))
+    cases = [good, good, good, bad, good, open_one, bad, bad]
+    sets = ["/as/one", "/AS/ONE", "/as/two", "/as/two", "/as/three", "/as/three", "/as/four", None]
+    vms, disks = frames(cases)
+    told = assess_frames(vms.assign(availability_set_id=sets), disks, MATRIX).groups()
+    crash = told[told["mode"] == "crash"].set_index("group_id")["protected"].to_dict()
+    assert crash == {
+        "/as/one": "all",
+        "/as/two": "some",
+        "/as/three": "unknown",
+        "/as/four": "none",
+    }
+
+
+def test_a_subscription_that_needs_too_many_collections_is_told() -> None:
+    (row,) = [one for one in MATRIX.table("limits") if one["scope"] == "subscription_region"]
+    many = int(row["value"]) + 1
+    clean = {name: CLEAN.get(name) for name in facts_of_grain("vm")}
+    ids = [vm_id(f"vm-{number}") for number in range(many)]
+    vms = pd.DataFrame({"vm_id": ids, "location": "westeurope", **clean})
+    disks = pd.DataFrame(
+        {"vm_id": ids, "role": "os"} | {n: CLEAN.get(n) for n in facts_of_grain("disk")}
+    )
+    for count, state in ((many - 1, "within"), (many, "exceeded")):
+        found = assess_frames(vms.head(count), disks.head(count), MATRIX)
+        assert found.limits()[["needed", "state"]].values.tolist() == [[count, state]]
+
+
+# --------------------------------------------------------------------------- files
+
+
+def write(frame: pd.DataFrame, path: Path, **more: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = through_arrow(frame)
+    if path.name.endswith(".parquet"):
+        pq.write_table(table, path, **more)
+    elif path.name.endswith(".zst"):
+        with pa.output_stream(str(path), compression="zstd") as stream:
+            stream.write(frame.to_csv(index=False).encode())
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+FORMS = ["parquet", "csv", "csv.gz", "csv.zst", "csv.bz2"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_files_give_what_frames_give(form: str, tmp_path: Path) -> None:
+    paths = [write(VMS, tmp_path / f"vms.{form}"), write(DISKS, tmp_path / f"disks.{form}")]
+    assert rows_of(assess_files(paths, MATRIX)) == EXPECTED
+    assert rows_of(assess_files(tmp_path, MATRIX)) == EXPECTED
+    assert rows_of(assess_files(str(tmp_path / f"*.{form}"), MATRIX)) == EXPECTED
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "PART", 16)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("groups", [5, 16, 64])
+@pytest.mark.parametrize("order", ["in order", "out of order", "far out of order", "missing"])
+def test_parts_give_what_the_whole_gives(order: str, groups: int, tmp_path: Path) -> None:
+    disks = DISKS
+    if order == "out of order":
+        disks = disks.sample(frac=1, random_state=2)
+    if order == "far out of order":
+        disks = pd.concat([disks.tail(10), disks.head(-10)])
+    if order == "missing":
+        disks = disks[disks["vm_id"].str[-2:] != "17"]
+    paths = [
+        write(VMS, tmp_path / "vms.parquet", row_group_size=groups),
+        write(disks, tmp_path / "disks.parquet", row_group_size=groups),
+    ]
+    whole = rows_of(assess_frames(VMS, disks.sort_values(["vm_id", "lun"]), MATRIX))
+    found = rows_of(assess_files(paths, MATRIX))
+    for row in (*whole, *found):
+        row["exclude_disks"] = " | ".join(sorted(row["exclude_disks"].split(" | ")))
+    assert found == whole
+
+
+def test_partitions_are_read_pair_by_pair(tmp_path: Path) -> None:
+    ids = VMS["vm_id"].tolist()
+    for number in range(4):
+        mine = ids[number * 30 : number * 30 + 30]
+        write(VMS[VMS["vm_id"].isin(mine)], tmp_path / "vms" / f"part-{number}.parquet")
+        write(DISKS[DISKS["vm_id"].isin(mine)], tmp_path / "disks" / f"part-{number}.parquet")
+    out = tmp_path / "out"
+    inputs = [tmp_path / "vms", tmp_path / "disks"]
+    assert rows_of(assess_files(inputs, MATRIX, out=out)) == EXPECTED
+    names = sorted(path.name for path in (out / "verdicts").iterdir())
+    assert names == [f"{number:05}-00000.parquet" for number in range(4)]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_folder_holds_verdicts_findings_and_problems(form: str, tmp_path: Path) -> None:
+    paths = [write(VMS, tmp_path / "vms.csv"), write(DISKS, tmp_path / "disks.csv")]
+    held = assess_files(paths, MATRIX)
+    written = assess_files(paths, MATRIX, out=tmp_path / "out", form=form)
+    assert rows_of(written) == EXPECTED
+    assert written.summary == held.summary
+    assert len(written.findings()) == len(held.findings())
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"verdicts", "findings", "parts", "problems.csv", "summary.json"}
+
+
+@pytest.mark.parametrize("name", ["fleet.parquet", "fleet.csv"])
+def test_a_file_holds_the_verdicts_and_nothing_else_is_left(name: str, tmp_path: Path) -> None:
+    paths = [write(VMS, tmp_path / "in" / "vms.csv"), write(DISKS, tmp_path / "in" / "disks.csv")]
+    written = assess_files(paths, MATRIX, out=tmp_path / name)
+    assert rows_of(written) == EXPECTED
+    assert {path.name for path in tmp_path.iterdir()} == {"in", name}
+    with pytest.raises(FleetError, match="name a folder"):
+        written.findings()
+
+
+class _StopError(Exception):
+    pass
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("after", [1, 3, 7])
+def test_an_interrupted_run_goes_on_where_it_stopped(after: int, tmp_path: Path) -> None:
+    paths = [
+        write(VMS, tmp_path / "vms.parquet", row_group_size=16),
+        write(DISKS, tmp_path / "disks.parquet", row_group_size=32),
+    ]
+    told: list[fleet.Progress] = []
+
+    def stop(progress: fleet.Progress) -> None:
+        told.append(progress)
+        if len(told) == after:
+            raise _StopError
+
+    out = tmp_path / "out"
+    with pytest.raises(_StopError):
+        assess_files(paths, MATRIX, out=out, progress=stop)
+    whole = {path: path.stat().st_mtime_ns for path in (out / "verdicts").glob("*.parquet")}
+    assert not list(out.rglob("*.unfinished"))
+    again = assess_files(paths, MATRIX, out=out)
+    assert rows_of(again) == EXPECTED
+    assert again.summary == assess_files(paths, MATRIX).summary
+    kept = [path for path, written in whole.items() if path.stat().st_mtime_ns == written]
+    assert len(kept) >= after - 1
+
+
+def test_a_finished_run_is_not_repeated_and_another_one_is_not_mixed_in(tmp_path: Path) -> None:
+    stray = DISKS.head(1).assign(vm_id="/subscriptions/none")
+    paths = [write(VMS, tmp_path / "vms.csv"), write(pd.concat([DISKS, stray]), tmp_path / "d.csv")]
+    out = tmp_path / "out"
+    first = assess_files(paths, MATRIX, out=out)
+    (written,) = (out / "verdicts").iterdir()
+    stamp = written.stat().st_mtime_ns
+    second = assess_files(paths, MATRIX, out=out)
+    assert written.stat().st_mtime_ns == stamp
+    assert (second.summary, second.notes, second.problems, second.records) == (
+        (first.summary, first.notes, first.problems, first.records)
+    )
+    strict = assess_files(paths, MATRIX, out=out, strict=True)
+    evaluator = Evaluator(MATRIX, strict=True)
+    assert rows_of(strict) == expected(CASES, evaluator)
+
+
+def test_progress_rises_to_the_whole(tmp_path: Path) -> None:
+    paths = [write(VMS, tmp_path / "vms.csv"), write(DISKS, tmp_path / "disks.csv")]
+    told: list[fleet.Progress] = []
+    assess_files(paths, MATRIX, progress=told.append)
+    assert [one.share for one in told] == sorted(one.share for one in told)
+    assert (told[-1].vms, told[-1].share) == (len(VMS), 1)
+    assert str(told[-1]) == f"{len(VMS)} VMs, 100%"
+    assert str(fleet.Progress(5_000, 0, 0.25, 3)) == "5,000 VMs, 25%, 9 s left"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("nowhere", "no file or folder"), ("*.csv", "no file to read")]
+)
+def test_inputs_that_are_not_there_are_told(name: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match=told):
+        assess_files(tmp_path / name, MATRIX)
+
+
+def test_a_table_of_disks_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match="no file tells of VMs"):
+        assess_files(write(DISKS, tmp_path / "disks.csv"), MATRIX)
+
+
+def test_a_table_gives_no_cell_that_a_spreadsheet_would_run(tmp_path: Path) -> None:
+    path = write(VMS.head(1).assign(name="=1+1"), tmp_path / "vms.csv")
+    written = assess_files(path, MATRIX, out=tmp_path / "fleet.csv")
+    assert {row["vm_name"] for row in rows_of(written)} == {"'=1+1"}
