@@ -12,7 +12,15 @@ from overlays import BASE, write_overlay
 
 import rpmatrix as rp
 from rpmatrix.eligibility import AnswerError
-from rpmatrix.impact import KINDS, Impact, VmChange, impact, row_changes, sample_inventory
+from rpmatrix.impact import (
+    KINDS,
+    Impact,
+    VmChange,
+    impact,
+    matrix_of,
+    row_changes,
+    sample_inventory,
+)
 from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.samples import sample_names, sample_vm
@@ -239,6 +247,29 @@ def test_two_versions_of_the_tables(tmp_path: Path) -> None:
     (row,) = found.row_changes
     assert row.columns == (("crash", "supported", "not_supported"),)
     assert row_changes(after, BASE)[0].columns == (("crash", "not_supported", "supported"),)
+
+
+def test_words_name_a_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = write_overlay(
+        tmp_path / "own", {"scenarios": [{"like": "ppg", "crash": "not_supported"}]}
+    )
+    monkeypatch.setenv("RPMATRIX_OVERLAYS", "newer-edition")
+    assert matrix_of(["base"]).layers == matrix_of([]).layers == ("seed",)
+    assert matrix_of(["public-sources", str(own)]).layers == ("seed", "public-sources", "own")
+    assert matrix_of(["2026-10-14", "public-sources"]).as_of == date(2026, 10, 14)
+    other = tmp_path / "tables"
+    other.mkdir()
+    for path in (*data_folder().glob("*.csv"), *data_folder().glob("datapackage.json")):
+        (other / path.name).write_bytes(path.read_bytes())
+    assert matrix_of([str(other), str(own)]).digest == matrix_of([str(own)]).digest
+    for names, what in (
+        ([str(other), str(data_folder())], "two folders of base tables"),
+        (["2026-10-13", "2026-10-14"], "two days are named: 2026-10-13 and 2026-10-14"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            matrix_of(names)
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
+        matrix_of(["nowhere"])
 
 
 def test_an_answer_counts_where_the_fact_is_known() -> None:

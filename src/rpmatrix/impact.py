@@ -7,10 +7,13 @@ what that means for somebody's VMs another; both are told here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.eligibility import (
@@ -22,9 +25,9 @@ from rpmatrix.eligibility import (
     check_answer,
 )
 from rpmatrix.inventory import Inventory, id_parts, read_inventory
-from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
 from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.tables import Row
+from rpmatrix.tables import DESCRIPTOR, Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,6 +281,46 @@ def impact(
                 change = _compared(one, other, old, new, touched)
                 changes += [change] if change else []
     return Impact(before, after, vms, tuple(changes), tuple(pairs))
+
+
+def matrix_of(names: Iterable[str]) -> Matrix:
+    """Load the matrix that some words name.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names or folders of overlays, in their order; ``base`` for none of them; a folder that
+        holds a descriptor, for base tables of another version; a day such as ``2026-10-14``, for
+        the matrix as of that day.
+
+    Returns
+    -------
+    Matrix
+        As `rpmatrix.load_matrix` gives it; overlays of the environment do not count.
+
+    Raises
+    ------
+    FileNotFoundError, rpmatrix.tables.TablesError
+        As `rpmatrix.load_matrix`.
+    ValueError
+        If two folders of base tables are named, or two days.
+    """
+    overlays: list[str] = [BASE]
+    folders: list[Path] = []
+    days: list[date] = []
+    for name in names:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name):
+            days.append(date.fromisoformat(name))
+        elif (Path(name) / DESCRIPTOR).is_file():
+            folders.append(Path(name))
+        else:
+            overlays.append(name)
+    for found, what in ((folders, "folders of base tables"), (days, "days")):
+        if len(found) > 1:
+            raise ValueError(f"two {what} are named: {found[0]} and {found[1]}; name one")
+    return load_matrix(
+        *overlays, folder=folders[0] if folders else None, as_of=days[0] if days else None
+    )
 
 
 def sample_inventory() -> Inventory:
