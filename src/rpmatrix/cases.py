@@ -349,6 +349,32 @@ def mask(records: Iterable[Json], *, secret: str = "") -> list[Json]:
     return [masker.value(record) for record in listed]
 
 
+def masked_inventory(*sources: Any, secret: str = "", matrix: Matrix | None = None) -> Inventory:
+    """Read an inventory and mask it, for a document that may be shown.
+
+    Parameters
+    ----------
+    *sources
+        As for :func:`rpmatrix.read_inventory`. Texts in which no record can be read are left out,
+        and inputs have no names.
+    secret : str
+        See :func:`mask`.
+    matrix : Matrix, optional
+        What will decide: answers that stand in columns named as its facts are kept.
+    """
+    contents = [content for _, content in _inputs(sources) if not isinstance(content, Exception)]
+    inputs, _ = _masked_inputs(contents, secret, matrix or load_matrix())
+    return read_inventory(*(_source(one) for one in inputs))
+
+
+def _masked_inputs(
+    contents: Iterable[Any], secret: str, matrix: Matrix
+) -> tuple[list[dict[str, Any]], Masker]:
+    values = [one for content in contents for one in _values(content)]
+    masker = _masker([value for value, _ in values], secret, matrix.facts)
+    return [_masked_input(masker.value(value), cut) for value, cut in values], masker
+
+
 def _masker(values: Json, secret: str, kept: Iterable[str] = ()) -> Masker:
     own = json.dumps(values, sort_keys=True, default=str).encode()
     return Masker(secret or hashlib.sha256(own).digest(), kept)
@@ -467,15 +493,7 @@ def save_case(
     inputs = [_unmasked(content) for content in kept]
     masker = None
     if mask:
-        parsed = [list(_values(content)) for content in kept]
-        masker = _masker(
-            [[value for value, _ in values] for values in parsed], secret, decides.facts
-        )
-        inputs = [
-            _masked_input(masker.value(value), projected)
-            for values in parsed
-            for value, projected in values
-        ]
+        inputs, masker = _masked_inputs(kept, secret, decides)
         given = {_masked_question(masker, one): value for one, value in given.items()}
     case = {
         "rpmatrix_case": VERSION,
