@@ -411,9 +411,11 @@ def check_overlay(
 
 
 def _overlay_folder(overlay: str | Path, base: Path) -> Path:
-    known = overlay_names(base)
+    # Base tables of another version may have no overlays beside them.
+    found = {name: home for home in (data_folder(), base) for name in overlay_names(home)}
+    known = sorted(found)
     if str(overlay) in known:
-        return base / "overlays" / str(overlay)
+        return found[str(overlay)] / "overlays" / str(overlay)
     path = Path(overlay).expanduser()
     if path.is_dir():
         return path.resolve()
