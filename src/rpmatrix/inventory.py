@@ -330,7 +330,8 @@ def id_parts(resource_id: str) -> dict[str, str]:
     return found
 
 
-def _key_of(resource_id: Json) -> str:
+def key_of(resource_id: Json) -> str:
+    """Give a resource id as it is joined by; empty if it is no text."""
     return resource_id.strip().rstrip("/").lower() if isinstance(resource_id, str) else ""
 
 
@@ -1051,7 +1052,7 @@ def read_inventory(*sources: Any) -> Inventory:
         else:
             digests[name] = _digest(_canonical(content))
             collector.take(content, "")
-    vms = _join(collector)
+    vms = join(collector.records)
     return Inventory(
         vms, tuple(collector.records), tuple(collector.problems), tuple(collector.notes), digests
     )
@@ -1141,9 +1142,32 @@ def _text(body: Body, *path: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _join(collector: _Collector) -> tuple[Vm, ...]:
+def records_of(
+    given: Iterable[tuple[str, str, Json, bool]],
+) -> tuple[list[Record], list[Problem]]:
+    """Read values that were found before, with what tells them apart.
+
+    Parameters
+    ----------
+    given : iterable of tuple
+        File, place in the file, the value, and whether it is a row of which columns were chosen.
+
+    Returns
+    -------
+    tuple
+        The records, and the problems; a value may hold several of either.
+    """
+    collector = _Collector()
+    for file, place, value, projected in given:
+        collector.file = file
+        collector.take(value, place, projected)
+    return collector.records, collector.problems
+
+
+def join(records: Iterable[Record]) -> tuple[Vm, ...]:
+    """Put records together to VMs, in the order in which they are met."""
     by_kind: dict[str, list[Record]] = {}
-    for record in collector.records:
+    for record in records:
         by_kind.setdefault(record.kind, []).append(record)
     disks = _by_key((*by_kind.get("disk", ()), *by_kind.get("disk_encryption_set", ())))
     grouped = _by_key(by_kind.get("vm", ()))
@@ -1468,6 +1492,7 @@ class FactReader:
         self._systems = matrix.prepared("operating systems", _OperatingSystems)
         wanted = matrix.facts if facts is None else facts
         plans = [_FactPlan(matrix.facts[fact_id]) for fact_id in wanted]
+        self._plans = {plan.fact.id: plan for plan in plans}
         self._of_vm = [plan for plan in plans if plan.fact.grain == "vm"]
         self._of_disk = [plan for plan in plans if plan.fact.grain == "disk"]
         self._columns = frozenset(plan.column for plan in plans)
@@ -1488,6 +1513,28 @@ class FactReader:
             else:
                 readings[plan.fact.id] = plan.derive(vm, self._systems)
         return VmFacts(vm, readings, tuple([self._read_disk(disk) for disk in vm.disks]))
+
+    def read_one(
+        self, fact_id: str, owner: Vm | Disk, places: Mapping[str, Sequence[_Place]]
+    ) -> Reading:
+        """Read one fact of a VM or of a disk.
+
+        Parameters
+        ----------
+        fact_id : str
+            A fact that this reader reads.
+        owner : Vm or Disk
+            Whose fact it is.
+        places : mapping of str to sequence of tuple
+            Where a fact that is not derived may show: by kind of record, the record, the path down
+            to a body inside it, and that body. No person's answers are among them.
+        """
+        plan = self._plans[fact_id]
+        if plan.derive is not None and isinstance(owner, Vm):
+            return plan.derive(owner, self._systems)
+        if plan.derive_disk is not None and isinstance(owner, Disk):
+            return plan.derive_disk(owner)
+        return plan.read(places, answered=False)
 
     def _read_disk(self, disk: Disk) -> DiskFacts:
         places: dict[str, Sequence[_Place]] = {"attachment": disk.attachments}
