@@ -906,7 +906,7 @@ class _Collector:
             self.fail(at, f"not a resource that is known here; it holds {shown[:200]}")
             return
         resource_id = body.get("id")
-        key = _key_of(resource_id)
+        key = key_of(resource_id)
         if not key.startswith("/"):
             key = f"{self.file}#{at or '/'}"
         full = _is_full(kind, body, projected)
@@ -1267,9 +1267,9 @@ def _disk(
     ids = [_text(body, "manageddisk", "id") for _, _, body in entries]
     resource_id = next((one for one in ids if one), None)
     names = [_text(body, "name") for _, _, body in entries]
-    records = [record for one in dict.fromkeys(map(_key_of, ids)) for record in known.get(one, ())]
+    records = [record for one in dict.fromkeys(map(key_of, ids)) for record in known.get(one, ())]
     bodies = (*(record.body for record in records), *(body for _, _, body in entries))
-    sets = [_key_of(look(body, path)) for body in bodies for path in ENCRYPTION_SET_PATHS]
+    sets = [key_of(look(body, path)) for body in bodies for path in ENCRYPTION_SET_PATHS]
     encryption_sets = [record for one in dict.fromkeys(sets) for record in known.get(one, ())]
     return Disk(
         role=role,
@@ -1305,11 +1305,11 @@ def _relations(
     for record in by_kind.get("extension", ()):
         relate(id_parts(record.key).get("parent", ""), record)
     for record in by_kind.get("network_interface", ()):
-        relate(_key_of(look(record.body, ("virtualmachine", "id"))), record)
+        relate(key_of(look(record.body, ("virtualmachine", "id"))), record)
     for record in by_kind.get("restore_point_collection", ()):
-        relate(_key_of(look(record.body, ("source", "id"))), record)
+        relate(key_of(look(record.body, ("source", "id"))), record)
     collections = {
-        record.key: _key_of(look(record.body, ("source", "id")))
+        record.key: key_of(look(record.body, ("source", "id")))
         for record in by_kind.get("restore_point_collection", ())
     }
     for record in by_kind.get("restore_point", ()):
@@ -1321,12 +1321,12 @@ def _relations(
         for record in records:
             named = look(record.body, ("networkprofile", "networkinterfaces", "[]", "id"))
             for one in named if isinstance(named, list) else ():
-                for interface in interfaces.get(_key_of(one), ()):
+                for interface in interfaces.get(key_of(one), ()):
                     relate(key, interface)
             for embedded in _embedded(record):
                 relate(key, embedded)
             scale_set = look(record.body, ("virtualmachinescaleset", "id"))
-            for found in scale_sets.get(_key_of(scale_set) or id_parts(key).get("parent", ""), ()):
+            for found in scale_sets.get(key_of(scale_set) or id_parts(key).get("parent", ""), ()):
                 relate(key, found)
     _join_instance_views(by_kind.get("instance_view", ()), vms)
     return related
@@ -1347,7 +1347,7 @@ def _embedded(record: Record) -> Iterator[Record]:
             if kind in ("extension", "network_interface"):
                 at = f"{record.pointer.rstrip('/')}/{path.replace('.', '/')}/{position}"
                 yield Record(
-                    kind, _key_of(body.get("id")) or at, body, given[position], record.file, at
+                    kind, key_of(body.get("id")) or at, body, given[position], record.file, at
                 )
 
 
@@ -1515,7 +1515,7 @@ class FactReader:
         return VmFacts(vm, readings, tuple([self._read_disk(disk) for disk in vm.disks]))
 
     def read_one(
-        self, fact_id: str, owner: Vm | Disk, places: Mapping[str, Sequence[_Place]]
+        self, fact_id: str, owner: Any, places: Mapping[str, Sequence[_Place]]
     ) -> Reading:
         """Read one fact of a VM or of a disk.
 
@@ -1524,15 +1524,15 @@ class FactReader:
         fact_id : str
             A fact that this reader reads.
         owner : Vm or Disk
-            Whose fact it is.
+            Whose fact it is, or what gives the same answers.
         places : mapping of str to sequence of tuple
             Where a fact that is not derived may show: by kind of record, the record, the path down
             to a body inside it, and that body. No person's answers are among them.
         """
         plan = self._plans[fact_id]
-        if plan.derive is not None and isinstance(owner, Vm):
+        if plan.derive is not None:
             return plan.derive(owner, self._systems)
-        if plan.derive_disk is not None and isinstance(owner, Disk):
+        if plan.derive_disk is not None:
             return plan.derive_disk(owner)
         return plan.read(places, answered=False)
 
@@ -2239,7 +2239,7 @@ def vm_groups(inventory: Inventory) -> dict[tuple[str, str], tuple[Vm, ...]]:
     groups: dict[tuple[str, str], tuple[Vm, ...]] = {}
     for vm in inventory.vms:
         for kind, path in _GROUP_PATHS.items():
-            key = _key_of(_told(vm.records, *path)[0])
+            key = key_of(_told(vm.records, *path)[0])
             if key.startswith("/"):
                 groups[kind, key] = (*groups.get((kind, key), ()), vm)
     return groups
@@ -2286,7 +2286,7 @@ def restore_points(vm: Vm) -> tuple[RestorePoint, ...] | None:
     for record in collections:
         listed = record.body.get("restorepoints")
         inside = [
-            (_key_of(body.get("id")), body) for body in listed or () if isinstance(body, dict)
+            (key_of(body.get("id")), body) for body in listed or () if isinstance(body, dict)
         ]
         if not isinstance(listed, list) and not any(
             id_parts(key).get("parent") == record.key for key, _ in own
