@@ -1514,9 +1514,7 @@ class FactReader:
                 readings[plan.fact.id] = plan.derive(vm, self._systems)
         return VmFacts(vm, readings, tuple([self._read_disk(disk) for disk in vm.disks]))
 
-    def read_one(
-        self, fact_id: str, owner: Any, places: Mapping[str, Sequence[_Place]]
-    ) -> Reading:
+    def read_one(self, fact_id: str, owner: Any, places: Mapping[str, Sequence[_Place]]) -> Reading:
         """Read one fact of a VM or of a disk.
 
         Parameters
@@ -2285,9 +2283,7 @@ def restore_points(vm: Vm) -> tuple[RestorePoint, ...] | None:
     own = [(record.key, record.body) for record in vm.related.get("restore_point", ())]
     for record in collections:
         listed = record.body.get("restorepoints")
-        inside = [
-            (key_of(body.get("id")), body) for body in listed or () if isinstance(body, dict)
-        ]
+        inside = [(key_of(body.get("id")), body) for body in listed or () if isinstance(body, dict)]
         if not isinstance(listed, list) and not any(
             id_parts(key).get("parent") == record.key for key, _ in own
         ):
