@@ -307,7 +307,7 @@ def test_an_unknown_verdict_is_settled_first_and_nothing_is_created(run: Run) ->
 
 def test_a_vm_that_is_not_supported_gets_changes_and_no_steps(run: Run) -> None:
     text = run("plan", save(barred_vm())).out
-    assert "Neither mode is sure to be possible." in text
+    assert "Neither mode is possible." in text
     assert "application and crash consistency would be supported:" in text
     assert "\nSteps\n" not in text
 

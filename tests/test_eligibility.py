@@ -158,9 +158,20 @@ def test_what_records_disagree_on_is_not_asked_where_it_makes_no_difference() ->
     records = [vm(image=image, system=os_disk(osType=None)) for image in images]
     verdict = rp.assess(rp.read_inventory(records), MATRIX).verdicts[0]
     assert verdict.reasons[:1] == ("os-windows-not-listed",)
-    asked = {one.fact_id: one.rows for one in verdict.missing}
-    assert "os-windows-not-listed" in asked["os_family"]
-    assert "operating_system" not in asked
+    assert not {"os_family", "operating_system"} & {one.fact_id for one in verdict.missing}
+
+
+def test_the_publisher_tells_the_family_where_the_release_is_a_parameter() -> None:
+    image = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer"}
+    image["sku"] = "[parameters('sku')]"
+    known = vm(image=image, system=os_disk(osType=None))
+    verdict = rp.assess(rp.read_inventory(known), MATRIX, modes=["application"]).verdicts[0]
+    assert verdict.verdict == "unknown"
+    assert {one.fact_id for one in verdict.missing} >= {"operating_system"}
+    assert not any("linux" in row for row in verdict.reasons)
+    other = vm(image={**image, "publisher": "Canonical"}, system=os_disk(osType=None))
+    verdict = rp.assess(rp.read_inventory([known, other]), MATRIX).verdicts[0]
+    assert "os_family" in {one.fact_id for one in verdict.missing}
 
 
 def test_the_worst_of_an_open_os_disk_alone_is_that_nothing_is_left() -> None:

@@ -34,7 +34,7 @@ from rpmatrix.eligibility import (
     Verdict,
 )
 from rpmatrix.inventory import Evidence
-from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix
+from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, check_overlay
 from rpmatrix.shell import (
     CUT_OFF,
     EXIT_CODES,
@@ -642,7 +642,7 @@ def _folder(given: str | None) -> tuple[Path, bool]:
 def run_check(arguments: argparse.Namespace) -> int:
     """Check tables."""
     folder, overlay = _folder(arguments.folder)
-    problems = check(folder, partial=overlay)
+    problems = check_overlay(folder) if overlay else check(folder)
     for problem in problems:
         print(printable(str(problem)))
     if problems:

@@ -778,7 +778,10 @@ def run_error(arguments: argparse.Namespace) -> int:
     """Look an error up."""
     matrix = read_matrix(arguments.overlay)
     pasted = _pasted(arguments.text)
-    answer = look_up(pasted, matrix)
+    try:
+        answer = look_up(pasted, matrix)
+    except UnicodeDecodeError:
+        raise UsageError("neither UTF-8 nor UTF-16 text; is it an error message?") from None
     if not (answer.codes or answer.messages or answer.status):
         raise UsageError("nothing to look up: give the code, the message or the whole answer")
     with output(arguments.output) as stream:
@@ -825,7 +828,9 @@ def _print_error(page: Page, matrix: Matrix, answer: ErrorAnswer) -> None:
         told = "known" + (f": {word(answer.kind)}" if answer.kind else "")
         page.verdict_line("This error is ", "supported", told)
     elif answer.state == "possible":
-        page.verdict_line("This error is ", "exclude_disks", "one of several: its message decides")
+        several = len(answer.matches) > 1
+        told = "one of several: its message decides" if several else "perhaps known"
+        page.verdict_line("This error is ", "exclude_disks", told)
     else:
         page.verdict_line("This error is ", "unknown", "not in the tables")
     page.entries(found)

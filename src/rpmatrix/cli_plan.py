@@ -321,6 +321,7 @@ def _print_plan(
         if one.vm.name:
             page.line(one.vm.id)
         _print_choice(page, found.assessment, one)
+        _print_assumed(page, matrix, one)
         _print_steps(page, matrix, one, arguments.client, phases)
         _print_not_saved(page, one.not_saved)
         _print_what_if(page, one.what_if)
@@ -384,7 +385,16 @@ def _print_choice(page: Page, result: Assessment, found: VmPlan) -> None:
         for row_id in comparison.rows:
             page.prose(cited(words_of(matrix, row_id), [row_id]), indent=4)
     else:
-        page.prose("Neither mode is sure to be possible.", indent=2, style="bold")
+        told = "possible" if comparison.refused else "sure to be possible"
+        page.prose(f"Neither mode is {told}.", indent=2, style="bold")
+
+
+def _print_assumed(page: Page, matrix: Matrix, found: VmPlan) -> None:
+    """Say what the verdict rests on that no record told: a plan is read by itself."""
+    facts = [matrix.facts[name] for name in found.verdict.assumptions]
+    if facts:
+        page.heading("Assumed, please confirm; answer otherwise with --assume FACT=VALUE")
+        page.entries((f"{one.id}={one.assumption}", one.question or one.title) for one in facts)
 
 
 def _print_steps(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rpmatrix.drift import DriftReport, StatementChange, drift, write_skeleton
-from rpmatrix.impact import VmChange, impact
+from rpmatrix.impact import VmChange, impact, matrix_of
 from rpmatrix.inventory import decode
 from rpmatrix.matrix import Matrix
 from rpmatrix.shell import (
@@ -33,7 +33,6 @@ from rpmatrix.shell import (
 from rpmatrix.tables import data_folder, freeze
 from rpmatrix.workbook import read_workbook, write_workbook
 
-BASE: Final = "base"
 KINDS_TOLD: Final = {
     "outcome": "answers something else",
     "split": "one statement became several",
@@ -119,7 +118,7 @@ def _impact_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LAYER",
-        help="the tables before: base, an overlay, or a folder of tables; may be repeated",
+        help="the tables before: base, an overlay, a folder of tables or a day; may be repeated",
     )
     parser.add_argument(
         "--to",
@@ -156,7 +155,10 @@ def run_impact(arguments: argparse.Namespace) -> int:
 
 
 def _layers(named: list[str]) -> Matrix:
-    return read_matrix([name for name in named if name != BASE])
+    try:
+        return matrix_of(named)
+    except (ValueError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from None
 
 
 def _print_vm_change(page: Page, matrix: Matrix, change: VmChange) -> None:
@@ -233,7 +235,8 @@ merged, added, removed, and which rows to review. Exit code 1 says drift.""",
         """\
   rpmatrix impact --to newer-edition
   rpmatrix impact --from base --to my-overlay/ vms.json disks.json
-  rpmatrix impact --from newer-edition --to newer-edition --to my-overlay/ exports/""",
+  rpmatrix impact --from newer-edition --to newer-edition --to my-overlay/ exports/
+  rpmatrix impact --from public-sources --to public-sources --to 2027-01-31""",
         """
 Without input, the synthetic VMs that come along are judged.""",
     ),

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 VERDICTS: Final = ("supported", "exclude_disks", "not_supported", "unknown")
 DISKS_LEFT: Final = "disks_left"
+SYSTEM: Final = "operating_system"
+FAMILY: Final = "os_family"
 
 Answers = Mapping[str, str]
 
@@ -446,12 +448,25 @@ class Evaluator:
         on_disk = {name: value for name, value in mine.items() if grains[name] == "disk"}
         return VmFacts(
             facts.vm,
-            _answered(facts.readings, on_vm),
+            self._agreed(facts.readings, _answered(facts.readings, on_vm)),
             tuple(
                 DiskFacts(one.disk, _answered(one.readings, on_disk)) if one.disk.listed else one
                 for one in facts.disks
             ),
         )
+
+    def _agreed(
+        self, read: Mapping[str, Reading], answered: Mapping[str, Reading]
+    ) -> Mapping[str, Reading]:
+        """Take back an answer about the operating system that the family of it contradicts."""
+        system, family = answered.get(SYSTEM), read.get(FAMILY)
+        if system is None or system.how != "answered" or family is None or family.value is None:
+            return answered
+        answer = self.matrix.row(str(system.value), "operating_systems")
+        if answer["family"] == family.value:
+            return answered
+        why = f"{answer['title']} was answered, and the record says {family.value}"
+        return {**answered, SYSTEM: Reading(None, why=why)}
 
     def request_answers(self, vm: Vm) -> dict[str, Reading]:
         """Give what a person answered about the request for one VM."""

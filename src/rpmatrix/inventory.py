@@ -1934,7 +1934,7 @@ def _os_family(vm: Vm, systems: _OperatingSystems) -> Reading:
     system = systems.find(vm)
     if system.value is not None:
         return system._replace(value=systems.family[str(system.value)])
-    return UNKNOWN
+    return systems.family_of_image(vm)
 
 
 def _operating_system(vm: Vm, systems: _OperatingSystems) -> Reading:
@@ -2029,6 +2029,29 @@ class _OperatingSystems:
         if not texts[0]:
             return Reading(None, "unknown", record, at, None, _CUT)
         return self._reading(self._images, texts, record, at, ":".join(texts))
+
+    def family_of_image(self, vm: Vm) -> Reading:
+        """Find the family that every release agrees on which the image may be of.
+
+        A template names the publisher and leaves the release to a parameter.
+        """
+        image = ("storageprofile", "imagereference")
+        urn = [_told(vm.records, *image, part) for part in ("publisher", "offer", "sku")]
+        texts = [value.lower() if isinstance(value, str) else "" for value, _, _ in urn]
+        shown = {str(look(record.body, (*image, "publisher"))).lower() for record in vm.records}
+        if not texts[0] or shown - {texts[0], str(MISSING).lower()}:
+            return UNKNOWN
+        families = {
+            self.family[name]
+            for _, name, parts in self._images
+            if all(
+                not text or part == "*" or fnmatchcase(text, part)
+                for text, part in zip(texts, parts, strict=False)
+            )
+        }
+        if len(families) != 1:
+            return UNKNOWN
+        return Reading(families.pop(), "read", urn[0][1], ".".join(image), ":".join(texts))
 
     def _of_os_disk(self, disk: Disk) -> Reading:
         parts = ("publisher", "product", "name")

@@ -203,6 +203,11 @@ class Comparison:
     reason: str
     rows: tuple[str, ...]
 
+    @property
+    def refused(self) -> bool:
+        """Whether both modes are surely impossible."""
+        return all(line.verdict == "not_supported" for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

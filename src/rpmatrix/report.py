@@ -979,7 +979,8 @@ def _named_rows(rows: Sequence[str]) -> _Html | None:
 def _reason(found: VmPlan) -> _Html:
     comparison = found.comparison
     if not comparison.recommended:
-        return _p("Neither mode is sure to be possible.")
+        told = "possible" if comparison.refused else "sure to be possible"
+        return _p(f"Neither mode is {told}.")
     mode = _MODES[comparison.recommended].lower()
     return _markup(
         [_p(_tag("strong", f"Why {mode}: "), comparison.reason), _named_rows(comparison.rows)]
