@@ -53,6 +53,7 @@ ORDER = (
         "shell",
         "cli_answers",
         "cli_tables",
+        "cli_documents",
         "cli_open",
         "cli_plan",
         "completion",

@@ -97,6 +97,8 @@ COMMANDS: Final = {
     "copy": ("Say whether restore points can be copied to another region.", "cli_answers"),
     "encryption": ("Say what becomes of the encryption of each disk.", "cli_answers"),
     "error": ("Say what an error means, and what to do about it.", "cli_answers"),
+    "report": ("Write an assessment or plans as one document.", "cli_documents"),
+    "case": ("Save a case in one file, masked if wanted, or open one.", "cli_documents"),
     "check": ("Check the tables of the matrix, or of an overlay.", "cli"),
     "fix": ("Repair in the tables what a machine may repair.", "cli"),
     "show": ("Show a row of the tables.", "cli"),
@@ -108,6 +110,7 @@ COMMANDS: Final = {
     "freeze": ("Write down the digests of the base tables.", "cli_tables"),
     "lab": ("Open the notebooks in JupyterLab.", "cli"),
     "app": ("Open the panels as pages in a browser.", "cli_open"),
+    "site": ("Build the notebooks as a static site.", "cli_open"),
     "completion": ("Print the script that completes commands with the Tab key.", "cli"),
 }
 """Every command, in the order of the help: what it does, and the module of rpmatrix that holds it.

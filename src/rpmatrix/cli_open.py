@@ -1,4 +1,4 @@
-"""The command that opens the panels as pages: app."""
+"""The commands that show the panels and notebooks in a browser: app and site."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final
 
 from rpmatrix.app import FIRST_PAGE, app_pages, open_app
 from rpmatrix.launcher import LauncherError
-from rpmatrix.shell import Subcommand, UsageError
+from rpmatrix.shell import FINE, Subcommand, UsageError
+from rpmatrix.site import SiteError, build_site
 
 
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,29 @@ def run_app(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
 
 
+def _site_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="BUILD_DIR", help="an empty folder, or a new one")
+
+
+def run_site(arguments: argparse.Namespace) -> int:
+    """Build the static site."""
+    try:
+        build_site(arguments.folder)
+    except SiteError as error:
+        raise UsageError(str(error)) from None
+    return FINE
+
+
 SUBCOMMANDS: Final = {
+    "site": Subcommand(
+        _site_arguments,
+        run_site,
+        """\
+  rpmatrix site build/
+  python -m http.server --directory build/""",
+        """
+Any web server can serve it; whoever opens it needs nothing installed.""",
+    ),
     "app": Subcommand(
         _app_arguments,
         run_app,
