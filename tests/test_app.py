@@ -56,6 +56,16 @@ def test_a_panel_that_cannot_be_made_does_not_take_the_others_along(
     assert "RuntimeError: &lt;no&gt; luck" in told
 
 
+def test_a_panel_that_cannot_be_displayed_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    monkeypatch.setattr(rp, "EligibilityPanel", Broken)
+    told = app.content("EligibilityPanel")._repr_html_()  # type: ignore[attr-defined]
+    assert "RuntimeError: no words" in told
+
+
 def test_the_document_is_a_notebook_with_a_cell_for_each_page(tmp_path: Path) -> None:
     pages = app.app_pages()
     document = app._document(pages, tmp_path, tmp_path / "ready")

@@ -122,7 +122,9 @@ def content(panel: str) -> object:
     along.
     """
     try:
-        return getattr(_face(), panel)()
+        made: object = getattr(_face(), panel)()
+        repr(made)  # so is it when it is displayed, where nothing could be told any more
+        return made
     except Exception as fault:
         return _Told(report.error(f"This page cannot be shown: {type(fault).__name__}: {fault}"))
 
@@ -152,7 +154,8 @@ def _document(pages: Sequence[AppPage], folder: Path, ready: Path) -> dict[str, 
         {
             "cell_type": "code",
             "id": f"cell-{place}",
-            "metadata": {"rpmatrix": about},
+            # A cell that fails for all that must not keep the next ones from being run.
+            "metadata": {"rpmatrix": about, "tags": ["raises-exception"]},
             "source": source,
             "outputs": [],
             "execution_count": None,
