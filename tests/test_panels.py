@@ -503,7 +503,7 @@ def test_a_panel_is_used_with_the_keyboard_alone(open_in_lab: Callable[[str], An
     panel.get_by_label("Sample", exact=True).focus()
     for key in ("Space", "ArrowDown", "Enter"):
         page.keyboard.press(key)
-    title.get_by_text("node-01").wait_for()
+    title.get_by_text("sap-01").wait_for()
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     panel.get_by_text("strict: nothing is assumed").wait_for()
