@@ -117,7 +117,9 @@ def test_it_serves_with_the_token_alone_and_leaves_nothing_when_it_ends(
     home.mkdir()
     temporary.mkdir()
     start = (
-        "import json; from rpmatrix.app import open_app;"
+        "import json, signal; from rpmatrix.app import open_app;"
+        # A run in the background ignores Ctrl-C, and whatever it starts does too.
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "print('code', open_app(open_browser=False,"
         " tell=lambda line: print(json.dumps(line), flush=True)))"
     )
