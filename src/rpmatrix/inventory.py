@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property, reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -574,33 +575,61 @@ _PREAMBLE: Final = re.compile(r"(?:sep=(.)|#TYPE\b[^\r\n]*)\r?\n", re.IGNORECASE
 
 
 def _csv_rows(text: str) -> _Documents | None:
+    table = table_rows(io.StringIO(text, newline=""))
+    if table is None:
+        return None
+    projected, rows = table
+    values: list[tuple[str, Json, bool]] = []
+    faults: list[tuple[str, str]] = []
+    for place, row in rows:
+        if isinstance(row, str):
+            faults.append((place, row))
+        else:
+            values.append((place, row, projected))
+    return _Documents(values, faults, [])
+
+
+def table_rows(lines: Iterable[str]) -> tuple[bool, Iterator[tuple[str, Body | str]]] | None:
+    """Read a table of records row by row.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        The lines of a CSV text, with their ends.
+
+    Returns
+    -------
+    tuple or None
+        Whether columns were chosen, so that a record may not be whole; and for each row its place
+        and the record, or what is wrong with it. None if it is no table of records.
+    """
+    waiting = iter(lines)
     skipped = 0
-    while preamble := _PREAMBLE.match(text):
-        text = text[preamble.end() :]
+    while _PREAMBLE.match(header := next(waiting, "")):
         skipped += 1
-    header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
     if delimiter not in header or not _CSV_COLUMNS & set(names):
         return None
     csv.field_size_limit(2**31 - 1)  # the most that every platform takes
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(chain([header], waiting), delimiter=delimiter)
     columns = next(reader)
-    values: list[tuple[str, Json, bool]] = []
-    faults: list[tuple[str, str]] = []
-    try:
-        for number, cells in enumerate(reader, start=2 + skipped):
-            if not any(cells):
-                continue
-            if len(cells) != len(columns):
+
+    def rows() -> Iterator[tuple[str, Body | str]]:
+        try:
+            for number, cells in enumerate(reader, start=2 + skipped):
+                if not any(cells):
+                    continue
+                place = f"row {number}"
+                if len(cells) == len(columns):
+                    yield place, dict(zip(columns, map(_cell, cells), strict=True))
+                    continue
                 said = f"{len(cells)} cells where the header names {len(columns)}"
-                faults.append((f"row {number}", f"{said}; export the table again"))
-                continue
-            row = dict(zip(columns, map(_cell, cells), strict=True))
-            values.append((f"row {number}", row, "properties" not in names))
-    except csv.Error as error:
-        faults.append((f"row {reader.line_num}", f"not a row of a table ({error})"))
-    return _Documents(values, faults, [])
+                yield place, f"{said}; export the table again"
+        except csv.Error as error:
+            yield f"row {reader.line_num}", f"not a row of a table ({error})"
+
+    return "properties" not in names, rows()
 
 
 def _cell(text: str) -> Json:
@@ -826,14 +855,8 @@ class _Collector:
         return bool(named)
 
     def _pages(self, value: Body, names: Mapping[str, str], inner: Json) -> None:
-        for name in ("nextlink", "odata.nextlink", "$skiptoken", "skiptoken", "skip_token"):
-            if name in names and value[names[name]]:
-                self.note("there are further pages of this list that were not given")
-        total = value[names["total_records"]] if "total_records" in names else None
-        total = value[names["totalrecords"]] if "totalrecords" in names else total
-        shown = len(inner) if isinstance(inner, list) else None
-        if isinstance(total, int) and shown is not None and total > shown:
-            self.note(f"the query found {total} records and this answer holds {shown}")
+        for note in pages_left(value, names, len(inner) if isinstance(inner, list) else None):
+            self.note(note)
 
     def _template(self, resources: Json, at: str) -> None:
         listed = resources.items() if isinstance(resources, dict) else enumerate(resources or [])
@@ -911,6 +934,27 @@ class _Collector:
             key = f"{self.file}#{at or '/'}"
         full = _is_full(kind, body, projected)
         self.records.append(Record(kind, key, body, source, self.file, at or "/", full))
+
+
+def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iterator[str]:
+    """Tell what is missing of a list answer that holds one page, or a part of what was found.
+
+    Parameters
+    ----------
+    value : dict
+        The answer.
+    names : mapping of str to str
+        Its keys, by their lower-case spelling.
+    shown : int or None
+        How many records it holds, None if it holds no list.
+    """
+    for name in ("nextlink", "odata.nextlink", "$skiptoken", "skiptoken", "skip_token"):
+        if name in names and value[names[name]]:
+            yield "there are further pages of this list that were not given"
+    total = value[names["total_records"]] if "total_records" in names else None
+    total = value[names["totalrecords"]] if "totalrecords" in names else total
+    if isinstance(total, int) and shown is not None and total > shown:
+        yield f"the query found {total} records and this answer holds {shown}"
 
 
 def _one_form(source: Body) -> Body:
