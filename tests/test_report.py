@@ -517,7 +517,7 @@ def test_results_say_in_one_line_what_they_are() -> None:
 
 def test_a_plan_for_nobody_says_that_no_mode_is_sure() -> None:
     _, page = planned("confidential")
-    assert "Neither mode is sure to be possible." in page.text
+    assert "Neither mode is possible." in page.text
 
 
 def test_a_plan_tells_who_else_has_to_be_saved() -> None:
