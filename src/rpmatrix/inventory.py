@@ -622,7 +622,7 @@ def table_rows(lines: Iterable[str]) -> tuple[bool, Iterator[tuple[str, Body | s
                     continue
                 place = f"row {number}"
                 if len(cells) == len(columns):
-                    yield place, dict(zip(columns, map(_cell, cells), strict=True))
+                    yield place, dict(zip(columns, map(read_cell, cells), strict=True))
                     continue
                 said = f"{len(cells)} cells where the header names {len(columns)}"
                 yield place, f"{said}; export the table again"
@@ -632,7 +632,8 @@ def table_rows(lines: Iterable[str]) -> tuple[bool, Iterator[tuple[str, Body | s
     return "properties" not in names, rows()
 
 
-def _cell(text: str) -> Json:
+def read_cell(text: str) -> Json:
+    """Give what a cell of a table of records holds: JSON if it begins so and is whole."""
     if text[:1] in ("{", "[") or text == "null":
         try:
             return json.loads(text, strict=False)
