@@ -25,7 +25,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rpmatrix"
 
 ORDER = (
-    *("tables", "workbook", "matrix", "article", "drift", "inventory", "rules", "eligibility"),
+    *(
+        "tables",
+        "workbook",
+        "matrix",
+        "article",
+        "drift",
+        "texts",
+        "records",
+        "inventory",
+        "facts",
+        "rules",
+        "eligibility",
+    ),
     *(
         "samples",
         "impact",
@@ -36,6 +48,12 @@ ORDER = (
         "operations",
         "commands",
         "planning",
+        "sources",
+        "bulk",
+        "parts",
+        "fact_tables",
+        "rollups",
+        "runs",
         "fleet",
         "report",
     ),
@@ -65,7 +83,13 @@ FACES = ("__init__", "__main__")
 # Modules that are made of somebody else's classes; they are imported late themselves.
 TOP_LEVEL_GUESTS = {
     "columns": {"numpy", "pyarrow"},
-    "fleet": {"numpy", "pyarrow"},
+    "sources": {"msgspec", "pyarrow"},
+    "bulk": {"numpy", "pyarrow"},
+    "parts": {"numpy", "pyarrow"},
+    "fact_tables": {"numpy", "pyarrow"},
+    "rollups": {"pyarrow"},
+    "runs": {"pyarrow"},
+    "fleet": {"pyarrow"},
     "panels": {"ipywidgets"},
     "panels_plan": {"ipywidgets"},
     "workshop_panel": {"ipywidgets"},

@@ -16,12 +16,16 @@ from azure import disk_id, vm_id
 from cases import CLEAN, MATRIX, facts_of_grain, values_of, vm_facts
 from oracle import Case, Known, KnownDisk
 
-from rpmatrix import fleet
+from rpmatrix import fact_tables
 from rpmatrix.columns import UNUSABLE
 from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
-from rpmatrix.fleet import FleetError, FleetResult, assess_files, assess_frames
-from rpmatrix.inventory import Vm, VmFacts
+from rpmatrix.facts import VmFacts
+from rpmatrix.fleet import assess_files, assess_frames
+from rpmatrix.inventory import Vm
 from rpmatrix.matrix import MODES
+from rpmatrix.parts import FleetError
+from rpmatrix.rollups import FleetResult
+from rpmatrix.runs import Progress
 
 EVALUATOR = Evaluator(MATRIX)
 INTEGERS = [fact.id for fact in MATRIX.facts.values() if fact.type == "integer"]
@@ -463,7 +467,7 @@ def test_files_give_what_frames_give(form: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet, "PART", 16)
+    monkeypatch.setattr(fact_tables, "PART", 16)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -534,9 +538,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped(after: int, tmp_path: Path)
         write(VMS, tmp_path / "vms.parquet", row_group_size=16),
         write(DISKS, tmp_path / "disks.parquet", row_group_size=32),
     ]
-    told: list[fleet.Progress] = []
+    told: list[Progress] = []
 
-    def stop(progress: fleet.Progress) -> None:
+    def stop(progress: Progress) -> None:
         told.append(progress)
         if len(told) == after:
             raise _StopError
@@ -572,12 +576,12 @@ def test_a_finished_run_is_not_repeated_and_another_one_is_not_mixed_in(tmp_path
 
 def test_progress_rises_to_the_whole(tmp_path: Path) -> None:
     paths = [write(VMS, tmp_path / "vms.csv"), write(DISKS, tmp_path / "disks.csv")]
-    told: list[fleet.Progress] = []
+    told: list[Progress] = []
     assess_files(paths, MATRIX, progress=told.append)
     assert [one.share for one in told] == sorted(one.share for one in told)
     assert (told[-1].vms, told[-1].share) == (len(VMS), 1)
     assert str(told[-1]) == f"{len(VMS)} VMs, 100%"
-    assert str(fleet.Progress(5_000, 0, 0.25, 3)) == "5,000 VMs, 25%, 9 s left"
+    assert str(Progress(5_000, 0, 0.25, 3)) == "5,000 VMs, 25%, 9 s left"
 
 
 @pytest.mark.parametrize(

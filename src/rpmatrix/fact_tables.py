@@ -1,0 +1,593 @@
+"""Tables of facts, in memory or in files: read in batches, joined, judged in parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rpmatrix.columns import Coded, ColumnEvaluator
+from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, names_of
+from rpmatrix.records import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+# VMs judged at a time: enough that what is done once per part does not count.
+PART: Final = 262_144
+PROBLEM_COLUMNS: Final = ("file", "record", "path", "message")
+_T = TypeVar("_T")
+
+
+# --------------------------------------------------------------------------- tables in batches
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows of a table of facts: who they are, and what is known of them as codes."""
+
+    about: pa.Table
+    coded: Coded
+    weight: float = 0  # bytes of input that it was read from
+
+    def rows(self, places: NDArray[np.integer[Any]]) -> Batch:
+        """Give some rows, in rising order; those that stand together are not copied."""
+        first, count = int(places[0]), len(places)
+        if int(places[-1]) - first == count - 1:
+            return Batch(self.about.slice(first, count), self.coded.slice(first, first + count))
+        return Batch(self.about.take(places), self.coded.take(places))
+
+
+class TableReader:
+    """Turns tables of facts into batches, and keeps what does not fit."""
+
+    def __init__(self, evaluator: ColumnEvaluator) -> None:
+        self._evaluator = evaluator
+        self.problems: dict[Problem, None] = {}
+        self.rows = 0
+
+    def vms(self, table: pa.Table, file: str = "", first: int = 0) -> Batch:
+        """Read rows of VMs; a row without an id is a problem."""
+        table = self._identified(table, file, first)
+        about = table.select([name for name in VM_COLUMNS if name in table.column_names])
+        return Batch(about, self._evaluator.encode_vms(table))
+
+    def disks(self, table: pa.Table, file: str = "", first: int = 0) -> Batch:
+        """Read rows of disks; one that does not tell its role stands for a disk not listed."""
+        table = self._identified(table, file, first)
+        if "role" not in table.column_names:
+            message = "there is no column 'role', which says os or data; add it"
+            raise FleetError(f"{file or 'the table of disks'}: {message}")
+        about = table.select([name for name in DISK_COLUMNS if name in table.column_names])
+        roles = pc.utf8_lower(pc.utf8_trim_whitespace(table["role"].cast(pa.string())))
+        known = pc.fill_null(pc.is_in(roles, pa.array(["os", "data"])), False)
+        if pc.all(known).as_py() is not False:
+            return Batch(about, self._evaluator.encode_disks(table))
+        good = np.flatnonzero(known.to_numpy())
+        bad = np.flatnonzero(~known.to_numpy())
+        for row in bad.tolist():
+            told = f"the role of a disk is os or data, not {table['role'][row].as_py()!r}"
+            self._fail(file, first + row, "role", f"{told}; the disk counts as not known")
+        coded = Coded.joined(
+            [
+                self._evaluator.encode_disks(table.take(good)),
+                self._evaluator.unlisted(np.ones(len(bad), np.uint8)),
+            ]
+        )
+        order = np.argsort(np.concatenate([good, bad]), kind="stable")
+        return Batch(about, coded.take(order))
+
+    def _identified(self, table: pa.Table, file: str, first: int) -> pa.Table:
+        self.rows += table.num_rows
+        if "vm_id" not in table.column_names:
+            named = ", ".join(table.column_names[:8])
+            raise FleetError(
+                f"{file or 'the table'}: there is no column 'vm_id', only {named}; a table of "
+                "facts has one row per VM or disk, named by the id of the VM"
+            )
+        ids = table["vm_id"]
+        text = ids.type.value_type if pa.types.is_dictionary(ids.type) else ids.type
+        if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
+            ids = ids.cast(pa.string())
+            table = table.set_column(table.column_names.index("vm_id"), "vm_id", ids)
+        if not ids.null_count:
+            return table
+        for row in np.flatnonzero(ids.is_null().to_numpy()).tolist():
+            self._fail(file, first + row, "vm_id", "the row names no VM; give it an id")
+        return table.filter(ids.is_valid())
+
+    def _fail(self, file: str, row: int, path: str, message: str) -> None:
+        # The header is the first row of a file.
+        self.problems[Problem(file, f"row {row + 2}", path, message)] = None
+
+
+def _ahead(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], _T]], depth: int) -> Iterator[_T]:
+    """Run jobs in threads, some ahead of what is asked for, and give what they give in order."""
+    waiting = iter(jobs)
+    running: list[Future[_T]] = [pool.submit(job) for job in islice(waiting, depth)]
+    while running:
+        found = running.pop(0).result()
+        running += [pool.submit(job) for job in islice(waiting, 1)]
+        yield found
+
+
+# --------------------------------------------------------------------------- disks to their VMs
+
+
+class OutOfOrderError(Exception):
+    """Disks come in another order than their VMs: they cannot be joined in one pass."""
+
+
+class DisksOfParts:
+    """Gives the disks of each part, from batches in the order of the VMs.
+
+    Disks of VMs that come later are held. If that would be too many, the order is another one and
+    :class:`OutOfOrderError` is raised; without a limit, all batches are gone through for every part
+    and nothing is held.
+    """
+
+    def __init__(self, batches: Iterator[Batch], most_held: int | None) -> None:
+        self._batches = batches
+        self._most = most_held
+        self.held: list[Batch] = []
+
+    def of(self, ids: pa.Array) -> tuple[list[Batch], list[NDArray[np.int64]]]:
+        """Give batches of the disks of these VMs, and for each row the place of its VM."""
+        join = Join(ids, in_order=self._most is not None)
+        found: list[Batch] = []
+        owners: list[NDArray[np.int64]] = []
+        held, self.held = self.held, []
+        for batch in held:
+            self._sort_out(join, batch, found, owners)
+        for batch in self._batches:
+            passed = self._sort_out(join, batch, found, owners)
+            if self._most is None:
+                self.held.clear()
+                continue
+            if sum(one.coded.length for one in self.held) > self._most:
+                raise OutOfOrderError
+            if passed:
+                break
+        return found, owners
+
+    def _sort_out(
+        self,
+        join: Join,
+        batch: Batch,
+        found: list[Batch],
+        owners: list[NDArray[np.int64]],
+    ) -> bool:
+        """Part what belongs to these VMs from what does not; tell whether the last row does not."""
+        if not batch.coded.length:
+            return False
+        places = join.places(batch.about["vm_id"])
+        mine = places >= 0
+        if mine.all():
+            found.append(batch)
+            owners.append(places)
+            return False
+        for chosen, target in ((mine, found), (~mine, self.held)):
+            rows = np.flatnonzero(chosen)
+            if len(rows):
+                target.append(batch.rows(rows))
+        if mine.any():
+            owners.append(places[mine])
+        return not mine[-1]
+
+
+class Join:
+    """Finds the place of a VM by its id, fast where disks come in the order of the VMs.
+
+    If they are to come in order, what follows the disks of the last VM is of none of them.
+    """
+
+    def __init__(self, ids: pa.Array, *, in_order: bool) -> None:
+        self._ids = ids
+        self._in_order = in_order
+        self._lowered: pa.Array | None = None
+        self._next = 0
+
+    def places(self, column: pa.ChunkedArray) -> NDArray[np.int64]:
+        """Give for each row the place of its VM, -1 if it is none of these."""
+        found = [self._places(chunk) for chunk in column.chunks]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    def _places(self, column: pa.Array) -> NDArray[np.int64]:
+        if not len(column):
+            return np.zeros(0, np.int64)
+        # Disks of one VM stand together: look only at the first of them.
+        if pa.types.is_dictionary(column.type):
+            codes = column.indices.to_numpy(zero_copy_only=False)
+            starts = np.flatnonzero(np.diff(codes, prepend=-1))
+            heads = column.dictionary.take(pa.array(codes[starts]))
+        else:
+            changes = pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
+            starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+            heads = column.take(pa.array(starts))
+        counts = np.diff(starts, append=len(column))
+        return np.repeat(self._heads(heads.cast(pa.string())), counts)
+
+    def _heads(self, heads: pa.Array) -> NDArray[np.int64]:
+        """Follow the ids of disks along those of VMs, some of which have none."""
+        found = np.full(len(heads), -1, np.int64)
+        ids, at, skips = self._ids, 0, 0
+        if not self._in_order:
+            self._look_up(heads, 0, found)
+            return found
+        while at < len(heads) and self._next < len(ids):
+            mine = heads[at : at + _STRIDE]
+            theirs = ids[self._next : self._next + len(mine)]
+            same = pc.equal(mine[: len(theirs)], theirs).to_numpy(zero_copy_only=False)
+            length = len(same) if same.all() else int(same.argmin())
+            found[at : at + length] = np.arange(self._next, self._next + length)
+            at += length
+            self._next += length
+            if length == len(same):
+                continue
+            near = ids[self._next : self._next + _STRIDE]
+            ahead = pc.index(near, heads[at]).as_py()
+            if ahead < 0 or (skips := skips + 1) > _STRIDE:
+                self._look_up(heads, at, found)
+                break
+            self._next += ahead
+        # The last VM may go on in the next batch.
+        self._next = max(self._next - 1, 0)
+        return found
+
+    def _look_up(self, heads: pa.Array, at: int, found: NDArray[np.int64]) -> None:
+        """Find what comes in another order, or is written otherwise."""
+        if self._lowered is None:
+            self._lowered = pc.utf8_lower(self._ids)
+        places = pc.index_in(pc.utf8_lower(heads[at:]), value_set=self._lowered)
+        found[at:] = places.fill_null(-1).to_numpy(zero_copy_only=False)
+        if found[-1] >= 0:
+            self._next = int(found[-1]) + 1
+
+
+# How many ids are compared at a time, and how far one is looked for.
+_STRIDE: Final = 4096
+
+
+def _with_unlisted(
+    evaluator: ColumnEvaluator, disks: Batch, owners: NDArray[np.int64], vms: int
+) -> tuple[Batch, NDArray[np.int64]]:
+    """Add a stand-in for the disks that no row tells of: nothing is known of them.
+
+    Every VM has an OS disk; a VM of which no disk is told may have any.
+    """
+    counts = np.bincount(owners, minlength=vms)
+    roles = disks.coded["role"]
+    of_os = owners if isinstance(roles, int) and roles == 0 else owners[np.asarray(roles) == 0]
+    if isinstance(roles, int) and roles:
+        of_os = owners[:0]
+    without_os = np.flatnonzero(np.bincount(of_os, minlength=vms) == 0)
+    without_any = np.flatnonzero(counts == 0)
+    if not len(without_os):
+        return disks, owners
+    added = np.concatenate([without_os, without_any])
+    kinds = np.repeat(np.array([0, 1], np.uint8), [len(without_os), len(without_any)])
+    order = np.argsort(np.concatenate([owners, added]), kind="stable")
+    coded = Coded.joined([disks.coded, evaluator.unlisted(kinds)]).take(order)
+    roles_of = pa.array(["os", "data"]).take(pa.array(kinds))
+    blank = pa.table(
+        [
+            roles_of.cast(column.type)
+            if column.name == "role"
+            else pa.nulls(len(kinds), column.type)
+            for column in disks.about.schema
+        ],
+        schema=disks.about.schema,
+    )
+    about = pa.concat_tables([disks.about, blank]).take(order)
+    return Batch(about, coded), np.concatenate([owners, added])[order]
+
+
+# --------------------------------------------------------------------------- files of facts
+
+
+class Files(NamedTuple):
+    """Files that belong together: the disks of these VMs are in these files."""
+
+    name: str
+    vms: tuple[Path, ...]
+    disks: tuple[Path, ...]
+
+
+_SUFFIX_OF_PACKED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+
+
+def form_of(path: Path) -> str:
+    """Give the suffix of a file, that of its compression left out."""
+    suffixes = [one.lower() for one in path.suffixes]
+    if suffixes and suffixes[-1] in _SUFFIX_OF_PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _columns_of(path: Path) -> list[str]:
+    """Give the names of the columns of a Parquet or CSV file."""
+    if form_of(path) == ".parquet":
+        import pyarrow.parquet as pq
+
+        names: list[str] = pq.read_schema(path).names
+        return names
+    with pa.input_stream(str(path)) as stream:
+        first = bytes(stream.read(65_536)).partition(b"\n")[0]
+    text = first.decode("utf-8-sig", errors="replace").strip()
+    return [name.strip().strip('"') for name in text.split(",")]
+
+
+def holds_facts(path: Path) -> bool:
+    """Tell whether a file is a table of facts; it may also be one of records."""
+    return form_of(path) in (".parquet", ".csv") and "vm_id" in _columns_of(path)
+
+
+def together(paths: Sequence[Path]) -> list[Files]:
+    """Part files of VMs from files of disks, and pair those that are named alike.
+
+    A fleet in partitions has a file of disks for every file of VMs, named alike but for the words
+    for VMs and disks: ``vms/part-3.parquet`` and ``disks/part-3.parquet``.
+    """
+    vms = [path for path in paths if "role" not in _columns_of(path)]
+    disks = [path for path in paths if path not in vms]
+
+    def stem(path: Path) -> str:
+        return re.sub(r"(?<![a-z])(vms?|disks?)(?![a-z])", "", str(path).lower())
+
+    named = {stem(path): path for path in vms}
+    pairs = {stem(path): path for path in disks}
+    if len(named) == len(vms) > 1 and len(pairs) == len(disks) and named.keys() == pairs.keys():
+        return [Files(name, (named[name],), (pairs[name],)) for name in sorted(named)]
+    return [Files("", tuple(vms), tuple(disks))] if vms else []
+
+
+def _jobs(
+    path: Path,
+    columns: Sequence[str],
+    coded: Sequence[str],
+    make: Callable[[pa.Table, str, int], Batch],
+) -> Iterator[Callable[[], Batch]]:
+    """Give what reads each piece of a file."""
+    size = path.stat().st_size
+    if form_of(path) == ".parquet":
+        import pyarrow.parquet as pq
+
+        whole = pq.ParquetFile(path)
+        wanted = [name for name in columns if name in whole.schema_arrow.names]
+        texts = [name for name in coded if name in wanted]
+        first = 0
+        for number in range(whole.num_row_groups):
+            rows = whole.metadata.row_group(number).num_rows
+            weight = size * rows / max(whole.metadata.num_rows, 1)
+
+            def read(number: int = number, first: int = first, weight: float = weight) -> Batch:
+                mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
+                group = mine.read_row_group(number, columns=wanted, use_threads=False)
+                return replace(make(group, str(path), first), weight=weight)
+
+            yield read
+            first += rows
+        return
+    from pyarrow import csv
+
+    packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
+    named = [name for name in _columns_of(path) if name in columns]
+    kinds = {
+        name: pa.dictionary(pa.int32(), pa.string()) if name in coded else pa.string()
+        for name in named
+    }
+    with path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
+        tables = csv.open_csv(
+            stream,
+            read_options=csv.ReadOptions(block_size=1 << 24),
+            parse_options=csv.ParseOptions(newlines_in_values=False),
+            convert_options=csv.ConvertOptions(
+                column_types=kinds,
+                include_columns=named,
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=True,
+            ),
+        )
+        first = at = 0
+        for batch in tables:
+            weight = raw.tell() - at
+            at += weight
+            yield partial(_made, make, pa.Table.from_batches([batch]), str(path), first, weight)
+            first += batch.num_rows
+
+
+def _made(
+    make: Callable[[pa.Table, str, int], Batch],
+    table: pa.Table,
+    file: str,
+    first: int,
+    weight: int,
+) -> Batch:
+    return replace(make(table, file, first), weight=weight)
+
+
+# --------------------------------------------------------------------------- the run
+
+
+class Judging:
+    """Judges a fleet part by part."""
+
+    def __init__(self, evaluator: ColumnEvaluator, threads: int = 2) -> None:
+        self.evaluator = evaluator
+        self.reader = TableReader(evaluator)
+        self.orphans = 0
+        self.read = 0.0
+        self._threads = threads
+        self._left: list[Batch] = []
+
+    def met(self) -> dict[str, Any]:
+        """Give what was met so far besides VMs and disks."""
+        problems = [
+            [getattr(one, name) for name in PROBLEM_COLUMNS] for one in self.reader.problems
+        ]
+        return {"rows": self.reader.rows, "orphans": self.orphans, "problems": problems}
+
+    def met_since(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what was met since then."""
+        now = self.met()
+        return {
+            "rows": now["rows"] - before["rows"],
+            "orphans": now["orphans"] - before["orphans"],
+            "problems": now["problems"][len(before["problems"]) :],
+        }
+
+    def forget(self, told: Mapping[str, Any]) -> None:
+        """Go back to what had been met."""
+        self.reader.rows = self.orphans = 0
+        self.reader.problems.clear()
+        self.remember(told)
+
+    def remember(self, told: Mapping[str, Any]) -> None:
+        """Take over what another run met."""
+        self.reader.rows += told["rows"]
+        self.orphans += told["orphans"]
+        self.reader.problems.update({Problem(*one): None for one in told["problems"]})
+
+    def sorted_problems(self) -> tuple[Problem, ...]:
+        """Give the problems in the order of files and rows."""
+
+        def place(problem: Problem) -> tuple[str, int, str]:
+            number = re.search(r"\d+", problem.record)
+            return problem.file, int(number[0]) if number else 0, problem.record
+
+        return tuple(sorted(self.reader.problems, key=place))
+
+    def notes(self) -> Iterator[str]:
+        """Give what a reader should know of the disks."""
+        if self.orphans:
+            yield f"{self.orphans} rows of disks name a VM that is not among those given"
+
+    def tables(self, vms: pa.Table, disks: pa.Table | None) -> Iterator[Part]:
+        """Judge tables that are in memory, in one part."""
+        of_vms = self.reader.vms(vms)
+        of_disks = self.reader.disks(_NO_DISKS if disks is None else disks)
+        yield from self._parts(iter([of_vms]), iter([of_disks]), of_disks.coded.length + 1)
+
+    def files(self, files: Files, *, in_order: bool = True) -> Iterator[Part]:
+        """Judge files that belong together.
+
+        Parameters
+        ----------
+        files : Files
+            Files of facts.
+        in_order : bool
+            Whether disks come in the order of their VMs. If not, they are read again for every
+            part, which takes longer and no more memory.
+
+        Raises
+        ------
+        OutOfOrderError
+            If they were to come in order and do not; parts given so far are not to be used.
+        """
+        with ThreadPoolExecutor(self._threads) as pool:
+            of_vms, of_disks = (
+                self._weighed(_ahead(pool, jobs, self._threads + 1)) for jobs in self._jobs(files)
+            )
+            if in_order:
+                yield from self._parts(of_vms, of_disks, 4 * PART)
+                self._check_order(files)
+                return
+            for batch in _gathered(of_vms, PART):
+                disks = _gathered(self._all_disks(files), 4 * PART)
+                yield self._part(batch, DisksOfParts(disks, None))
+
+    def _weighed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self.read += batch.weight
+            yield batch
+
+    def _all_disks(self, files: Files) -> Iterator[Batch]:
+        return (job() for job in self._jobs(files)[1])
+
+    def _jobs(self, files: Files) -> list[Iterator[Callable[[], Batch]]]:
+        evaluator, reader = self.evaluator, self.reader
+        of_vms = [*VM_COLUMNS, *evaluator.vm_facts], ["location", *evaluator.vm_facts]
+        of_disks = [*DISK_COLUMNS, *evaluator.disk_facts]
+        coded = ["vm_id", "role", "listed", *evaluator.disk_facts]
+        return [
+            chain.from_iterable(_jobs(path, *of_vms, reader.vms) for path in files.vms),
+            chain.from_iterable(_jobs(path, of_disks, coded, reader.disks) for path in files.disks),
+        ]
+
+    def _parts(
+        self, vms: Iterator[Batch], disks: Iterator[Batch], most_held: int
+    ) -> Iterator[Part]:
+        held = DisksOfParts(disks, most_held)
+        for batch in _gathered(vms, PART):
+            yield self._part(batch, held)
+        self._left = [*held.held, *disks]
+        self.orphans += sum(batch.coded.length for batch in self._left)
+
+    def _check_order(self, files: Files) -> None:
+        """See whether a disk that found no VM belongs to one that had been judged before."""
+        if not self._left:
+            return
+        names = pa.concat_arrays(
+            [
+                pc.utf8_lower(chunk.cast(pa.string())).unique()
+                for batch in self._left
+                for chunk in batch.about["vm_id"].chunks
+            ]
+        )
+        for path in files.vms:
+            for job in _jobs(path, ["vm_id"], [], self.reader.vms):
+                ids = pc.utf8_lower(job().about["vm_id"].cast(pa.string()))
+                if pc.any(pc.is_in(ids, value_set=names)).as_py():
+                    raise OutOfOrderError
+
+    def _part(self, vms: Batch, held: DisksOfParts) -> Part:
+        ids = vms.about["vm_id"].combine_chunks()
+        found, owners = held.of(ids)
+        disks = _joined(found) if found else self.reader.disks(_NO_DISKS)
+        places = np.concatenate(owners) if owners else np.zeros(0, np.int64)
+        if len(places) and (np.diff(places) < 0).any():
+            order = np.argsort(places, kind="stable")
+            places, disks = places[order], Batch(disks.about.take(order), disks.coded.take(order))
+        disks, places = _with_unlisted(self.evaluator, disks, places, vms.coded.length)
+
+        def names() -> Iterator[tuple[str, str]]:
+            return zip(names_of(vms.about).to_pylist(), ids.to_pylist(), strict=True)
+
+        judged = self.evaluator.judge(vms.coded, disks.coded, places.astype(np.int32), names)
+        return Part(vms.about, disks.about, judged)
+
+
+_NO_DISKS: Final = pa.table({"vm_id": pa.array([], pa.string()), "role": pa.array([], pa.string())})
+
+
+def _gathered(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
+    """Put small batches together until they have some number of rows."""
+    waiting: list[Batch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.coded.length for one in waiting) >= rows:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    tables = [batch.about for batch in batches]
+    return Batch(
+        pa.concat_tables(tables, promote_options="permissive"),
+        Coded.joined([batch.coded for batch in batches]),
+    )

@@ -1,0 +1,327 @@
+"""Some VMs of a fleet, judged: their verdicts and findings as tables, and what they add up to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rpmatrix.columns import SEPARATOR, Judged
+from rpmatrix.eligibility import VERDICTS
+from rpmatrix.matrix import MODES
+from rpmatrix.records import region
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+VM_COLUMNS: Final = (
+    *("vm_id", "name", "subscription_id", "location", "availability_set_id", "scale_set_id"),
+)
+DISK_COLUMNS: Final = ("vm_id", "disk_id", "name", "role", "lun", "listed")
+_LISTS: Final = ("reasons", "caveats", "assumptions", "missing", "rulings")
+
+
+class FleetError(ValueError):
+    """An inventory cannot be read as a fleet; the message says which part and what to do."""
+
+
+# --------------------------------------------------------------------------- counting
+
+
+@dataclass
+class Summary:
+    """What is counted of a fleet; summaries of parts add up.
+
+    Attributes
+    ----------
+    vms, disks : int
+        How many were judged.
+    outcomes : Counter
+        VMs by mode, verdict, floor, ceiling, reasons, missing facts and rows that exclude disks.
+    places : Counter
+        VMs by subscription, region, mode and verdict.
+    caveats, assumptions : Counter
+        VMs by mode and row, by mode and fact.
+    exclusions : Counter
+        Disks to exclude by mode and row.
+    groups : Counter
+        VMs by kind and id of the set they are in, mode and verdict.
+    """
+
+    vms: int = 0
+    disks: int = 0
+    outcomes: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    places: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    caveats: Counter[tuple[str, str]] = field(default_factory=Counter)
+    assumptions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    exclusions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    groups: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+
+    def add(self, other: Summary) -> None:
+        """Add what was counted of another part."""
+        self.vms += other.vms
+        self.disks += other.disks
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(other, name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the summary as values that JSON can hold."""
+        counted = {
+            name: [[*key, n] for key, n in getattr(self, name).items()] for name in _COUNTERS
+        }
+        return {"vms": self.vms, "disks": self.disks, **counted}
+
+    @staticmethod
+    def from_json(given: Mapping[str, Any]) -> Summary:
+        """Give the summary that :meth:`to_json` gave."""
+        made = Summary(given["vms"], given["disks"])
+        for name in _COUNTERS:
+            counter = getattr(made, name)
+            for *key, count in given[name]:
+                counter[tuple(tuple(one) if isinstance(one, list) else one for one in key)] = count
+        return made
+
+
+_COUNTERS: Final = ("outcomes", "places", "caveats", "assumptions", "exclusions", "groups")
+
+
+# --------------------------------------------------------------------------- parts
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some VMs of a fleet with their disks, judged.
+
+    Attributes
+    ----------
+    vms, disks : pyarrow.Table
+        Who they are: the columns beside the facts.
+    judged : Judged
+        Their verdicts.
+    """
+
+    vms: pa.Table
+    disks: pa.Table
+    judged: Judged
+
+    def verdicts(self, modes: Sequence[str] = MODES) -> pa.Table:
+        """Give one row per VM and mode, with the columns that verdicts have everywhere."""
+        cases, count = self.judged.cases, len(modes)
+        rows = np.repeat(np.arange(len(cases), dtype=np.int32), count)
+        known = self.judged.evaluator.cases
+        present = np.flatnonzero(np.bincount(cases, minlength=len(known)))
+        local = np.zeros(len(known), np.int32)
+        local[present] = np.arange(len(present))
+        local = local.take(cases)
+        columns: dict[str, pa.Array] = {
+            "vm_id": _dictionary(rows, self.vms["vm_id"]),
+            "vm_name": _dictionary(rows, names_of(self.vms)),
+            "mode": _looked_up(np.tile(np.arange(count, dtype=np.int8), len(cases)), modes),
+        }
+        for name in ("verdict", "floor", "ceiling"):
+            told = [getattr(known, name)(mode)[present].take(local) for mode in modes]
+            columns[name] = _looked_up(np.stack(told, axis=1).reshape(-1), VERDICTS)
+        columns["exclude_disks"] = self._exclude_disks(modes)
+        for name in _LISTS:
+            texts: dict[str, int] = {}
+            found = []
+            for mode in modes:
+                codes, lists = known.coded(name, mode, present)
+                places = [texts.setdefault(SEPARATOR.join(one), len(texts)) for one in lists]
+                found.append(np.array(places or [0], np.int32).take(codes).take(local))
+            columns[name] = pa.DictionaryArray.from_arrays(
+                np.stack(found, axis=1).reshape(-1), pa.array(list(texts) or [""], pa.string())
+            )
+        return pa.table(columns)
+
+    def _exclude_disks(self, modes: Sequence[str]) -> pa.Array:
+        """Give the disks to exclude of each VM and mode, as one text."""
+        places = np.zeros((len(self.judged.cases), len(modes)), np.int32)
+        texts = {"": 0}
+        for at, mode in enumerate(modes):
+            gone = np.flatnonzero(self.judged.excluded(mode))
+            owners = self.judged.owners.take(gone)
+            labels = _labels(self.disks, gone)
+            starts = np.flatnonzero(np.diff(owners, prepend=-1))
+            for start, stop in pairwise([*starts, len(gone)]):
+                text = SEPARATOR.join(labels[start:stop])
+                places[owners[start], at] = texts.setdefault(text, len(texts))
+        return pa.DictionaryArray.from_arrays(
+            places.reshape(-1), pa.array(list(texts), pa.string())
+        )
+
+    def findings(self) -> pa.Table:
+        """Give one row for each row of the matrix that bears on a VM or on one of its disks.
+
+        Rows that say that all is well are left out: most VMs have a dozen of them.
+        """
+        found = self.judged.findings()
+        evaluator = self.judged.evaluator
+        rows = [evaluator.scalar.rules.rows[row] for row in evaluator.rows]
+        told = {mode: [row.outcomes[mode] for row in rows] for mode in MODES}
+        layers = [evaluator.matrix.layer_of(row) for row in evaluator.rows]
+        of_disk = found.disks >= 0
+        places = pa.array(np.where(of_disk, found.disks, 0).astype(np.int32), mask=~of_disk)
+        columns = {"vm_id": _dictionary(found.vms, self.vms["vm_id"])}
+        if "disk_id" in self.disks.column_names:
+            columns["disk_id"] = _dictionary(places, self.disks["disk_id"])
+        for name in ("role", "lun"):
+            if name in self.disks.column_names:
+                columns[name] = self.disks[name].combine_chunks().take(places)
+        columns |= {
+            "row_id": _looked_up(found.rows, evaluator.rows),
+            **{mode: _looked_up(found.rows, outcomes) for mode, outcomes in told.items()},
+            "applies": _looked_up(found.applies.astype(np.int8), ["unknown", "yes"]),
+            "layer": _looked_up(found.rows, layers),
+        }
+        return pa.table(columns)
+
+    def summary(self) -> Summary:
+        """Count the part."""
+        judged, known = self.judged, self.judged.evaluator.cases
+        counted = np.bincount(judged.cases, minlength=len(known))
+        present = np.flatnonzero(counted)
+        counts = counted[present].tolist()
+        made = Summary(len(judged.cases), len(judged.owners))
+        for mode in MODES:
+            verdicts = (
+                [VERDICTS[code] for code in getattr(known, name)(mode)[present]]
+                for name in ("verdict", "floor", "ceiling")
+            )
+            lists = (
+                known.lists(name, mode, present) for name in ("reasons", "missing", "exclusions")
+            )
+            for *told, count in zip(*verdicts, *lists, counts, strict=True):
+                made.outcomes[mode, *told] += count
+            for name in ("caveats", "assumptions"):
+                counter = getattr(made, name)
+                for members, count in zip(known.lists(name, mode, present), counts, strict=True):
+                    for member in members:
+                        counter[mode, member] += count
+            self._count_disks(made, mode)
+        self._count_places(made)
+        return made
+
+    def _count_disks(self, made: Summary, mode: str) -> None:
+        judged = self.judged
+        gone = judged.disks[judged.excluded(mode)]
+        configurations, counts = np.unique(gone, return_counts=True)
+        for rows, count in zip(
+            judged.evaluator.exclusions(configurations, mode), counts.tolist(), strict=True
+        ):
+            for row in rows:
+                made.exclusions[mode, row] += count
+
+    def _count_places(self, made: Summary) -> None:
+        where = [_subscriptions(self.vms), _encoded(self.vms, "location")]
+        verdicts = {mode: self.judged.verdicts(mode) for mode in MODES}
+        for mode, codes in verdicts.items():
+            for (subscription, place, verdict), count in _counted(*where, (codes, VERDICTS)):
+                made.places[subscription.lower(), region(place), mode, verdict] += count
+            for kind in ("availability_set", "scale_set"):
+                if f"{kind}_id" in self.vms.column_names:
+                    members = _encoded(self.vms, f"{kind}_id")
+                    for (group, verdict), count in _counted(members, (codes, VERDICTS)):
+                        if group:
+                            made.groups[kind, group.lower(), mode, verdict] += count
+
+
+_Encoded = tuple[Any, Sequence[str]]
+
+
+def _counted(*columns: _Encoded) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Count the combinations of some columns that are given as codes and their meaning."""
+    key = np.zeros(len(columns[0][0]), np.int64)
+    for codes, values in columns:
+        key *= max(len(values), 1)
+        key += codes
+    encoded = pa.array(key).value_counts()
+    for number, count in zip(
+        encoded.field("values").to_pylist(), encoded.field("counts").to_pylist(), strict=True
+    ):
+        told: list[str] = []
+        for _, values in reversed(columns):
+            number, place = divmod(number, max(len(values), 1))
+            told.append(values[place])
+        yield tuple(reversed(told)), count
+
+
+def _encoded(table: pa.Table, name: str) -> _Encoded:
+    """Give a column of texts as codes and texts; nothing is an empty text."""
+    if name not in table.column_names:
+        return np.zeros(table.num_rows, np.int64), [""]
+    column = table[name].combine_chunks()
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks()
+        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    values = ["" if one is None else str(one) for one in column.dictionary.to_pylist()]
+    places = column.indices.cast(pa.int64()).fill_null(len(values))
+    return places.to_numpy(zero_copy_only=False), [*values, ""]
+
+
+def _subscriptions(vms: pa.Table) -> _Encoded:
+    """Give the subscription of each VM, read from the ids where no column tells."""
+    if "subscription_id" in vms.column_names:
+        return _encoded(vms, "subscription_id")
+    begin = len("/subscriptions/")
+    ids = vms["vm_id"].cast(pa.string()).cast(pa.binary())
+    starts = pc.binary_slice(ids, 0, begin + _GUID).cast(pa.string())
+    codes, values = _encoded(pa.table({"start": starts}), "start")
+    named = [value[:begin].lower() == "/subscriptions/" for value in values]
+    return codes, [
+        value[begin:].partition("/")[0] if known else ""
+        for value, known in zip(values, named, strict=True)
+    ]
+
+
+_GUID: Final = 36
+
+
+def _looked_up(places: NDArray[np.integer[Any]], texts: Sequence[str]) -> pa.DictionaryArray:
+    """Give a text for each place; equal texts have one code."""
+    distinct = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    codes = np.array([distinct[text] for text in texts] or [0], np.int16)
+    return pa.DictionaryArray.from_arrays(codes.take(places), pa.array(list(distinct), pa.string()))
+
+
+def _dictionary(places: Any, values: pa.ChunkedArray) -> pa.Array:
+    """Give values at places without copying them."""
+    held = values.combine_chunks()
+    if isinstance(held, pa.ChunkedArray):
+        held = held.chunk(0) if held.num_chunks else pa.array([], held.type)
+    indices = pa.array(places)
+    if pa.types.is_dictionary(held.type):
+        return held.take(indices)
+    if held.null_count:
+        indices = pc.if_else(held.is_valid().take(indices), indices, None)
+        held = held.fill_null("")
+    return pa.DictionaryArray.from_arrays(indices, held)
+
+
+def names_of(vms: pa.Table) -> pa.ChunkedArray:
+    """Give the name of each VM: the last part of its id where no column tells."""
+    from_id = pc.replace_substring_regex(vms["vm_id"].cast(pa.string()), "^.*/", "")
+    if "name" not in vms.column_names:
+        return from_id
+    names = vms["name"].cast(pa.string())
+    return names if not names.null_count else pc.coalesce(names, from_id)
+
+
+def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> list[str]:
+    """Give the ids of some disks, or what else tells people which disk is meant."""
+    chosen = disks.select([name for name in DISK_COLUMNS if name in disks.column_names]).take(rows)
+    found = []
+    for disk in chosen.to_pylist():
+        of_os = str(disk["role"]).strip().lower() == "os"
+        place = "OS disk" if of_os else f"data disk at lun {disk.get('lun')}"
+        found.append(disk.get("disk_id") or disk.get("name") or place)
+    return found

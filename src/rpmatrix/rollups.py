@@ -1,0 +1,267 @@
+"""What a fleet adds up to: verdicts by place, what to do first, sets of VMs, limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rpmatrix.eligibility import VERDICTS
+from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.parts import FleetError, Part, Summary
+from rpmatrix.records import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class FleetResult:
+    """The verdicts of a fleet, and what they add up to.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        What decided.
+    summary : Summary
+        What was counted.
+    problems : tuple of Problem
+        The records that were not understood.
+    notes : tuple of str
+        What a reader should know though no record was lost.
+    records : int
+        Records in: VMs, disks, others and problems.
+    out : Path or None
+        Where verdicts and findings were written; None if they are held in memory.
+    """
+
+    matrix: Matrix
+    summary: Summary
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    records: int = 0
+    out: Path | None = None
+    _parts: tuple[Part, ...] = ()
+
+    def __repr__(self) -> str:
+        told = f"{self.summary.vms} VMs, {self.summary.disks} disks, {len(self.problems)} problems"
+        return f"FleetResult({told})"
+
+    # ----- one row per VM and mode, one row per finding
+
+    def verdict_batches(self) -> Iterator[pa.Table]:
+        """Give the verdicts part by part, as Arrow tables: one row per VM and mode."""
+        yield from self._batches("verdicts", Part.verdicts)
+
+    def finding_batches(self) -> Iterator[pa.Table]:
+        """Give the findings part by part, as Arrow tables: one row per VM or disk and row."""
+        yield from self._batches("findings", Part.findings)
+
+    def _batches(self, kind: str, make: Callable[[Part], pa.Table]) -> Iterator[pa.Table]:
+        if self.out is None:
+            yield from map(make, self._parts)
+            return
+        paths = [self.out] if self.out.is_file() else sorted((self.out / kind).glob("*.*"))
+        if self.out.is_file() and kind != "verdicts":
+            raise FleetError(f"{self.out} holds verdicts only; name a folder to get the findings")
+        for path in paths:
+            yield read_back(path)
+
+    def verdicts(self) -> pd.DataFrame:
+        """Give one row per VM and mode, with the columns of a verdict.
+
+        Texts that many VMs share are categories: a million VMs fit.
+        """
+        return _pandas(self.verdict_batches())
+
+    def findings(self) -> pd.DataFrame:
+        """Give one row for each row of the matrix that bears on a VM or on one of its disks.
+
+        Rows that say that all is well are left out.
+        """
+        return _pandas(self.finding_batches())
+
+    # ----- what they add up to
+
+    def by(self, what: str = "mode") -> pd.DataFrame:
+        """Count VMs by verdict, for each mode and what else is asked for.
+
+        Parameters
+        ----------
+        what : str
+            ``mode``, ``region`` or ``subscription``.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these.
+        """
+        import pandas as pd
+
+        places = {"mode": (), "region": ("region",), "subscription": ("subscription",)}
+        if what not in places:
+            raise ValueError(f"counts are by {', '.join(places)}, not {what!r}")
+        rows = pd.DataFrame(
+            [(*key, count) for key, count in self.summary.places.items()],
+            columns=["subscription", "region", "mode", "verdict", "vms"],
+        )
+        rows["verdict"] = pd.Categorical(rows["verdict"], categories=VERDICTS)
+        rows["mode"] = pd.Categorical(rows["mode"], categories=MODES)
+        return rows.pivot_table(
+            index=[*places[what], "mode"],
+            columns="verdict",
+            values="vms",
+            aggfunc="sum",
+            fill_value=0,
+            observed=False,
+        )
+
+    def reasons(self) -> pd.DataFrame:
+        """Count VMs by mode, verdict and the row that is a reason for it."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for (mode, verdict, _, _, reasons, _, _), count in self.summary.outcomes.items():
+            for row in reasons:
+                counts[mode, verdict, row] += count
+        return self._rows(counts, ("mode", "verdict", "row_id"))
+
+    def caveats(self) -> pd.DataFrame:
+        """Count VMs by mode and the row that adds a caveat."""
+        return self._rows(self.summary.caveats, ("mode", "row_id"))
+
+    def assumptions(self) -> pd.DataFrame:
+        """Count VMs by mode and the fact that was assumed and matters."""
+        return self._rows(self.summary.assumptions, ("mode", "fact_id"))
+
+    def _rows(self, counts: Mapping[Any, int], names: Sequence[str]) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = [(*key, count) for key, count in counts.items()]
+        frame = pd.DataFrame(rows, columns=[*names, "vms"])
+        titles = {row.id: row["title"] for row in self.matrix.table("scenarios")}
+        titles |= {fact.id: fact.title for fact in self.matrix.facts.values()}
+        frame["title"] = [titles.get(one, "") for one in frame[names[-1]]]
+        frame = frame.sort_values(["vms", *names], ascending=[False, *[True] * len(names)])
+        return frame.reset_index(drop=True)
+
+    def what_first(self) -> pd.DataFrame:
+        """Tell what to do first: which fact settles, and which exclusion frees, most VMs.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each mode and fact that is missing or row that excludes disks. ``alone`` is
+            the number of VMs for which nothing else is in the way, ``touched`` those for which it
+            is one thing among others, ``disks`` the disks to exclude, ``how`` what to do.
+        """
+        import pandas as pd
+
+        alone: Counter[tuple[str, str, str]] = Counter()
+        touched: Counter[tuple[str, str, str]] = Counter()
+        for (mode, _, _, _, _, missing, exclusions), count in self.summary.outcomes.items():
+            for kind, members in (("fact", missing), ("exclusion", exclusions)):
+                for one in members:
+                    touched[kind, one, mode] += count
+                    alone[kind, one, mode] += count * (len(members) == 1)
+        rows = []
+        for (kind, one, mode), count in touched.items():
+            if kind == "fact":
+                fact = self.matrix.facts[one]
+                title, how, disks = fact.title, fact.fetch or fact.question, 0
+            else:
+                row = self.matrix.row(one)
+                title, how, disks = row["title"], row["remedy"], self.summary.exclusions[mode, one]
+            rows.append((kind, one, title, mode, alone[kind, one, mode], count, disks, how))
+        names = ["kind", "id", "title", "mode", "alone", "touched", "disks", "how"]
+        frame = pd.DataFrame(rows, columns=names)
+        order = ["alone", "touched", "kind", "id", "mode"]
+        frame = frame.sort_values(order, ascending=[False, False, True, True, True])
+        return frame.reset_index(drop=True)
+
+    def groups(self) -> pd.DataFrame:
+        """Tell of each availability set and scale set whether all of its VMs can be protected.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per set and mode: how many of the VMs given have each verdict, and ``protected``
+            (``all``, ``some``, ``none`` or ``unknown``). Members that were not given do not count.
+        """
+        import pandas as pd
+
+        found: dict[tuple[str, str, str], Counter[str]] = {}
+        for (kind, group, mode, verdict), count in self.summary.groups.items():
+            found.setdefault((kind, group, mode), Counter())[verdict] += count
+        rows = []
+        for key, counts in sorted(found.items()):
+            good = counts["supported"] + counts["exclude_disks"]
+            total = counts.total()
+            protected = "all" if good == total else "some" if good else "none"
+            if counts["unknown"] and not counts["not_supported"]:
+                protected = "unknown"
+            rows.append((*key, total, *(counts[one] for one in VERDICTS), protected))
+        names = ["kind", "group_id", "mode", "vms", *VERDICTS, "protected"]
+        return pd.DataFrame(rows, columns=names)
+
+    def limits(self) -> pd.DataFrame:
+        """Hold what the fleet needs per subscription and region against the limits.
+
+        Every VM that can have a restore point needs a collection of its own in its region. Those
+        that exist already are not told by VMs: the count is what one collection per VM comes to.
+        """
+        import pandas as pd
+
+        from rpmatrix.rules import holds
+
+        needed: dict[tuple[str, str], Counter[str]] = {}
+        for (subscription, place, mode, verdict), count in self.summary.places.items():
+            if verdict in ("supported", "exclude_disks"):
+                needed.setdefault((subscription, place), Counter())[mode] += count
+        rows = []
+        for row in self.matrix.table("limits"):
+            if row["scope"] != "subscription_region":
+                continue
+            for (subscription, place), counts in sorted(needed.items()):
+                vms = max(counts.values())
+                kept = holds(row["comparator"], vms, row["value"])
+                state = "within" if kept else "exceeded"
+                rows.append((subscription, place, row.id, vms, row["value"], row["unit"], state))
+        names = ["subscription", "region", "row_id", "needed", "bound", "unit", "state"]
+        return pd.DataFrame(rows, columns=names)
+
+
+def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
+    import pandas as pd
+
+    tables = [table for table in batches if table.num_rows] or list(batches)
+    if not tables:
+        return pd.DataFrame()
+    table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+    ids = [name for name in ("vm_id", "vm_name", "disk_id") if name in table.column_names]
+    for name in ids:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table[name].cast(pa.large_string()))
+    frame = table.to_pandas()
+    for name, values in (
+        ("mode", MODES),
+        *((one, VERDICTS) for one in ("verdict", "floor", "ceiling")),
+    ):
+        if name in frame:
+            frame[name] = pd.Categorical(frame[name], categories=values)
+    for name in ids:
+        frame[name] = frame[name].astype("string")
+    return frame
+
+
+def read_back(path: Path) -> pa.Table:
+    """Read a table that was written as Parquet or CSV."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return pq.read_table(path)
+    from pyarrow import csv
+
+    return csv.read_csv(path)

@@ -1,0 +1,353 @@
+"""A run over files: parts are judged, written and counted, and an interrupted run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rpmatrix.columns import ColumnEvaluator
+from rpmatrix.eligibility import Answers
+from rpmatrix.fact_tables import (
+    PART,
+    PROBLEM_COLUMNS,
+    Judging,
+    OutOfOrderError,
+    form_of,
+    holds_facts,
+    together,
+)
+from rpmatrix.parts import FleetError, Part, Summary
+from rpmatrix.records import Problem
+from rpmatrix.rollups import FleetResult, read_back
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    vms, problems : int
+        VMs judged and problems met so far.
+    share : float
+        The share of the input that was gone through, from 0 to 1.
+    seconds : float
+        How long it took so far.
+    """
+
+    vms: int
+    problems: int
+    share: float
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest will take if it goes on like this; None if that cannot be told."""
+        return self.seconds / self.share - self.seconds if self.share else None
+
+    def __str__(self) -> str:
+        left = self.seconds_left
+        wait = "" if left is None or self.share >= 1 else f", {left:.0f} s left"
+        return f"{self.vms:,} VMs, {self.share:.0%}{wait}"
+
+
+def files_named(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Find the files that paths, folders and patterns name, each once."""
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    found: list[Path] = []
+    for one in given:
+        path = Path(one).expanduser()
+        if path.is_dir():
+            found += sorted(file for file in path.rglob("*") if form_of(file) in _READABLE)
+        elif path.exists():
+            found.append(path)
+        elif any(mark in str(path) for mark in "*?["):
+            anchor = Path(path.anchor) if path.is_absolute() else Path()
+            pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
+            found += sorted(file for file in anchor.glob(pattern) if file.is_file())
+        else:
+            raise FleetError(f"there is no file or folder {one}; see whether the path is right")
+    if not found:
+        named = ", ".join(str(one) for one in given) or "nothing"
+        raise FleetError(f"no file to read in {named}; name files of {', '.join(_READABLE)}")
+    return list(dict.fromkeys(found))
+
+
+_READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".parquet", ".txt")
+
+
+def fingerprint(
+    paths: Sequence[Path], evaluator: ColumnEvaluator, answers: Answers | None, form: str
+) -> str:
+    """Tell a run from another of other inputs, another matrix or other options."""
+    stats = [(str(path), path.stat()) for path in paths]
+    told = {
+        "inputs": [(name, one.st_size, one.st_mtime_ns) for name, one in stats],
+        "matrix": evaluator.matrix.digest,
+        "as_of": str(evaluator.matrix.as_of),
+        "strict": evaluator.scalar.strict,
+        "answers": sorted((answers or {}).items()),
+        "form": form,
+        "part": PART,
+        "version": _LAYOUT,
+    }
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+# Of what is written; another number makes an interrupted run begin again.
+_LAYOUT: Final = 1
+
+
+class Target:
+    """Where verdicts are written: part by part, each as a whole or not at all."""
+
+    def __init__(self, out: Path, form: str) -> None:
+        self.file = out if out.suffix.lower() in (".parquet", ".csv") else None
+        self.form = out.suffix.lower()[1:] if self.file else form
+        if self.form not in ("parquet", "csv"):
+            raise FleetError(f"results are written as parquet or csv, not as {form!r}")
+        self.folder = out.with_name(f"{out.name}.parts") if self.file else out
+        self._fingerprint = ""
+        self._known: dict[str, dict[str, Any]] = {}
+
+    @property
+    def _records(self) -> Path:
+        return self.folder / "parts"
+
+    def open(self, fingerprint: str, *, resume: bool) -> None:
+        """Make the folders, keep what fits from an interrupted run and delete the rest of it."""
+        self._fingerprint = fingerprint
+        kinds = ("verdicts",) if self.file else ("verdicts", "findings")
+        for folder in (self._records, *(self.folder / kind for kind in kinds)):
+            folder.mkdir(parents=True, exist_ok=True)
+        for path in self._records.glob("*.json"):
+            told = json.loads(path.read_text())
+            if resume and told["fingerprint"] == fingerprint:
+                self._known[path.stem] = told
+                continue
+            for kind in kinds:
+                (self.folder / kind / told["file"]).unlink(missing_ok=True)
+            path.unlink()
+
+    def done(self, name: str) -> Summary | None:
+        """Give what was counted of a part that was written before, or None."""
+        told = self._known.get(name)
+        return Summary.from_json(told["summary"]) if told else None
+
+    def last_of(self, job: str) -> int | None:
+        """Give how many parts a job has whose parts were all written before, or None."""
+        told = self._known.get(f"{job}-00000")
+        count = told and told.get("of")
+        if count and all(f"{job}-{number:05}" in self._known for number in range(count)):
+            return int(count)
+        return None
+
+    def write(self, name: str, part: Part, summary: Summary) -> None:
+        """Write a part, and last a record that it was written."""
+        file = f"{name}.{self.form}"
+        _write(part.verdicts(), self.folder / "verdicts" / file)
+        if self.file is None:
+            _write(part.findings(), self.folder / "findings" / file)
+        self._record(name, {"file": file, "summary": summary.to_json()})
+
+    def _record(self, name: str, told: dict[str, Any]) -> None:
+        self._known[name] = {"fingerprint": self._fingerprint, **told}
+        replace_file(self._records / f"{name}.json", json.dumps(self._known[name]).encode())
+
+    def finish_job(self, job: str, parts: int, told: Mapping[str, Any]) -> None:
+        """Note that a job is done and what else was met, so that it need not be read again."""
+        if parts:
+            name = f"{job}-00000"
+            known = {key: one for key, one in self._known[name].items() if key != "fingerprint"}
+            self._record(name, {**known, "of": parts, "job": dict(told)})
+
+    def told_of(self, job: str) -> dict[str, Any]:
+        """Give what else was met in a job that is done."""
+        told: dict[str, Any] = self._known[f"{job}-00000"]["job"]
+        return told
+
+    def close(self, told: Mapping[str, Any], problems: Sequence[Problem]) -> Path:
+        """Write what was counted and what was not understood; put a single file together."""
+        if self.file is None:
+            rows = [[getattr(one, name) for one in problems] for name in PROBLEM_COLUMNS]
+            table = pa.table(
+                [pa.array(row, pa.string()) for row in rows], names=list(PROBLEM_COLUMNS)
+            )
+            _write(table, self.folder / "problems.csv")
+            replace_file(self.folder / "summary.json", json.dumps(told, indent=2).encode())
+            return self.folder
+        tables = [read_back(path) for path in sorted((self.folder / "verdicts").glob("*"))]
+        if tables:
+            _write(pa.concat_tables(tables, promote_options="permissive"), self.file)
+        shutil.rmtree(self.folder)
+        return self.file
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Write a table as a whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(
+            table,
+            unfinished,
+            compression="lz4",
+            write_statistics=False,
+            # Ids repeat, and are many: they are kept once, however many they are.
+            dictionary_pagesize_limit=1 << 30,
+            row_group_size=max(table.num_rows, 1),
+        )
+    else:
+        from pyarrow import csv
+
+        csv.write_csv(_guarded(table), unfinished)
+    unfinished.replace(path)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def _guarded(table: pa.Table) -> pa.Table:
+    """Give texts that no spreadsheet takes for a formula."""
+    columns = []
+    for column in table.columns:
+        kind = column.type
+        cells = column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+        if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+            risky = pc.match_substring_regex(cells, r"^ *[=+\-@\t\r]")
+            if pc.any(risky).as_py():
+                marked = pc.binary_join_element_wise("'", cells, "")
+                cells = pc.if_else(risky, marked, cells)
+        columns.append(cells)
+    return pa.table(columns, names=table.column_names)
+
+
+class Run:
+    """One run over files: judges, writes and counts, and goes on where another one stopped."""
+
+    def __init__(
+        self,
+        evaluator: ColumnEvaluator,
+        paths: Sequence[Path],
+        target: Target | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._run = Judging(evaluator)
+        self._target = target
+        self._progress = progress
+        self._started = time.monotonic()
+        self._bytes = max(sum(path.stat().st_size for path in paths), 1)
+        self._summary = Summary()
+        self._kept: list[Part] = []
+        facts = [path for path in paths if holds_facts(path)]
+        self._jobs = together(facts)
+        if facts and not self._jobs:
+            raise FleetError(f"{facts[0]} tells of disks, and no file tells of VMs; name it too")
+
+    def run(self) -> FleetResult:
+        """Go through all jobs and give the result."""
+        for number, files in enumerate(self._jobs):
+            name = f"{number:05}"
+            done = self._target.last_of(name) if self._target else None
+            if done and self._target:
+                for part in range(done):
+                    self._summary.add(self._target.done(f"{name}-{part:05}") or Summary())
+                self._run.read += sum(path.stat().st_size for path in (*files.vms, *files.disks))
+                self._run.remember(self._target.told_of(name))
+                self._tell()
+                continue
+            before = self._run.met()
+            try:
+                summary, kept = self._judge(name, self._run.files(files), before)
+            except OutOfOrderError:
+                self._run.forget(before)
+                parts = self._run.files(files, in_order=False)
+                summary, kept = self._judge(name, parts, before)
+            self._summary.add(summary)
+            self._kept += kept
+        matrix = self._run.evaluator.matrix
+        problems, notes = self._run.sorted_problems(), tuple(self._run.notes())
+        told = self._told(problems, notes)
+        out = self._target.close(told, problems) if self._target else None
+        return FleetResult(
+            matrix,
+            self._summary,
+            problems,
+            notes,
+            self._run.reader.rows,
+            out,
+            _parts=tuple(self._kept),
+        )
+
+    def _judge(
+        self, job: str, parts: Iterator[Part], before: Mapping[str, Any]
+    ) -> tuple[Summary, list[Part]]:
+        summary, kept = Summary(), []
+        with ThreadPoolExecutor(1) as writer:
+            writing: list[Future[None]] = []
+            number = -1
+            for number, part in enumerate(parts):
+                name = f"{job}-{number:05}"
+                mine = self._target.done(name) if self._target else None
+                if mine is None:
+                    mine = part.summary()
+                    if self._target:
+                        # One part is written while the next is judged, and no more are kept.
+                        for one in writing:
+                            one.result()
+                        writing = [writer.submit(self._target.write, name, part, mine)]
+                    else:
+                        kept.append(part)
+                summary.add(mine)
+                self._tell(summary)
+            for one in writing:
+                one.result()
+            if self._target:
+                self._target.finish_job(job, number + 1, self._run.met_since(before))
+        return summary, kept
+
+    def _tell(self, of_job: Summary | None = None) -> None:
+        if self._progress is None:
+            return
+        done = self._summary.vms + (of_job.vms if of_job else 0)
+        share = min(self._run.read / self._bytes, 1)
+        seconds = time.monotonic() - self._started
+        self._progress(Progress(done, len(self._run.reader.problems), share, seconds))
+
+    def _told(self, problems: Sequence[Problem], notes: Sequence[str]) -> dict[str, Any]:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            package = version("rpmatrix")
+        except PackageNotFoundError:
+            package = "not installed"
+        matrix = self._run.evaluator.matrix
+        counts: dict[str, dict[str, int]] = {}
+        for (mode, verdict, *_), count in self._summary.outcomes.items():
+            of_mode = counts.setdefault(mode, {})
+            of_mode[verdict] = of_mode.get(verdict, 0) + count
+        return {
+            "package": package,
+            "matrix_digest": matrix.digest,
+            "layers": list(matrix.layers),
+            "vms": self._summary.vms,
+            "disks": self._summary.disks,
+            "verdicts": counts,
+            "problems": len(problems),
+            "notes": list(notes),
+        }
