@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk
 
 import rpmatrix as rp
-from rpmatrix.inventory import Disk, DiskFacts, Reading, Vm, VmFacts
+from rpmatrix.facts import DiskFacts, Reading, VmFacts
+from rpmatrix.inventory import Disk, Vm
 
 # RPMATRIX_EXAMPLES=100000 looks longer.
 EXAMPLES = int(os.environ.get("RPMATRIX_EXAMPLES", "300"))

@@ -42,8 +42,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix.inventory import FactReader, Inventory, decode, id_parts, restore_points
+from rpmatrix.facts import FactReader
+from rpmatrix.inventory import Inventory, restore_points
 from rpmatrix.matrix import MODES
+from rpmatrix.records import id_parts
+from rpmatrix.texts import decode
 
 MATRIX = rp.load_matrix()
 READER = MATRIX.prepared("reader", FactReader)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
 from rpmatrix.encryption import copy_of, copy_of_fleet, encryption_of
 from rpmatrix.errors import look_up
-from rpmatrix.inventory import Problem
 from rpmatrix.matrix import CITABLE_TABLES
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
+from rpmatrix.records import Problem
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import Schedule, plan_schedule
 

@@ -31,7 +31,7 @@ from azure import (
 )
 
 import rpmatrix as rp
-from rpmatrix.inventory import FactReader
+from rpmatrix.facts import FactReader
 from rpmatrix.matrix import MODES
 from rpmatrix.rules import compile_rules, holds
 

@@ -28,23 +28,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rpmatrix.columns import UNUSABLE, distinct_rows, told
-from rpmatrix.inventory import (
-    ENCRYPTION_SET_PATHS,
+from rpmatrix.facts import FactReader, Reading, VmFacts
+from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Vm, join
+from rpmatrix.matrix import Fact, Matrix
+from rpmatrix.records import (
     MISSING,
-    FactReader,
     Problem,
-    Reading,
     Record,
-    Vm,
-    VmFacts,
     id_parts,
     is_expression,
-    join,
     key_of,
     look,
     records_of,
 )
-from rpmatrix.matrix import Fact, Matrix
 from rpmatrix.sources import BrokenError, Chunk, Source
 
 if TYPE_CHECKING:

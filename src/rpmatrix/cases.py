@@ -19,18 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from rpmatrix.eligibility import Answers, Assessment, Verdict, assess
-from rpmatrix.inventory import (
-    _ADE_TYPES,
-    Inventory,
-    Json,
-    _documents,
-    _inputs,
-    decode,
-    is_expression,
-    read_inventory,
-)
+from rpmatrix.facts import ADE_TYPES
+from rpmatrix.inventory import Inventory, contents_of, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
+from rpmatrix.records import is_expression
 from rpmatrix.tables import write_file
+from rpmatrix.texts import Json, decode, read_text
 
 VERSION: Final = 1
 """The version of the file of a case."""
@@ -198,7 +192,7 @@ class Masker:
         return self.name(text)
 
     def _is_public(self, text: str, key: str, parent: str) -> bool:
-        if _TYPE_NAME.fullmatch(text) or text.lower() in _ADE_TYPES:
+        if _TYPE_NAME.fullmatch(text) or text.lower() in ADE_TYPES:
             return True
         if key == "type" and _RESOURCE_TYPE.fullmatch(text):
             return True
@@ -362,7 +356,9 @@ def masked_inventory(*sources: Any, secret: str = "", matrix: Matrix | None = No
     matrix : Matrix, optional
         What will decide: answers that stand in columns named as its facts are kept.
     """
-    contents = [content for _, content in _inputs(sources) if not isinstance(content, Exception)]
+    contents = [
+        content for _, content in contents_of(sources) if not isinstance(content, Exception)
+    ]
     inputs, _ = _masked_inputs(contents, secret, matrix or load_matrix())
     return read_inventory(*(_source(one) for one in inputs))
 
@@ -486,7 +482,7 @@ def save_case(
     decides = matrix or load_matrix()
     wanted = tuple(mode for mode in MODES if mode in set(modes))
     given = dict(answers or {})
-    contents = list(_inputs(sources))
+    contents = list(contents_of(sources))
     inventory = read_inventory(*(_again(content) for _, content in contents))
     found = assess(inventory, decides, modes=wanted, strict=strict, answers=given)
     kept = [content for _, content in contents if not isinstance(content, Exception)]
@@ -597,7 +593,7 @@ def _values(content: Any) -> Iterator[tuple[Json, bool]]:
         text = decode(content)
     except UnicodeDecodeError:
         return
-    for _, value, projected in _documents(text).values:
+    for _, value, projected in read_text(text).values:
         yield value, projected
 
 

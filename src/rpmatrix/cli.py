@@ -33,7 +33,7 @@ from rpmatrix.eligibility import (
     LimitState,
     Verdict,
 )
-from rpmatrix.inventory import Evidence
+from rpmatrix.facts import Evidence
 from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, check_overlay
 from rpmatrix.shell import (
     CUT_OFF,

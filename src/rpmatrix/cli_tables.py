@@ -8,7 +8,6 @@ from typing import Final
 
 from rpmatrix.drift import DriftReport, StatementChange, drift, write_skeleton
 from rpmatrix.impact import VmChange, impact, matrix_of
-from rpmatrix.inventory import decode
 from rpmatrix.matrix import Matrix
 from rpmatrix.shell import (
     FINE,
@@ -31,6 +30,7 @@ from rpmatrix.shell import (
     word,
 )
 from rpmatrix.tables import data_folder, freeze
+from rpmatrix.texts import decode
 from rpmatrix.workbook import read_workbook, write_workbook
 
 KINDS_TOLD: Final = {

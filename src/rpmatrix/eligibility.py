@@ -15,20 +15,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from rpmatrix.inventory import (
-    Disk,
-    DiskFacts,
-    Evidence,
-    FactReader,
-    Inventory,
-    Problem,
-    Reading,
-    Vm,
-    VmFacts,
-    is_expression,
-    request_readings,
-)
+from rpmatrix.facts import DiskFacts, Evidence, FactReader, Reading, VmFacts, request_readings
+from rpmatrix.inventory import Disk, Inventory, Vm
 from rpmatrix.matrix import MODES, Citation, Fact, Matrix, T, load_matrix
+from rpmatrix.records import Problem, is_expression
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
 
 if TYPE_CHECKING:

@@ -27,25 +27,13 @@ from rpmatrix.eligibility import (
     check_answer,
     fill_command,
 )
-from rpmatrix.inventory import (
-    ENCRYPTION_SET_PATHS,
-    MISSING,
-    UNREADABLE,
-    Disk,
-    DiskFacts,
-    Evidence,
-    Inventory,
-    Json,
-    Reading,
-    Record,
-    Vm,
-    VmFacts,
-    look,
-    region,
-)
+from rpmatrix.facts import DiskFacts, Evidence, Reading, VmFacts
+from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Inventory, Vm
 from rpmatrix.matrix import Matrix
+from rpmatrix.records import MISSING, UNREADABLE, Record, look, region
 from rpmatrix.rules import SUPPORTED, holds
 from rpmatrix.tables import Row
+from rpmatrix.texts import Json
 
 ARTICLE: Final = "article"
 YES, UNKNOWN, NO = "yes", "unknown", "no"

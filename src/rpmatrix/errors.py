@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, Final
 
-from rpmatrix.inventory import decode
 from rpmatrix.matrix import Citation, Matrix
 from rpmatrix.tables import Row
+from rpmatrix.texts import decode
 
 LEVELS: Final = ("code and message", "message", "code")
 """How an error was recognised, the surest first."""

@@ -29,8 +29,10 @@ from rpmatrix.encryption import (
     encryption_of,
 )
 from rpmatrix.errors import look_up
-from rpmatrix.inventory import Disk, Reading, is_expression, read_inventory
+from rpmatrix.facts import Reading
+from rpmatrix.inventory import Disk, read_inventory
 from rpmatrix.matrix import MODES, Citation, Matrix, load_matrix
+from rpmatrix.records import is_expression
 from rpmatrix.report import (
     _code,
     _details,

@@ -24,8 +24,9 @@ from rpmatrix.eligibility import (
     Verdict,
     check_answer,
 )
-from rpmatrix.inventory import Inventory, id_parts, read_inventory
+from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
+from rpmatrix.records import id_parts
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.tables import DESCRIPTOR, Row
 

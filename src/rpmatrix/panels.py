@@ -25,12 +25,13 @@ import ipywidgets as widgets
 
 from rpmatrix import report
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
-from rpmatrix.inventory import Inventory, Vm, decode, read_inventory
+from rpmatrix.inventory import Inventory, Vm, read_inventory
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
 from rpmatrix.planning import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.schedule import ScheduleError
 from rpmatrix.tables import Row, TablesError
+from rpmatrix.texts import decode
 
 LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000

@@ -22,11 +22,12 @@ from rpmatrix.encryption import (
     encryption_of,
 )
 from rpmatrix.errors import ErrorAnswer, look_up
-from rpmatrix.inventory import Vm, region
+from rpmatrix.inventory import Vm
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.operations import ListDiskRestorePoints
 from rpmatrix.panels import WIDE, Panel, VmInput, VmPanel, layout
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, Step
+from rpmatrix.records import region
 from rpmatrix.schedule import (
     Schedule,
     ScheduleError,

@@ -31,22 +31,8 @@ from rpmatrix.encryption import (
     copy_of,
     encryption_of,
 )
-from rpmatrix.inventory import (
-    Disk,
-    DiskFacts,
-    Inventory,
-    Reading,
-    Record,
-    Vm,
-    VmFacts,
-    id_parts,
-    is_expression,
-    last_part,
-    listed_members,
-    look,
-    region,
-    vm_groups,
-)
+from rpmatrix.facts import DiskFacts, Reading, VmFacts
+from rpmatrix.inventory import Disk, Inventory, Vm, listed_members, vm_groups
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.operations import (
     CopyRestorePoint,
@@ -65,6 +51,7 @@ from rpmatrix.operations import (
     ShowVm,
     api_versions,
 )
+from rpmatrix.records import Record, id_parts, is_expression, last_part, look, region
 from rpmatrix.rules import holds
 from rpmatrix.schedule import Retention, Schedule, schedule_of
 from rpmatrix.tables import Row

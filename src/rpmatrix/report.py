@@ -39,7 +39,8 @@ from rpmatrix.encryption import (
     FleetCopy,
 )
 from rpmatrix.errors import Candidate, ErrorAnswer, ErrorMatch
-from rpmatrix.inventory import Disk, Evidence, Problem, Vm
+from rpmatrix.facts import Evidence
+from rpmatrix.inventory import Disk, Vm
 from rpmatrix.matrix import CITABLE_TABLES, MODES, Citation, Matrix
 from rpmatrix.planning import (
     DISK_RESTORE_POINT_NAME,
@@ -52,6 +53,7 @@ from rpmatrix.planning import (
     Step,
     VmPlan,
 )
+from rpmatrix.records import Problem
 from rpmatrix.schedule import STATES, Retention, Schedule, SeriesPoint, decimal, in_days
 from rpmatrix.tables import Row
 

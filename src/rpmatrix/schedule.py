@@ -22,7 +22,8 @@ from math import gcd, lcm
 from typing import Any, Final
 
 from rpmatrix.eligibility import Assessment, Question, fill_command
-from rpmatrix.inventory import RestorePoint, Vm, request_readings, restore_points
+from rpmatrix.facts import request_readings
+from rpmatrix.inventory import RestorePoint, Vm, restore_points
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.rules import holds
 from rpmatrix.tables import Row

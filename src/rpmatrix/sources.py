@@ -22,15 +22,9 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import pyarrow as pa
 
-from rpmatrix.inventory import (
-    Problem,
-    Record,
-    decode,
-    pages_left,
-    read_cell,
-    read_inventory,
-    table_rows,
-)
+from rpmatrix.inventory import read_inventory
+from rpmatrix.records import Problem, Record, pages_left
+from rpmatrix.texts import decode, read_cell, table_rows
 
 Json = Any
 

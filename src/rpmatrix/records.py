@@ -1,0 +1,675 @@
+"""Records of Azure's JSON in all its shapes, brought to one form.
+
+Whatever the client, a record is brought to one form at the door: keys in lower case, what a
+``properties`` object holds moved up beside ``id``, ``name`` and ``type``. Records are recognised
+by what they are. Every candidate becomes a :class:`Record` or a :class:`Problem`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rpmatrix.texts import Body, Json, holds_json, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A record that was not understood.
+
+    Attributes
+    ----------
+    file : str
+        The file, or ``standard input`` or ``pasted text``.
+    record : str
+        Which record of the file, as a JSON pointer, a line or a row.
+    path : str
+        The place inside the record, if one is at fault.
+    message : str
+        What is wrong and what to do.
+    """
+
+    file: str
+    record: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.file, self.record, self.path) if part)
+        return f"{where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One record as it was read.
+
+    Attributes
+    ----------
+    kind : str
+        ``vm``, ``disk``, ``scale_set``, ``network_interface``, ``disk_encryption_set``,
+        ``extension``, ``restore_point_collection``, ``restore_point``, ``disk_restore_point``,
+        ``instance_view`` or ``other``.
+    key : str
+        The resource id in lower case, or file and place where the record has none.
+    body : dict
+        The record in the one form: lower-case keys, properties moved up.
+    raw : dict
+        The record as it was given.
+    file, pointer : str
+        Where it came from.
+    full : bool
+        The record holds all that its kind has, so what it leaves out is at its default.
+    """
+
+    kind: str
+    key: str
+    body: Body
+    raw: Json
+    file: str
+    pointer: str
+    full: bool = False
+
+
+# --------------------------------------------------------------------------- small helpers
+
+
+EMPTY: Final[tuple[Json, ...]] = (None, "", [], {})
+
+
+class _Marker:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+MISSING: Final = _Marker("missing")
+UNREADABLE: Final = _Marker("unreadable")
+
+
+def last_part(resource_id: str) -> str:
+    """Give the last part of a resource id: the name of the resource."""
+    return resource_id.rstrip("/").rpartition("/")[2]
+
+
+def is_expression(value: Json) -> bool:
+    """Tell a template expression, which stands for a value not known yet."""
+    return isinstance(value, str) and value.startswith("[") and not value.startswith("[[")
+
+
+def id_parts(resource_id: str) -> dict[str, str]:
+    """Read subscription, resource group, resource type and names out of a resource id."""
+    parts = resource_id.strip("/").split("/")
+    found: dict[str, str] = {}
+    for position, part in enumerate(parts[:-1]):
+        if part.lower() == "subscriptions":
+            found.setdefault("subscription_id", parts[position + 1])
+        elif part.lower() == "resourcegroups":
+            found.setdefault("resource_group", parts[position + 1])
+    lowered = [part.lower() for part in parts]
+    if "providers" in lowered:
+        start = len(lowered) - 1 - lowered[::-1].index("providers")
+        rest = parts[start + 1 :]
+        if len(rest) >= 3 and len(rest) % 2:
+            found["type"] = "/".join([rest[0], *rest[1::2]]).lower()
+            found["parent"] = "/" + "/".join(parts[:-2]).lower() if len(rest) > 3 else ""
+    return found
+
+
+def key_of(resource_id: Json) -> str:
+    """Give a resource id as it is joined by; empty if it is no text."""
+    return resource_id.strip().rstrip("/").lower() if isinstance(resource_id, str) else ""
+
+
+def _lower(key: str) -> str:
+    return key.lower()
+
+
+def _without_underscores(key: str) -> str:
+    return key.lower().replace("_", "")
+
+
+def fold(value: Json, name: Callable[[str], str] = _lower) -> Json:
+    """Bring a JSON value to the one form: keys in lower case, properties moved up.
+
+    Where both levels use a name, the outer keeps it; the inner ``type`` of an extension is kept
+    as ``typepropertiestype``, as Azure CLI spells it.
+    """
+    if isinstance(value, dict):
+        folded = {name(str(key)): fold(child, name) for key, child in value.items()}
+        if len(folded) < len(value):  # one name in two cases
+            for key, child in value.items():
+                if child not in EMPTY and folded[name(str(key))] in EMPTY:
+                    folded[name(str(key))] = fold(child, name)
+        inner = folded.get("properties")
+        if isinstance(inner, dict):
+            del folded["properties"]
+            if "type" in inner and "type" in folded:
+                inner = dict(inner)
+                folded.setdefault("typepropertiestype", inner.pop("type"))
+            for key, child in inner.items():
+                if folded.get(key) in EMPTY:
+                    folded[key] = child
+        return folded
+    if isinstance(value, list):
+        return [fold(child, name) for child in value]
+    return value
+
+
+def look(body: Json, path: Sequence[str]) -> Json:
+    """Follow a path of lower-case keys; ``[]`` gathers the members of a list.
+
+    Returns
+    -------
+    The value; ``MISSING`` if a full record would leave it out; ``UNREADABLE`` if something
+    stands there that is not known yet or was cut off.
+    """
+    for position, key in enumerate(path):
+        if isinstance(body, dict):
+            body = body.get(key, MISSING)
+            if body is MISSING:
+                return MISSING
+        elif isinstance(body, list) and key == "[]":
+            found = [look(member, path[position + 1 :]) for member in body]
+            return [member for member in found if member is not MISSING] or MISSING
+        elif isinstance(body, (str, int, float)) and body != "":
+            return UNREADABLE
+        else:
+            return MISSING
+    if isinstance(body, str):
+        return MISSING if not body else UNREADABLE if is_expression(body) else body
+    return MISSING if body in EMPTY else body
+
+
+def region(name: str) -> str:
+    """Give a region in the one spelling: ``West Europe`` and ``westeurope`` are the same."""
+    return name.replace(" ", "").lower()
+
+
+def follow(raw: Json, steps: Sequence[str]) -> tuple[str, Json]:
+    """Follow a path of the one form through a record as it was given.
+
+    Returns
+    -------
+    The path as the record spells it, and what stands there; None if nothing does.
+    """
+    spelled = ""
+    for step in steps:
+        if step.startswith("["):
+            spelled += step
+            index = step[1:-1]
+            if isinstance(raw, list) and raw:
+                raw = raw[int(index)] if index.isdigit() and int(index) < len(raw) else raw[0]
+            continue
+        while isinstance(raw, dict):
+            names = {str(name).lower(): str(name) for name in raw}
+            for other, usual in _OTHER_NAMES.items():
+                if other in names:
+                    names.setdefault(usual, names[other])
+            outer = step if step != "typepropertiestype" or step in names else ""
+            if outer in names and (raw[names[outer]] not in EMPTY or "properties" not in names):
+                spelled += f".{names[outer]}"
+                raw = raw[names[outer]]
+                break
+            if "properties" not in names:
+                spelled += f".{step}"
+                raw = None
+                break
+            spelled += f".{names['properties']}"
+            raw = raw[names["properties"]]
+            step = "type" if step == "typepropertiestype" else step
+        else:
+            spelled += f".{step}"
+            raw = None
+    return spelled.lstrip("."), raw
+
+
+def text_at(body: Body, *path: str) -> str:
+    """Give the text at a path of lower-case keys; empty if none stands there."""
+    value = look(body, path)
+    return value if isinstance(value, str) else ""
+
+
+# --------------------------------------------------------------------------- documents to records
+
+
+_PROVIDER_KINDS: Final = {
+    "microsoft.compute/virtualmachines": "vm",
+    "microsoft.compute/virtualmachinescalesets/virtualmachines": "vm",
+    "microsoft.compute/virtualmachinescalesets": "scale_set",
+    "microsoft.compute/virtualmachines/extensions": "extension",
+    "microsoft.compute/disks": "disk",
+    "microsoft.compute/diskencryptionsets": "disk_encryption_set",
+    "microsoft.compute/restorepointcollections": "restore_point_collection",
+    "microsoft.compute/restorepointcollections/restorepoints": "restore_point",
+    "microsoft.compute/restorepointcollections/restorepoints/diskrestorepoints": (
+        "disk_restore_point"
+    ),
+    "microsoft.network/networkinterfaces": "network_interface",
+}
+
+_TYPE: Final = re.compile(r"[a-z0-9]+(\.[a-z0-9]+)+(/[a-z0-9._-]+)+")
+
+
+def _kind_by_shape(body: Body) -> str | None:
+    keys = body.keys()
+    if "virtualmachineprofile" in keys or "orchestrationmode" in keys or "upgradepolicy" in keys:
+        return "scale_set"
+    if "publishingprofile" in keys or "sourcevirtualmachine" in keys:
+        return "other"
+    if "storageprofile" in keys or ("hardwareprofile" in keys and "osprofile" in keys):
+        return "vm"
+    if "sourcemetadata" in keys or "excludedisks" in keys or "sourcerestorepoint" in keys:
+        return "restore_point"
+    if "restorepoints" in keys or "restorepointcollectionid" in keys:
+        return "restore_point_collection"
+    if "ipconfigurations" in keys:
+        return "network_interface"
+    if "activekey" in keys:
+        return "disk_encryption_set"
+    if "typehandlerversion" in keys:
+        return "extension"
+    if "creationdata" in keys or ("disksizegb" in keys and {"diskstate", "ostype"} & keys):
+        return "other" if "incremental" in keys else "disk"
+    if "statuses" in keys and {"vmagent", "osname", "hypervgeneration", "disks"} & keys:
+        return "instance_view"
+    return None
+
+
+def kind_of(body: Body) -> str | None:
+    """Recognise a record by what it is; the id is a better witness than the type."""
+    by_id = id_parts(body["id"]).get("type") if isinstance(body.get("id"), str) else None
+    by_type = body.get("type")
+    if not isinstance(by_type, str) or is_expression(by_type):
+        by_type = None
+    for witness in (by_id, by_type and by_type.strip().lower()):
+        if witness in _PROVIDER_KINDS:
+            return _PROVIDER_KINDS[witness]
+    if by_id or (by_type and _TYPE.fullmatch(by_type.strip().lower())):
+        # An image has a storage profile and a bastion has addresses, yet neither is a VM or NIC.
+        return "other"
+    return _kind_by_shape(body)
+
+
+def _is_full(kind: str, body: Body, projected: bool) -> bool:
+    """Tell a full record, in which absence means the documented default."""
+    if projected:
+        return False
+    if kind == "vm":
+        size = look(body, ("hardwareprofile", "vmsize"))
+        if size is MISSING:
+            size = look(body, ("sku", "name"))
+        return size is not MISSING and isinstance(look(body, ("storageprofile", "osdisk")), dict)
+    if kind == "disk":
+        named = look(body, ("sku", "name")) is not MISSING
+        return named and look(body, ("creationdata",)) is not MISSING
+    return True
+
+
+# Where recorders of HTTP traffic put the answer and the request.
+_EXCHANGES: Final = (
+    ("response_body", "request_body"),
+    ("responsebody", "requestbody"),
+    ("response", "request"),
+)
+# What clients and recorders wrap around records.
+_ENVELOPES: Final = (
+    *("value", "data", "content", "body", "entries", "interactions", "http_interactions"),
+    "compute",
+)
+
+
+class Collector:
+    """Gathers the records of all inputs; every candidate becomes a record or a problem."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+        self.file = ""
+
+    def note(self, text: str) -> None:
+        """Remember, once, what a reader of this file should know."""
+        note = f"{self.file}: {text}"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def fail(self, pointer: str, message: str, path: str = "") -> None:
+        """List what was not understood."""
+        self.problems.append(Problem(self.file, pointer, path, message))
+
+    def take_text(self, text: str) -> None:
+        """Take all records out of a text, and list what it holds besides."""
+        found = read_text(text)
+        for place, value, projected in found.values:
+            self.take(value, place, projected)
+        for place, message in found.faults:
+            self.fail(place, message)
+        for note in found.notes:
+            self.note(note)
+
+    def take(self, value: Json, at: str, projected: bool = False) -> None:
+        """Take all records out of a value, however deep the value is."""
+        try:
+            self.unwrap(value, at, projected)
+        except RecursionError:
+            self.fail(at[:80], "nested too deeply to be a record; save the output again")
+
+    def unwrap(self, value: Json, at: str, projected: bool = False) -> None:
+        """Open lists and envelopes until a record is reached."""
+        if isinstance(value, list):
+            for position, child in enumerate(value):
+                self.take(child, f"{at}/{position}", projected)
+        elif holds_json(value):
+            try:
+                inner = json.loads(value, strict=False)
+            except ValueError:
+                self.fail(at, "a text stands where a record should; export the data again")
+            else:
+                self.unwrap(inner, at, projected)
+        elif isinstance(value, dict):
+            if not self._open(value, {str(key).lower(): key for key in value}, at, projected):
+                self._record(value, at, projected)
+        else:
+            self.fail(at, f"not a record but {brief(value)}; leave it out")
+
+    def _open(self, value: Body, names: Mapping[str, str], at: str, projected: bool) -> bool:
+        def child(name: str) -> Json:
+            return value[names[name]] if name in names else None
+
+        def step(name: str) -> str:
+            return f"{at}/{names[name]}"
+
+        if _is_template(value, names):
+            self._template(child("resources"), step("resources"))
+            return True
+        for body, request in _EXCHANGES:
+            if body in names and request in names:
+                self._exchange(value, names, body, request, at)
+                return True
+        if isinstance(child("log"), dict) and isinstance(child("log").get("entries"), list):
+            self.unwrap(child("log")["entries"], f"{step('log')}/entries")
+            return True
+        if isinstance(child("responses"), dict) and "parameters" in names:
+            self._example(child("responses"), step("responses"))
+            return True
+        if isinstance(child("columns"), list) and isinstance(child("rows"), list):
+            self._table(child("columns"), child("rows"), step("rows"))
+            return True
+        if {"id", "type"} & names.keys():
+            return False
+        for name in ("template", "properties"):
+            inner = child(name)
+            if isinstance(inner, dict) and self._deployment(inner, step(name)):
+                return True
+        done = child("properties")
+        if "status" in names and isinstance(done, dict) and isinstance(done.get("output"), dict):
+            # The end of a long operation, which carries what was made.
+            self.unwrap(done["output"], f"{step('properties')}/output", projected)
+            return True
+        plain = "properties" not in names
+        for name in _ENVELOPES:
+            inner = child(name)
+            if plain and (isinstance(inner, (list, dict)) or holds_json(inner)):
+                self.unwrap(inner, step(name), projected)
+                self._pages(value, names, inner)
+                return True
+        if plain and "error" in names and isinstance(child("error"), dict):
+            code = str(child("error").get("code", ""))
+            self.fail(at, f"an error answer ({code}), not a resource; look the error up instead")
+            return True
+        return plain and self._bundle(value, at, projected)
+
+    def _deployment(self, inner: Body, at: str) -> bool:
+        """Open the template inside the request or the export of a deployment."""
+        template = inner
+        if "template" in inner and isinstance(inner["template"], dict):
+            template, at = inner["template"], f"{at}/template"
+        names = {str(key).lower(): key for key in template}
+        if not _is_template(template, names):
+            return False
+        self._template(template[names["resources"]], f"{at}/{names['resources']}")
+        return True
+
+    def _bundle(self, value: Body, at: str, projected: bool) -> bool:
+        """Open an object that only names lists or records, such as ``{"vms": […]}``."""
+        if kind_of(_one_form(value)):
+            return False
+        named = {key: child for key, child in value.items() if isinstance(child, (list, dict))}
+        members = [
+            one
+            for child in named.values()
+            for one in (child if isinstance(child, list) else [child])
+        ]
+        if not all(isinstance(one, dict) and kind_of(_one_form(one)) for one in members):
+            return False
+        for key, child in named.items():
+            self.unwrap(child, f"{at}/{key}", projected)
+        return bool(named)
+
+    def _pages(self, value: Body, names: Mapping[str, str], inner: Json) -> None:
+        for note in pages_left(value, names, len(inner) if isinstance(inner, list) else None):
+            self.note(note)
+
+    def _template(self, resources: Json, at: str) -> None:
+        listed = resources.items() if isinstance(resources, dict) else enumerate(resources or [])
+        for position, resource in listed:
+            here = f"{at}/{position}"
+            if not isinstance(resource, dict):
+                advice = "an expression stands where a resource should; expand the template"
+                self.fail(here, advice)
+                continue
+            self._record(resource, here)
+            if "copy" in resource:
+                self.note(f"{here} is a loop: one record stands for several resources")
+            inner = resource.get("properties")
+            nested = inner.get("template") if isinstance(inner, dict) else None
+            if isinstance(nested, dict):
+                self._template(nested.get("resources"), f"{here}/properties/template/resources")
+
+    def _exchange(
+        self, value: Body, names: Mapping[str, str], body: str, request: str, at: str
+    ) -> None:
+        """Open a recorded HTTP exchange: the answer if it holds something, else the request."""
+        for name in (body, request):
+            content = value[names[name]]
+            if isinstance(content, dict):
+                for key in ("body", "content", "postData", "text", "string"):
+                    while isinstance(content, dict) and key in content and "id" not in content:
+                        content = content[key]
+            if holds_json(content):
+                try:
+                    content = json.loads(content, strict=False)
+                except ValueError:
+                    continue
+            if isinstance(content, (dict, list)) and content:
+                self.unwrap(content, f"{at}/{names[name]}")
+                return
+        self.fail(at, "an exchange that carries no resource, neither in its answer nor its request")
+
+    def _example(self, responses: Mapping[str, Json], at: str) -> None:
+        for status in sorted(responses):
+            answer = responses[status]
+            if isinstance(answer, dict) and isinstance(answer.get("body"), (dict, list)):
+                self.unwrap(answer["body"], f"{at}/{status}/body")
+                return
+        self.fail(at, "an example without an answer that holds a resource")
+
+    def _table(self, columns: list[Json], rows: list[Json], at: str) -> None:
+        names = [str(one.get("name") if isinstance(one, dict) else one) for one in columns]
+        for position, row in enumerate(rows):
+            here = f"{at}/{position}"
+            if not isinstance(row, list) or len(row) != len(names):
+                self.fail(here, f"a row that does not have the {len(names)} cells of its columns")
+                continue
+            record = dict(zip(names, row, strict=True))
+            self._record(record, here, projected="properties" not in names)
+
+    def _record(self, raw: Body, at: str, projected: bool = False) -> None:
+        source = raw
+        for key, value in raw.items():
+            if key.lower() == "properties" and isinstance(value, str) and value[:1] == "{":
+                try:
+                    source = {**raw, key: json.loads(value, strict=False)}
+                except ValueError:
+                    self.fail(at, "the column is not whole JSON; export the table again", key)
+                    return
+        body = _one_form(source)
+        projected = projected or _names_paths(source) or not _tells_security(body)
+        kind = kind_of(body)
+        if kind is None:
+            shown = ", ".join(list(raw)[:6]) or "nothing"
+            self.fail(at, f"not a resource that is known here; it holds {shown[:200]}")
+            return
+        resource_id = body.get("id")
+        key = key_of(resource_id)
+        if not key.startswith("/"):
+            key = f"{self.file}#{at or '/'}"
+        full = _is_full(kind, body, projected)
+        self.records.append(Record(kind, key, body, source, self.file, at or "/", full))
+
+
+def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iterator[str]:
+    """Tell what is missing of a list answer that holds one page, or a part of what was found.
+
+    Parameters
+    ----------
+    value : dict
+        The answer.
+    names : mapping of str to str
+        Its keys, by their lower-case spelling.
+    shown : int or None
+        How many records it holds, None if it holds no list.
+    """
+    for name in ("nextlink", "odata.nextlink", "$skiptoken", "skiptoken", "skip_token"):
+        if name in names and value[names[name]]:
+            yield "there are further pages of this list that were not given"
+    total = value[names["total_records"]] if "total_records" in names else None
+    total = value[names["totalrecords"]] if "totalrecords" in names else total
+    if isinstance(total, int) and shown is not None and total > shown:
+        yield f"the query found {total} records and this answer holds {shown}"
+
+
+def _one_form(source: Body) -> Body:
+    """Bring a whole record to the one form, whichever client named its parts."""
+    body: Body = fold(source)
+    if not _OF_PYTHON.isdisjoint(body):
+        body = fold(source, _without_underscores)
+    if _names_paths(body):
+        body = _nest(body)
+    give_usual_names(body)
+    if METADATA in body:
+        _from_metadata(body)
+    return body
+
+
+# What the objects of the SDK for Python call their parts when they are turned into JSON.
+_OF_PYTHON: Final = {
+    *("hardware_profile", "storage_profile", "creation_data", "virtual_machine_profile"),
+    *("ip_configurations", "active_key", "source_metadata", "restore_points", "vm_agent"),
+    "type_handler_version",
+}
+
+
+def _names_paths(body: Body) -> bool:
+    """Tell columns that name a path: ``properties_storageProfile`` or with dots."""
+    together = " ".join(map(str, body)).lower()
+    may_be = "." in together or "properties_" in together
+    return may_be and any(_is_path(str(key).lower()) for key in body)
+
+
+def _is_path(key: str) -> bool:
+    return key.startswith("properties_") or ("." in key and not key.startswith(("@", "odata")))
+
+
+def _nest(body: Body) -> Body:
+    """Build objects out of columns that name a path."""
+    nested: Body = {}
+    for key, value in body.items():
+        name = key.removeprefix("properties_").removeprefix("properties.")
+        parts = name.split(".") if _is_path(key) and "." in name else [name]
+        target = nested
+        for part in parts[:-1]:
+            inner = target.setdefault(part, {})
+            target = inner if isinstance(inner, dict) else {}
+        if value not in EMPTY or parts[-1] not in target:
+            target[parts[-1]] = value
+    return nested
+
+
+_OTHER_NAMES: Final = {
+    "resourceid": "id",
+    "resourcetype": "type",
+    "resourcename": "name",
+    "resourcegroupname": "resourcegroup",
+    "resource_group": "resourcegroup",
+    "virtualmachineextensiontype": "typepropertiestype",
+    "extensiontype": "typepropertiestype",
+    "availabilitysetreference": "availabilityset",
+    "extensions": "resources",
+}
+
+
+def give_usual_names(body: Body) -> None:
+    """Give PowerShell's names their usual form."""
+    for other, usual in _OTHER_NAMES.items():
+        if other in body and body.get(usual) in EMPTY:
+            body[usual] = body[other]
+
+
+# The instance metadata service, which answers inside the guest, names the cloud so.
+METADATA: Final = "azenvironment"
+
+
+def _from_metadata(body: Body) -> None:
+    """Give what the instance metadata service tells the names of a VM record."""
+    if body.get("vmsize"):
+        body.setdefault("hardwareprofile", {"vmsize": body["vmsize"]})
+    if body.get("vmscalesetname"):
+        body.setdefault("virtualmachinescaleset", {"id": body["vmscalesetname"]})
+
+
+def _tells_security(body: Body) -> bool:
+    """Tell whether the absence of a security type means anything: older metadata leave it out."""
+    security = body.get("securityprofile")
+    named = isinstance(security, dict) and "securitytype" in security
+    return METADATA not in body or named
+
+
+def brief(value: Json, length: int = 40) -> str:
+    """Write a value as JSON, cut after so many characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def _is_template(value: Body, names: Mapping[str, str]) -> bool:
+    if "resources" not in names or not isinstance(value[names["resources"]], (list, dict)):
+        return False
+    schema = value[names["$schema"]] if "$schema" in names else ""
+    return "contentversion" in names or "deploymenttemplate" in str(schema).lower()
+
+
+def records_of(
+    given: Iterable[tuple[str, str, Json, bool]],
+) -> tuple[list[Record], list[Problem]]:
+    """Read values that were found before, with what tells them apart.
+
+    Parameters
+    ----------
+    given : iterable of tuple
+        File, place in the file, the value, and whether it is a row of which columns were chosen.
+
+    Returns
+    -------
+    tuple
+        The records, and the problems; a value may hold several of either.
+    """
+    collector = Collector()
+    for file, place, value, projected in given:
+        collector.file = file
+        collector.take(value, place, projected)
+    return collector.records, collector.problems

@@ -1,0 +1,271 @@
+"""Texts as people save them: decoded, and read as JSON or as a table.
+
+A file that was cut off, a page of a console, a table out of a spreadsheet, JSON with comments or
+between other lines: what can be read of it is read, and each fault is named with its line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+Json = Any
+Body = dict[str, Any]
+
+
+class Documents(NamedTuple):
+    """What a text held: JSON values with their place, faults with their place, remarks."""
+
+    values: list[tuple[str, Json, bool]]
+    faults: list[tuple[str, str]]
+    notes: list[str]
+
+
+def decode(data: bytes) -> str:
+    """Decode bytes as clients write them: UTF-8 or UTF-16, with or without a mark.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If the bytes are no text in any of these.
+    """
+    for mark, encoding in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe\x00\x00", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
+        if data.startswith(mark):
+            return _whole(data, encoding)
+    if data[:200].count(0) > len(data[:200]) // 4:
+        return _whole(data, "utf-16-be" if data[0] == 0 else "utf-16-le")
+    try:
+        return _whole(data, "utf-8")
+    except UnicodeDecodeError:
+        # Windows consoles still write their legacy code page; ids and enumerations are ASCII.
+        return data.decode("cp1252")
+
+
+def _whole(data: bytes, encoding: str) -> str:
+    """Decode all but a last character that was cut in two."""
+    return codecs.getincrementaldecoder(encoding)().decode(data)
+
+
+_DECODER: Final = json.JSONDecoder(strict=False)
+_TOKENS: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TRAILING_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+_CANDIDATE: Final = re.compile(r'\{(?=\s*(?:["}]|\Z))|\[(?=\s*(?:[\[{"\]]|\Z))')
+_LIST_INSIDE: Final = re.compile(r'"(?:value|data|resources)"\s*:\s*\[', re.IGNORECASE)
+_NEXT_START: Final = re.compile(r"^[{\[]", re.MULTILINE)
+# What published output writes for lines, and for objects, that it leaves out.
+_ELLIPSIS: Final = re.compile(r"^[ \t]*[\"']?(?:\.\.\.|…)[\"']?,?[ \t]*$", re.MULTILINE)
+_LEFT_OUT: Final = re.compile(r"(:\s*)(?:\{\s*(?:\.\.\.|…)\s*\}|\[\s*(?:\.\.\.|…)\s*\]|\.\.\.|…)")
+
+
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def _typed(text: str) -> str:
+    """Undo what word processors and web pages do to a text: wide blanks and curly quotes."""
+    text = text.replace("\u00a0", " ")
+    return text if '"' in text else re.sub("[\u201c\u201d\u201e]", '"', text)
+
+
+def _without_comments(text: str) -> str:
+    plain = _TOKENS.sub(lambda m: m[0] if m[0][0] == '"' else " ", text)
+    return _TRAILING_COMMA.sub(lambda m: m[1] or "", plain)
+
+
+class _Lines:
+    """Tells the line of a position; asked in rising order, it reads the text once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+        self._line = 1
+
+    def at(self, position: int) -> str:
+        if position < self._position:
+            self._position, self._line = 0, 1
+        self._line += self._text.count("\n", self._position, position)
+        self._position = position
+        return f"line {self._line}"
+
+
+def read_text(text: str) -> Documents:
+    """Read all JSON values of a text, or the rows of a table, and tell what is wrong with the rest.
+
+    Never raises: a text that holds nothing readable has a fault that says what to do.
+    """
+    text = text.lstrip("\ufeff").strip().strip("\x00")
+    if not text:
+        return Documents([], [("", "the input is empty; save the command's output again")], [])
+    try:
+        return Documents([("", json.loads(text, strict=False), False)], [], [])
+    except (ValueError, RecursionError):
+        pass
+    if text[0] not in "{[" and (rows := _csv_rows(text)):
+        return rows
+    if "&quot;" in text:
+        import html
+
+        text = html.unescape(text)
+    if "\x1b" in text:
+        text = _COLOURS.sub("", text)
+    found = _scan(text)
+    if found.faults or not found.values:
+        shortened, gaps = _ELLIPSIS.subn("", _without_comments(_typed(text)))
+        # An object that is left out stands where something is not known: like an expression.
+        shortened, more = _LEFT_OUT.subn(r'\1"[left out]"', shortened)
+        cleaned = _scan(shortened, projected=gaps + more > 0)
+        if len(cleaned.faults) < len(found.faults) or len(cleaned.values) > len(found.values):
+            found = cleaned
+    if not found.values and not found.faults:
+        advice = "no JSON and no table found; save the output with --output json"
+        return Documents([], [("", advice)], [])
+    return found
+
+
+def _scan(text: str, projected: bool = False) -> Documents:
+    lines = _Lines(text)
+    values: list[tuple[str, Json, bool]] = []
+    faults: list[tuple[str, str]] = []
+    skipped = False
+    position = 0
+    while match := _CANDIDATE.search(text, position):
+        start = match.start()
+        skipped = skipped or bool(text[position:start].strip(" \t\r\n,;\ufeff"))
+        place = lines.at(start)
+        try:
+            value, position = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError) as error:
+            saved, reached = _salvage(text, start, lines)
+            values += [(at, one, projected) for at, one in saved]
+            at = getattr(error, "pos", start)
+            reason = getattr(error, "msg", "nested too deeply")
+            faults.append(
+                (
+                    lines.at(max(at, reached)),
+                    f"the JSON breaks off or is malformed here ({reason.lower()}); "
+                    "save the output again, whole",
+                )
+            )
+            following = _NEXT_START.search(text, max(start + 1, reached))
+            if following is None:
+                break
+            position = following.start()
+            continue
+        if isinstance(value, dict) or (isinstance(value, list) and any(value)):
+            values.append((place if values or skipped else "", value, projected))
+        else:
+            skipped = True
+    skipped = skipped or bool(text[position:].strip(" \t\r\n,;"))
+    notes = ["text around the JSON was passed over"] if skipped and values else []
+    return Documents(values, faults, notes)
+
+
+def _salvage(text: str, start: int, lines: _Lines) -> tuple[list[tuple[str, Json]], int]:
+    """Read the whole members of a list that breaks off later."""
+    if text[start] == "{":
+        inside = _LIST_INSIDE.search(text, start, start + 2000)
+        if inside is None:
+            return [], start
+        position = inside.end()
+    else:
+        position = start + 1
+    saved: list[tuple[str, Json]] = []
+    while True:
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        place = lines.at(position)
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            return saved, position
+        saved.append((place, value))
+
+
+_CSV_COLUMNS: Final = {"id", "name", "type", "properties", "resourceid", "resourcetype"}
+
+
+# What Excel and Export-Csv of Windows PowerShell write before the header.
+_PREAMBLE: Final = re.compile(r"(?:sep=(.)|#TYPE\b[^\r\n]*)\r?\n", re.IGNORECASE)
+
+
+def _csv_rows(text: str) -> Documents | None:
+    table = table_rows(io.StringIO(text, newline=""))
+    if table is None:
+        return None
+    projected, rows = table
+    values: list[tuple[str, Json, bool]] = []
+    faults: list[tuple[str, str]] = []
+    for place, row in rows:
+        if isinstance(row, str):
+            faults.append((place, row))
+        else:
+            values.append((place, row, projected))
+    return Documents(values, faults, [])
+
+
+def table_rows(lines: Iterable[str]) -> tuple[bool, Iterator[tuple[str, Body | str]]] | None:
+    """Read a table of records row by row.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        The lines of a CSV text, with their ends.
+
+    Returns
+    -------
+    tuple or None
+        Whether columns were chosen, so that a record may not be whole; and for each row its place
+        and the record, or what is wrong with it. None if it is no table of records.
+    """
+    waiting = iter(lines)
+    skipped = 0
+    while _PREAMBLE.match(header := next(waiting, "")):
+        skipped += 1
+    delimiter = max(",;\t", key=header.count)
+    names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
+    if delimiter not in header or not _CSV_COLUMNS & set(names):
+        return None
+    csv.field_size_limit(2**31 - 1)  # the most that every platform takes
+    reader = csv.reader(chain([header], waiting), delimiter=delimiter)
+    columns = next(reader)
+
+    def rows() -> Iterator[tuple[str, Body | str]]:
+        try:
+            for number, cells in enumerate(reader, start=2 + skipped):
+                if not any(cells):
+                    continue
+                place = f"row {number}"
+                if len(cells) == len(columns):
+                    yield place, dict(zip(columns, map(read_cell, cells), strict=True))
+                    continue
+                said = f"{len(cells)} cells where the header names {len(columns)}"
+                yield place, f"{said}; export the table again"
+        except csv.Error as error:
+            yield f"row {reader.line_num}", f"not a row of a table ({error})"
+
+    return "properties" not in names, rows()
+
+
+def read_cell(text: str) -> Json:
+    """Give what a cell of a table of records holds: JSON if it begins so and is whole."""
+    if text[:1] in ("{", "[") or text == "null":
+        try:
+            return json.loads(text, strict=False)
+        except ValueError:
+            return text
+    return text
+
+
+def holds_json(value: Json) -> bool:
+    """Tell a text that begins as a JSON object or list does."""
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
