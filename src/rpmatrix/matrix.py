@@ -485,19 +485,20 @@ def _qualified(problem: Problem, layer: str) -> Problem:
     return replace(problem, file=f"{layer}/{problem.file}")
 
 
-_ABOUT_KEYS: Final = {
+ABOUT_KEYS: Final = {
     "owner": "the role or team that answers for it",
     "purpose": "what it is for",
     "source": "what it goes by",
     "date": "the day it was written, as YYYY-MM-DD",
     "valid_until": "the last day it may be used without another look, as YYYY-MM-DD",
 }
+"""What an overlay says of itself, and what each of it means."""
 
 
 def _about(folder: Path) -> Overlay:
     """Read what an overlay says of itself."""
     file = f"{folder.name}/{ABOUT}"
-    wanted = f"write an object with {', '.join(_ABOUT_KEYS)}"
+    wanted = f"write an object with {', '.join(ABOUT_KEYS)}"
 
     def refuse(*found: tuple[str, str]) -> TablesError:
         return TablesError(folder, [Problem("about", file, "", *one) for one in found])
@@ -521,10 +522,10 @@ def _about(folder: Path) -> Overlay:
 
 
 def _about_faults(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name in said.keys() - _ABOUT_KEYS.keys():
-        yield f'nobody reads "{name}"', f"delete it; there are {', '.join(_ABOUT_KEYS)}"
+    for name in said.keys() - ABOUT_KEYS.keys():
+        yield f'nobody reads "{name}"', f"delete it; there are {', '.join(ABOUT_KEYS)}"
     days: dict[str, date] = {}
-    for name, meaning in _ABOUT_KEYS.items():
+    for name, meaning in ABOUT_KEYS.items():
         value = said.get(name)
         if not isinstance(value, str) or not value.strip():
             yield f'"{name}" is missing or empty', f"write {meaning}"
@@ -537,9 +538,9 @@ def _about_faults(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 if days[name].isoformat() != value:
                     yield f'"{name}" is {value!r}', f"write {days[name].isoformat()}"
     if len(days) > 1 and days["valid_until"] < days["date"]:
-        yield '"valid_until" lies before "date"', f"write {_ABOUT_KEYS['valid_until']}"
+        yield '"valid_until" lies before "date"', f"write {ABOUT_KEYS['valid_until']}"
     if "@" in str(said.get("owner", "")):
-        yield '"owner" is an address of a person', f"write {_ABOUT_KEYS['owner']}"
+        yield '"owner" is an address of a person', f"write {ABOUT_KEYS['owner']}"
 
 
 _PARTS_OF_SCENARIO: Final = ("conditions", "encryption")

@@ -1774,12 +1774,25 @@ def _refusal_names_row(known: _Known) -> Iterator[_Found]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """What is in a folder, and all that is wrong with it."""
+class Reading:
+    """What is in a folder, be it in order or not.
+
+    Attributes
+    ----------
+    tables : Tables or None
+        What was read, after all safe repairs; None if there is no descriptor to read by.
+    problems : tuple of Problem
+        All that is wrong, in the order of the files, rows and columns.
+    """
 
     tables: Tables | None
-    sheets: tuple[_Sheet, ...]
     problems: tuple[Problem, ...]
+    _sheets: tuple[_Sheet, ...] = field(default=(), repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing that the files hold would be lost if the tables were written again."""
+        return self.tables is not None and all(sheet.whole for sheet in self._sheets)
 
 
 def read_tables(folder: Path, *, partial: bool = False) -> Tables:
@@ -1802,7 +1815,7 @@ def read_tables(folder: Path, *, partial: bool = False) -> Tables:
     TablesError
         If the tables cannot be read or fail a check.
     """
-    reading = _read_folder(folder, partial=partial)
+    reading = read_folder(folder, partial=partial)
     if reading.tables is None or any(not problem.harmless for problem in reading.problems):
         raise TablesError(folder, reading.problems)
     return reading.tables
@@ -1821,16 +1834,23 @@ def check(folder: Path, *, partial: bool = False) -> tuple[Problem, ...]:
     tuple of Problem
         In the order of the files, rows and columns; empty if all is well.
     """
-    reading = _read_folder(folder, partial=partial)
+    reading = read_folder(folder, partial=partial)
     thawed = () if partial or reading.tables is None else changed_since_freeze(reading.tables)
     return (*thawed, *reading.problems)
 
 
-def _read_folder(folder: Path, *, partial: bool) -> _Reading:
+def read_folder(folder: Path, *, partial: bool = False) -> Reading:
+    """Read the tables of a folder as they are, for those who are about to mend them.
+
+    Parameters
+    ----------
+    folder, partial
+        As for `read_tables`.
+    """
     try:
         schema = read_schema(None if partial else folder)
     except TablesError as error:
-        return _Reading(None, (), error.problems)
+        return Reading(None, error.problems)
     problems = _judge_files(folder, schema, partial=partial)
     sheets: dict[str, _Sheet] = {}
     # Facts come first: their types tell how the cells of other tables are read. An overlay
@@ -1870,7 +1890,7 @@ def _read_folder(folder: Path, *, partial: bool) -> _Reading:
             found.append(problem)
     files = [schema[name].file for name in schema]
     found.sort(key=lambda problem: (files.index(problem.file), *_place_of(problem.cell)))
-    return _Reading(tables, tuple(sheets.values()), (*problems, *found))
+    return Reading(tables, (*problems, *found), tuple(sheets.values()))
 
 
 def _judge_files(folder: Path, schema: Schema, *, partial: bool) -> list[Problem]:
@@ -1997,11 +2017,11 @@ def fix(folder: Path, *, partial: bool = False) -> FixReport:
     folder, partial
         As for `read_tables`.
     """
-    reading = _read_folder(folder, partial=partial)
+    reading = read_folder(folder, partial=partial)
     repaired: list[Problem] = []
     failed: list[Problem] = []
     written: list[str] = []
-    for sheet in reading.sheets:
+    for sheet in reading._sheets:
         if not sheet.whole or not any(problem.fixable for problem in sheet.problems):
             continue
         try:
@@ -2019,7 +2039,7 @@ def fix(folder: Path, *, partial: bool = False) -> FixReport:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a table in its canonical form: UTF-8, LF, commas, rows sorted by id.
+    """Write a table in its canonical form; see `table_text`.
 
     The file is replaced in one step, so that a crash leaves the old one or the new one.
 
@@ -2028,10 +2048,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     OSError
         If the file cannot be written; what was there has stayed.
     """
-    ordered = sorted(rows, key=lambda row: row["id"])
-    # A bare carriage return would be taken for the end of a row.
-    cells = [[row[name].replace("\r", "\n") for name in columns] for row in ordered]
-    write_file(path, _csv_text([columns, *cells]))
+    write_file(path, table_text(columns, rows))
 
 
 def write_file(path: Path, text: str) -> None:
@@ -2042,19 +2059,47 @@ def write_file(path: Path, text: str) -> None:
     OSError
         If the file cannot be written; what was there has stayed.
     """
+    write_files({path: text})
+
+
+def write_files(texts: Mapping[Path, str]) -> None:
+    """Write text files, each in one step, and none of them before all are ready beside the old.
+
+    Parameters
+    ----------
+    texts : mapping of Path to str
+        The text of each file.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written. If one cannot be made ready, as on a full disk, all of what
+        was there has stayed.
+    """
     # Where the name is a link, the file behind it is what is written.
-    target = path.resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    targets = {path.resolve(): text.encode() for path, text in texts.items()}
+    beside = {target: target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets}
     try:
-        with beside.open("xb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            beside.chmod(target.stat().st_mode & 0o7777)
-        beside.replace(target)
+        for target, data in targets.items():
+            with beside[target].open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if target.exists():
+                beside[target].chmod(target.stat().st_mode & 0o7777)
+        for target in targets:
+            beside[target].replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        for made in beside.values():
+            made.unlink(missing_ok=True)
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """Give a table in its canonical form: UTF-8, LF, commas, rows sorted by id."""
+    ordered = sorted(rows, key=lambda row: row["id"])
+    # A bare carriage return would be taken for the end of a row.
+    cells = [[row[name].replace("\r", "\n") for name in columns] for row in ordered]
+    return _csv_text([columns, *cells])
 
 
 def _csv_text(records: Iterable[Sequence[str]]) -> str:
