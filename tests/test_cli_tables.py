@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from overlays import write_overlay
 
 from rpmatrix.cli import main
 from rpmatrix.tables import data_folder, read_tables
@@ -90,3 +91,89 @@ def test_the_app_knows_its_pages(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "app", "no-such-page")
     assert code == 2
     assert "check-a-vm" in err
+
+
+# --- what bears on an impact beside the tables ----------------------------------------------------
+
+
+def impacts(capsys: pytest.CaptureFixture[str], *argv: str) -> list[tuple[str, str, str, str]]:
+    code, out, err = run(capsys, "impact", *argv, "--json")
+    assert (code, err) == (0, "")
+    names = ("vm_name", "mode", "before", "after")
+    changes = json.loads(out)["changes"]
+    return [tuple(one[name] for name in names) for one in changes if one["kind"] == "verdict"]
+
+
+def test_an_impact_is_asked_for_one_mode(capsys: pytest.CaptureFixture[str]) -> None:
+    both = impacts(capsys, "--to", "public-sources")
+    assert {mode for _, mode, _, _ in both} == {"application", "crash"}
+    crash = impacts(capsys, "--to", "public-sources", "--mode", "crash")
+    assert crash == [one for one in both if one[1] == "crash"] != []
+
+
+def test_an_impact_takes_answers_of_either_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    answered = ("--assume", "extended_security_updates=not_reached", "--mode", "application")
+    before = impacts(capsys, "--to", "public-sources", "--mode", "application")
+    assert impacts(capsys, "--to", "public-sources", *answered) != before != []
+    # A fact that one of the two knows alone.
+    for layers in (("--to", "newer-edition"), ("--from", "newer-edition", "--to", "base")):
+        moved = impacts(capsys, *layers, "--assume", "web-01:premium_storage_size=no")
+        assert moved == []  # the name of the size tells
+        assert impacts(capsys, *layers, "--strict") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("no-such-fact=yes", "no-such-fact"),
+        ("extended_security_updates=perhaps", "perhaps"),
+        ("extended_security_updates", "write FACT=VALUE"),
+        ("no-such-vm:extended_security_updates=reached", "no-such-vm"),
+    ],
+)
+def test_an_answer_that_settles_nothing_is_refused(
+    answer: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "impact", "--to", "public-sources", "--assume", answer)
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_an_impact_on_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "none.json").write_text("[]", encoding="utf-8")
+    code, _, err = run(capsys, "impact", "--to", "newer-edition", str(tmp_path / "none.json"))
+    assert code == 2
+    assert "no VM to judge" in err
+
+
+# --- an overlay on top of another one -------------------------------------------------------------
+
+
+def test_an_overlay_is_checked_on_top_of_another(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    condition = {"like": "ppg-1", "id": "mine-1", "scenario_id": "vm-size-premium-storage"}
+    folder = write_overlay(tmp_path / "mine", {"conditions": [{**condition, "clause": "2"}]})
+    code, out, err = run(capsys, "check", str(folder))
+    assert code == 1
+    assert "vm-size-premium-storage" in out + err
+    code, out, _ = run(capsys, "check", str(folder), "--on", "newer-edition")
+    assert (code, out) == (0, "1 row in 1 table of an overlay, no problems\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("--on", "newer-edition"), "is none"),
+        (("OVERLAY", "--on", "no-such-overlay"), "no-such-overlay"),
+    ],
+)
+def test_what_cannot_lie_below_is_answered(
+    argv: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = str(data_folder() / "overlays" / "public-sources")
+    code, _, err = run(capsys, "check", *(shipped if one == "OVERLAY" else one for one in argv))
+    assert code == 2
+    assert told in err

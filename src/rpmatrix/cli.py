@@ -645,7 +645,12 @@ def _folder(given: str | None) -> tuple[Path, bool]:
 def run_check(arguments: argparse.Namespace) -> int:
     """Check tables."""
     folder, overlay = _folder(arguments.folder)
-    problems = check_overlay(folder) if overlay else check(folder)
+    if arguments.on and not overlay:
+        raise UsageError(f"--on says what lies below an overlay, and {folder} is none")
+    try:
+        problems = check_overlay(folder, *arguments.on) if overlay else check(folder)
+    except FileNotFoundError as error:
+        raise UsageError(f"--on: {error}") from error
     for problem in problems:
         print(printable(str(problem)))
     if problems:
@@ -906,6 +911,17 @@ def _folder_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    _folder_argument(parser)
+    parser.add_argument(
+        "--on",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="check an overlay on top of this one, by name or folder; may be repeated",
+    )
+
+
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "row_id", nargs="+", metavar="ROW_ID", help="a reason, a caveat, a ruling, a fact ..."
@@ -967,11 +983,12 @@ assumed, both readings where the article contradicts itself, and the command
 for each thing that is missing.""",
     ),
     "check": Subcommand(
-        _folder_argument,
+        _check_arguments,
         run_check,
         """\
   rpmatrix check
-  rpmatrix check my-overlay/""",
+  rpmatrix check my-overlay/
+  rpmatrix check my-overlay/ --on newer-edition""",
         """
 Each problem names its cell as a spreadsheet does: scenarios.csv:D4.""",
     ),

@@ -7,23 +7,30 @@ from pathlib import Path
 from typing import Final
 
 from rpmatrix.drift import DriftReport, StatementChange, drift, write_skeleton
-from rpmatrix.impact import VmChange, impact, matrix_of
-from rpmatrix.matrix import Matrix
+from rpmatrix.eligibility import AnswerError
+from rpmatrix.impact import VmChange, impact, matrix_of, sample_inventory
+from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.shell import (
     FINE,
     FOUND,
     Page,
     Subcommand,
     UsageError,
+    add_assumptions,
     add_json,
     add_output,
     add_overlay,
     add_paths,
+    check_answered_vms,
+    complain,
+    complain_of_problems,
     count,
     matrix_name,
+    no_vm,
     output,
     print_json,
     printable,
+    read_answers,
     read_input,
     read_matrix,
     titled,
@@ -88,9 +95,15 @@ def _print_drift(page: Page, report: DriftReport, written: tuple[Path, ...]) -> 
         page.heading(f"{told[0].upper()}{told[1:]}: {count(len(changes), 'statement')}")
         for change in changes:
             _print_change(page, change)
+    if report.unseen:
+        page.heading(f"Not seen: {count(len(report.unseen), 'statement')}")
+        for name in report.unseen:
+            page.prose(f"{name}: {report.matrix.row(name, 'statements')['subject']}", indent=2)
     page.blank()
-    counts = ", ".join(f"{number} {kind}" for kind, number in report.counts.items())
-    page.prose(f"compared with edition {report.edition}: {counts or 'nothing to compare'}")
+    counted = [f"{number} {kind}" for kind, number in report.counts.items()]
+    counted += [f"{len(report.unseen)} not seen"] if report.unseen else []
+    counts = ", ".join(counted) or "nothing to compare"
+    page.prose(f"compared with edition {report.edition}: {counts}")
     if not report.drifted:
         page.prose("no drift")
     for path in written:
@@ -129,6 +142,7 @@ def _impact_arguments(parser: argparse.ArgumentParser) -> None:
         help="the tables after, in the same way",
     )
     add_paths(parser, needed=False)
+    add_assumptions(parser)
     add_json(parser)
     add_output(parser)
 
@@ -136,14 +150,27 @@ def _impact_arguments(parser: argparse.ArgumentParser) -> None:
 def run_impact(arguments: argparse.Namespace) -> int:
     """Say whose verdict changes from one state of the tables to another."""
     before, after = _layers(arguments.before), _layers(arguments.after)
-    inventory = read_input(arguments.paths) if arguments.paths else None
-    found = impact(before, after, inventory)
+    inventory = read_input(arguments.paths) if arguments.paths else sample_inventory()
+    if not inventory.vms:
+        complain_of_problems(inventory)
+        raise UsageError(no_vm(inventory))
+    answers = _answers(before, after, arguments.assume)
+    check_answered_vms(inventory, answers)
+    modes = (arguments.mode,) if arguments.mode else MODES
+    try:
+        found = impact(
+            before, after, inventory, modes=modes, strict=arguments.strict, answers=answers
+        )
+    except AnswerError as error:  # one of the two does not allow the value
+        raise UsageError(f"--assume: {error}") from error
+    if arguments.paths:
+        complain_of_problems(inventory)
     with output(arguments.output) as stream:
         if arguments.json:
             print_json(found.to_dict(), stream)
             return FINE
         page = Page(stream)
-        if inventory is None:
+        if not arguments.paths:
             page.prose("No input was given: these are the synthetic VMs that come along.")
         for change in found.changes:
             _print_vm_change(page, after, change)
@@ -156,9 +183,22 @@ def run_impact(arguments: argparse.Namespace) -> int:
 
 def _layers(named: list[str]) -> Matrix:
     try:
-        return matrix_of(named)
+        matrix = matrix_of(named)
     except (ValueError, FileNotFoundError) as error:
         raise UsageError(str(error)) from None
+    for warning in matrix.warnings:
+        complain(warning)
+    return matrix
+
+
+def _answers(before: Matrix, after: Matrix, given: list[str]) -> dict[str, str]:
+    """Read what ``--assume`` says of facts that either matrix knows."""
+    answers: dict[str, str] = {}
+    for text in given:
+        fact_id = text.partition("=")[0].rpartition(":")[2].strip()
+        of_old_alone = fact_id in before.facts and fact_id not in after.facts
+        answers |= read_answers(before if of_old_alone else after, [text])
+    return answers
 
 
 def _print_vm_change(page: Page, matrix: Matrix, change: VmChange) -> None:
@@ -236,7 +276,8 @@ merged, added, removed, and which rows to review. Exit code 1 says drift.""",
   rpmatrix impact --to newer-edition
   rpmatrix impact --from base --to my-overlay/ vms.json disks.json
   rpmatrix impact --from newer-edition --to newer-edition --to my-overlay/ exports/
-  rpmatrix impact --from public-sources --to public-sources --to 2027-01-31""",
+  rpmatrix impact --from public-sources --to public-sources --to 2027-01-31
+  rpmatrix impact --to newer-edition vms.json --strict --mode crash""",
         """
 Without input, the synthetic VMs that come along are judged.""",
     ),

@@ -268,8 +268,8 @@ def impact(
     vms = sample_inventory() if inventory is None else inventory
     wanted = set(modes)
     old, new = (
-        Evaluator(matrix, strict=strict, answers=_answers_for(matrix, answers or {}, after))
-        for matrix in (before, after)
+        Evaluator(matrix, strict=strict, answers=_answers_for(matrix, answers or {}, other))
+        for matrix, other in ((before, after), (after, before))
     )
     touched = _touched(row_changes(before, after), before, after)
     pairs: list[tuple[Verdict, Verdict]] = []

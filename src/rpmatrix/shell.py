@@ -123,6 +123,14 @@ def add_judging(
     parser: argparse.ArgumentParser, *, mode: str = "judge one consistency mode (default: both)"
 ) -> None:
     """Add what bears on verdicts; `mode` is the help of ``--mode``."""
+    add_assumptions(parser, mode=mode)
+    add_overlay(parser)
+
+
+def add_assumptions(
+    parser: argparse.ArgumentParser, *, mode: str = "judge one consistency mode (default: both)"
+) -> None:
+    """Add what bears on verdicts beside the matrix; `mode` is the help of ``--mode``."""
     parser.add_argument("--mode", choices=MODES, help=mode)
     parser.add_argument(
         "--strict",
@@ -136,7 +144,6 @@ def add_judging(
         metavar="[VM:]FACT=VALUE",
         help="answer what the input leaves unknown, for one VM or all; see: rpmatrix facts",
     )
-    add_overlay(parser)
 
 
 def add_overlay(parser: argparse.ArgumentParser) -> None:
@@ -230,6 +237,13 @@ def judge(
     strict: bool,
 ) -> Assessment:
     """Judge the VMs, in one mode or in both."""
+    check_answered_vms(inventory, answers)
+    modes = (mode,) if mode else MODES
+    return assess(inventory, matrix, modes=modes, strict=strict, answers=answers)
+
+
+def check_answered_vms(inventory: Inventory, answers: Iterable[str]) -> None:
+    """Refuse an answer for a VM that is not in the input, or that could be any of several."""
     for named in answers:
         vm = named.rpartition(":")[0]
         if vm and not vms_named(inventory, vm):
@@ -237,8 +251,6 @@ def judge(
                 inventory.vm(vm)
             except LookupError as error:
                 raise UsageError(f"--assume {named}=...: {error}") from error
-    modes = (mode,) if mode else MODES
-    return assess(inventory, matrix, modes=modes, strict=strict, answers=answers)
 
 
 def judged(arguments: argparse.Namespace, *, mode: str | None = None) -> Assessment:
