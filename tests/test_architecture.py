@@ -88,7 +88,7 @@ TOP_LEVEL_GUESTS = {
     "parts": {"numpy", "pyarrow"},
     "fact_tables": {"numpy", "pyarrow"},
     "rollups": {"pyarrow"},
-    "runs": {"pyarrow"},
+    "runs": {"numpy", "pyarrow"},
     "fleet": {"pyarrow"},
     "panels": {"ipywidgets"},
     "panels_plan": {"ipywidgets"},

@@ -16,11 +16,13 @@ So no shape and no fact is described twice, and a VM is read here or there with 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -41,7 +43,7 @@ from rpmatrix.records import (
     look,
     records_of,
 )
-from rpmatrix.sources import BrokenError, Chunk, Source
+from rpmatrix.sources import BrokenError, Chunk, Source, open_file, read_ordinarily
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -796,7 +798,8 @@ def _escapes(text: bytes) -> Numbers:
     """Find letters that are written as escapes: a key may be written so."""
     letters = np.frombuffer(text, np.uint8)
     found = np.flatnonzero(letters[:-1] == _BACKSLASH)
-    return found[letters[found + 1] == _U]
+    escapes: Numbers = found[letters[found + 1] == _U]
+    return escapes
 
 
 def _arrow_json(text: bytes, schema: pa.Schema, *, in_lines: bool) -> pa.Table:
@@ -1375,6 +1378,12 @@ class BulkReader:
     ----------
     problems : list of Problem
         The values that are no records.
+    notes : list of str
+        What a reader should know though no record was lost.
+    counts : Counter of str
+        The records that were read, by kind.
+    vms : int
+        How many VMs there are, once tables were asked for.
     read_one_by_one : int
         How many VMs were read by the ordinary reader.
     """
@@ -1399,11 +1408,29 @@ class BulkReader:
         self._place_of_odd: dict[tuple[int, int, str], int] = {}
         self._memories: dict[str, _Memory] = {}
         self.problems: list[Problem] = []
-        self.records = 0
+        self.notes: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self.vms = 0
         self.read_one_by_one = 0
         self._read_so_far = 0
 
     # ----- sources to columns
+
+    @property
+    def records(self) -> int:
+        """How many records went in: those that were read, and problems."""
+        return self.counts.total() + len(self.problems)
+
+    def add_file(self, path: Path, pool: ThreadPoolExecutor) -> Iterator[int]:
+        """Read a file of records in any form; gives how many bytes were read, step by step."""
+        opened = open_file(path)
+        if opened.source is not None:
+            try:
+                yield from self.add(opened.source, pool)
+            except BrokenError:
+                opened = read_ordinarily(path)
+        self.add_records(opened.records, opened.problems)
+        self.notes += opened.notes
 
     def add(self, source: Source, pool: ThreadPoolExecutor) -> Iterator[int]:
         """Read a source; gives how many bytes were read, chunk by chunk.
@@ -1438,7 +1465,6 @@ class BulkReader:
             first, self._read_so_far = self._read_so_far, self._read_so_far + count
             for block in blocks:
                 self._keep(number, block, first)
-        self.records += self._read_so_far
         self._read_so_far = 0
 
     def add_records(self, records: Sequence[Record], problems: Sequence[Problem]) -> None:
@@ -1448,8 +1474,8 @@ class BulkReader:
         for ordinal, record in enumerate(records):
             self._kept[source, ordinal] = [record]
             self._note_odd(record, (source, ordinal), 0)
+            self.counts[record.kind] += 1
         self.problems += problems
-        self.records += len(records) + len(problems)
 
     def _keep(self, source: int, block: _Block, first: int) -> None:
         before = self._held["vm"].count
@@ -1467,6 +1493,7 @@ class BulkReader:
                 else:
                     numbers["ordinal"] = np.full(rows.count, -1, np.int64)
                 numbers["source"] = np.full(rows.count, source if apart else -1, np.int32)
+                self.counts[kind] += rows.count if apart else 0
             self._held[kind].add(rows)
         for ordinal in block.odd.tolist():
             self._keep_odd(source, first + ordinal)
@@ -1475,6 +1502,7 @@ class BulkReader:
         records, problems = self._read_again(source, ordinal)
         self.problems += problems
         for place, record in enumerate(records):
+            self.counts[record.kind] += 1
             if not self._note_odd(record, (source, ordinal), place):
                 self._kept.setdefault((source, ordinal), []).append(record)
 
@@ -1683,6 +1711,7 @@ class BulkReader:
         )
         rows = np.concatenate([fast, -1 - np.arange(len(slow))])[order]
         names = list(slow)
+        self.vms = len(rows)
         for start in range(0, len(rows), size):
             mine = rows[start : start + size]
             yield self._window(mine, [names[-1 - row] if row < 0 else "" for row in mine.tolist()])

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rpmatrix.bulk import BulkReader, FactTables
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import (
@@ -26,7 +28,7 @@ from rpmatrix.fact_tables import (
     holds_facts,
     together,
 )
-from rpmatrix.parts import FleetError, Part, Summary
+from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, Summary, names_of
 from rpmatrix.records import Problem
 from rpmatrix.rollups import FleetResult, read_back
 
@@ -84,6 +86,8 @@ def files_named(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
 
 _READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".parquet", ".txt")
+# How much of the time of a run over records goes by while they are read.
+_READING: Final = 0.7
 
 
 def fingerprint(
@@ -255,6 +259,8 @@ class Run:
         self._summary = Summary()
         self._kept: list[Part] = []
         facts = [path for path in paths if holds_facts(path)]
+        self._records = [path for path in paths if path not in facts]
+        self._notes: list[str] = []
         self._jobs = together(facts)
         if facts and not self._jobs:
             raise FleetError(f"{facts[0]} tells of disks, and no file tells of VMs; name it too")
@@ -280,8 +286,11 @@ class Run:
                 summary, kept = self._judge(name, parts, before)
             self._summary.add(summary)
             self._kept += kept
+        if self._records:
+            self._run_records(f"{len(self._jobs):05}")
         matrix = self._run.evaluator.matrix
-        problems, notes = self._run.sorted_problems(), tuple(self._run.notes())
+        problems = self._run.sorted_problems()
+        notes = (*self._notes, *self._run.notes())
         told = self._told(problems, notes)
         out = self._target.close(told, problems) if self._target else None
         return FleetResult(
@@ -293,6 +302,41 @@ class Run:
             out,
             _parts=tuple(self._kept),
         )
+
+    def _run_records(self, name: str) -> None:
+        done = self._target.last_of(name) if self._target else None
+        if done and self._target:
+            for part in range(done):
+                self._summary.add(self._target.done(f"{name}-{part:05}") or Summary())
+            told = self._target.told_of(name)
+            self._run.read += sum(path.stat().st_size for path in self._records)
+            self._run.remember(told)
+            self._notes += told["notes"]
+            self._tell()
+            return
+        summary, kept = self._judge(name, self._of_records(), self._run.met())
+        self._summary.add(summary)
+        self._kept += kept
+
+    def _of_records(self) -> Iterator[Part]:
+        """Read all files of records, and judge their VMs: any may tell of any other."""
+        evaluator, size = self._run.evaluator, 0
+        reader = BulkReader(evaluator.matrix, [*evaluator.vm_facts, *evaluator.disk_facts])
+        with ThreadPoolExecutor(2) as pool:
+            for path in self._records:
+                before = size
+                for step in reader.add_file(path, pool):
+                    size += step
+                    self._run.read += step * _READING
+                    self._tell()
+                self._run.read += (path.stat().st_size - (size - before)) * _READING
+                size = before + path.stat().st_size
+        self._run.reader.rows += reader.records
+        self._run.reader.problems.update(dict.fromkeys(reader.problems))
+        self._notes += reader.notes
+        for tables in reader.tables(PART):
+            self._run.read += size * (1 - _READING) * tables.vms.num_rows / reader.vms
+            yield _judged(evaluator, tables)
 
     def _judge(
         self, job: str, parts: Iterator[Part], before: Mapping[str, Any]
@@ -318,7 +362,8 @@ class Run:
             for one in writing:
                 one.result()
             if self._target:
-                self._target.finish_job(job, number + 1, self._run.met_since(before))
+                told = {**self._run.met_since(before), "notes": self._notes}
+                self._target.finish_job(job, number + 1, told)
         return summary, kept
 
     def _tell(self, of_job: Summary | None = None) -> None:
@@ -351,3 +396,19 @@ class Run:
             "problems": len(problems),
             "notes": list(notes),
         }
+
+
+def _judged(evaluator: ColumnEvaluator, tables: FactTables) -> Part:
+    """Judge VMs whose disks were joined to them as they were read."""
+
+    def names() -> Iterator[tuple[str, str]]:
+        ids = tables.vms["vm_id"].to_pylist()
+        return zip(names_of(tables.vms).to_pylist(), ids, strict=True)
+
+    vms, disks = evaluator.encode_vms(tables.vms), evaluator.encode_disks(tables.disks)
+    judged = evaluator.judge(vms, disks, tables.owners.astype(np.int32), names)
+    return Part(
+        tables.vms.select([name for name in VM_COLUMNS if name in tables.vms.column_names]),
+        tables.disks.select([name for name in DISK_COLUMNS if name in tables.disks.column_names]),
+        judged,
+    )
