@@ -55,6 +55,10 @@ ORDER = (
         "rollups",
         "runs",
         "fleet",
+        "markup",
+        "report_matrix",
+        "report_schedule",
+        "report_plan",
         "report",
     ),
     *(

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
 from rpmatrix.encryption import copy_of, copy_of_fleet, encryption_of
 from rpmatrix.errors import look_up
+from rpmatrix.markup import SHOWN_VMS, joined, word
 from rpmatrix.matrix import CITABLE_TABLES
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
 from rpmatrix.records import Problem
+from rpmatrix.report_plan import SHOWN_PLANS
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import Schedule, plan_schedule
 
@@ -239,7 +241,7 @@ def test_pages_hold_no_script_no_address_and_no_style_of_their_own(pages: list[P
 
 
 def test_one_style_sheet_is_enough() -> None:
-    whole = report.joined(report.note("one"), "", report.note("two"), report.note("three"))
+    whole = joined(report.note("one"), "", report.note("two"), report.note("three"))
     page = Page(whole)
     assert [tag for tag, _ in page.tags].count("style") == 1
     assert page.text == "onetwothree"
@@ -415,7 +417,7 @@ def test_problems_and_remarks_are_told_with_their_place() -> None:
 def test_a_long_list_says_how_many_more_there_are() -> None:
     verdicts = [
         verdict
-        for number in range(report.SHOWN_VMS + 3)
+        for number in range(SHOWN_VMS + 3)
         for verdict in assess(read_inventory(renamed(f"vm-{number}"))).verdicts
     ]
     page = Page(report.verdict_table(verdicts))
@@ -490,7 +492,7 @@ def test_plans_for_several_vms_are_folded_below_one_table() -> None:
     page = Page(report.plan(many))
     assert "Plans for 23 VMs" in page.text
     assert "… and 3 more plans" in page.text
-    assert report.plan(many).count("<p><strong>Crash consistency</strong>") == report.SHOWN_PLANS
+    assert report.plan(many).count("<p><strong>Crash consistency</strong>") == SHOWN_PLANS
     assert "No VM, and so no plan." in Page(report.plan(plan(assess(read_inventory())))).text
 
 
@@ -616,7 +618,7 @@ def test_an_unknown_row_or_table_is_refused(
 def test_every_outcome_has_a_symbol_and_a_word(matrix: Matrix) -> None:
     outcomes = {row[mode] for row in matrix.table("scenarios") for mode in ("application", "crash")}
     verdicts = {"supported", "exclude_disks", "not_supported", "unknown"}
-    words = {name: report.word(name) for name in outcomes | verdicts}
+    words = {name: word(name) for name in outcomes | verdicts}
     assert all(len(word) > 3 and not word.startswith("·") for word in words.values())
     assert len(set(words.values())) == len(words)
 

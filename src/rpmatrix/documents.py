@@ -27,9 +27,22 @@ from rpmatrix import report
 from rpmatrix.commands import CLIENTS, write
 from rpmatrix.eligibility import VERDICTS, Assessment, Question, Verdict
 from rpmatrix.inventory import Vm
+from rpmatrix.markup import (
+    Html,
+    badge_of,
+    codes,
+    joined,
+    page,
+    paragraph,
+    plural,
+    printable,
+    soft,
+    table,
+    tag,
+    word,
+)
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.planning import SAFE_PHASES, Plan, VmPlan
-from rpmatrix.report import _BADGES, _codes, _Html, _p, _page, _plural, _soft, _table, _tag
 
 FORMATS: Final = ("html", "pdf", "md", "xlsx", "csv")
 """The forms of a document, by the ending of its file."""
@@ -149,7 +162,7 @@ def _verdicts(result: Result) -> tuple[Verdict, ...]:
 
 
 def _spoken(name: str) -> str:
-    return _BADGES[name][1] if name in _BADGES else name.replace("_", " ")
+    return badge_of(name).word
 
 
 def _titles(matrix: Matrix, rows: Iterable[str]) -> str:
@@ -303,44 +316,44 @@ def to_html(result: Result) -> str:
     vms = _vms(result)
     title = f"{kind} of {vms[0].name or vms[0].id}" if len(vms) == 1 else kind
     parts = [
-        _page(_tag("h1", title), *_summary(result)),
+        page(tag("h1", title), *_summary(result)),
         *_details_of(result),
-        _page(*_end(result)),
+        page(*_end(result)),
     ]
-    head = _tag("title", title)
+    head = tag("title", title)
     few = ' class="few"' if len(vms) <= FEW_VMS else ""
     sheet = (files("rpmatrix") / "_static" / "document.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"{head}\n<style>\n{sheet}</style>\n</head>\n<body>\n<main{few}>\n"
-        f"{report.joined(*parts)}\n</main>\n</body>\n</html>\n"
+        f"{joined(*parts)}\n</main>\n</body>\n</html>\n"
     )
 
 
-def _summary(result: Result) -> Iterator[_Html | str | None]:
+def _summary(result: Result) -> Iterator[Html | str | None]:
     found = _assessment(result)
     verdicts = _verdicts(result)
     vms = _vms(result)
-    records = _plural(found.inventory.counts["records"], "record")
-    yield _soft(
-        f"{_plural(len(vms), 'VM')} from {records}, judged by the matrix, layers ",
-        _codes(found.matrix.layers),
+    records = plural(found.inventory.counts["records"], "record")
+    yield soft(
+        f"{plural(len(vms), 'VM')} from {records}, judged by the matrix, layers ",
+        codes(found.matrix.layers),
         f", for {found.matrix.as_of.isoformat()}.",
     )
     if not verdicts:
-        yield _p("No VM, and so no verdict.")
+        yield paragraph("No VM, and so no verdict.")
         return
-    yield _tag("h2", "Summary")
+    yield tag("h2", "Summary")
     yield _verdict_chart(verdicts)
     yield from _reason_chart(found.matrix, verdicts)
     yield from _by_region(result)
-    yield _tag("h2", "Verdict on each VM")
+    yield tag("h2", "Verdict on each VM")
     yield _verdict_table(result)
 
 
-def _bar(x: float, y: float, width: float, colour: str) -> _Html:
-    return _tag(
+def _bar(x: float, y: float, width: float, colour: str) -> Html:
+    return tag(
         "rect",
         x=f"{x:.1f}",
         y=f"{y:.1f}",
@@ -350,12 +363,12 @@ def _bar(x: float, y: float, width: float, colour: str) -> _Html:
     )
 
 
-def _label(words: str, x: float, y: float, *, class_: str | None = None) -> _Html:
-    return _tag("text", words, x=f"{x:.1f}", y=f"{y + _BAR / 2:.1f}", class_=class_)
+def _label(words: str, x: float, y: float, *, class_: str | None = None) -> Html:
+    return tag("text", words, x=f"{x:.1f}", y=f"{y + _BAR / 2:.1f}", class_=class_)
 
 
-def _drawing(marks: Iterable[_Html], height: int, words: str) -> _Html:
-    return _tag(
+def _drawing(marks: Iterable[Html], height: int, words: str) -> Html:
+    return tag(
         "svg",
         marks,
         viewBox=f"0 0 {_WIDTH} {height}",
@@ -365,9 +378,9 @@ def _drawing(marks: Iterable[_Html], height: int, words: str) -> _Html:
     )
 
 
-def _verdict_chart(verdicts: Sequence[Verdict]) -> _Html:
+def _verdict_chart(verdicts: Sequence[Verdict]) -> Html:
     """Draw how many VMs have which verdict in each mode; every number stands there in words too."""
-    marks: list[_Html] = []
+    marks: list[Html] = []
     told = []
     down = 0
     for mode in MODES:
@@ -382,7 +395,7 @@ def _verdict_chart(verdicts: Sequence[Verdict]) -> _Html:
             count = counts[verdict]
             if not count:
                 continue
-            symbol, spoken, colour = _BADGES[verdict]
+            symbol, spoken, colour = badge_of(verdict)
             width = (_WIDTH - _LABEL) * count / total
             marks.append(_bar(across, down, width, colour))
             if width > _CHARACTER * (len(str(count)) + 3):
@@ -396,7 +409,7 @@ def _verdict_chart(verdicts: Sequence[Verdict]) -> _Html:
     return _drawing(marks, down, "; ".join(told))
 
 
-def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[_Html]:
+def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Html]:
     """Draw which rows stand in the way of how many VMs."""
     against = [one for one in verdicts if one.verdict != "supported"]
     rows = Counter((row, one.verdict) for one in against for row in one.reasons)
@@ -407,7 +420,7 @@ def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[_Html
     if not shown:
         return
     longest = max(most.values())
-    marks: list[_Html] = []
+    marks: list[Html] = []
     down = 0
     for row in shown:
         marks.append(_label(f"{report.row_title(matrix, row)} ({row}): {most[row]}", 0, down))
@@ -417,22 +430,22 @@ def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[_Html
             count = rows[row, verdict]
             if count:
                 width = (_WIDTH - 8) * count / longest
-                marks.append(_bar(across, down, width, _BADGES[verdict][2]))
-                symbol = _BADGES[verdict][0]
+                marks.append(_bar(across, down, width, badge_of(verdict).colour))
+                symbol = badge_of(verdict).symbol
                 if width > 4 * _CHARACTER:
                     marks.append(_label(f"{symbol} {count}", across + 6, down, class_="rpm-on-bar"))
                 across += width
         down += _BAR + _GAP
-    yield _tag(
-        "p", _tag("strong", "What stands in the way, and of how many verdicts"), class_="rpm-head"
+    yield tag(
+        "p", tag("strong", "What stands in the way, and of how many verdicts"), class_="rpm-head"
     )
     words = "; ".join(f"{report.row_title(matrix, row)}: {most[row]} verdicts" for row in shown)
     yield _drawing(marks, down, words)
     if len(most) > len(shown):
-        yield _soft(f"… and {_plural(len(most) - len(shown), 'more row')}; see who says so.")
+        yield soft(f"… and {plural(len(most) - len(shown), 'more row')}; see who says so.")
 
 
-def _by_region(result: Result) -> Iterator[_Html]:
+def _by_region(result: Result) -> Iterator[Html]:
     regions = {vm.id: vm.location or "not known" for vm in _vms(result)}
     names = sorted(set(regions.values()))
     if len(names) < 2:
@@ -444,12 +457,12 @@ def _by_region(result: Result) -> Iterator[_Html]:
         for name in names
         for mode in modes
     ]
-    columns = ["Region", "Mode", *(report.word(one) for one in VERDICTS)]
-    yield _tag("p", _tag("strong", "By region"), class_="rpm-head")
-    yield _table("Verdicts by region", columns, rows)
+    columns = ["Region", "Mode", *(word(one) for one in VERDICTS)]
+    yield tag("p", tag("strong", "By region"), class_="rpm-head")
+    yield table("Verdicts by region", columns, rows)
 
 
-def _verdict_table(result: Result) -> _Html:
+def _verdict_table(result: Result) -> Html:
     by_vm: dict[str, dict[str, Verdict]] = {}
     for one in _verdicts(result):
         by_vm.setdefault(one.vm_id, {})[one.mode] = one
@@ -458,38 +471,40 @@ def _verdict_table(result: Result) -> _Html:
         [
             vm.name or vm.id,
             vm.location,
-            *(report._verdict_cell(by_vm.get(vm.id, {}).get(mode)) for mode in modes),
+            *(report.verdict_cell(by_vm.get(vm.id, {}).get(mode)) for mode in modes),
         ]
         for vm in _vms(result)
     ]
-    return _table("Verdicts", ["VM", "Region", *(f"In {mode} consistency" for mode in modes)], rows)
+    return table("Verdicts", ["VM", "Region", *(f"In {mode} consistency" for mode in modes)], rows)
 
 
 def _details_of(result: Result) -> Iterator[str]:
     """Explain VMs one by one, with the functions that do it in a notebook."""
     vms = _vms(result)[:DETAILED_VMS]
     if vms:
-        yield _page(_tag("h2", "VM by VM"))
+        yield page(tag("h2", "VM by VM"))
     for vm in vms:
         yield report.explanation(_assessment(result).explain(vm.id))
     left = len(_vms(result)) - len(vms)
     if left > 0:
-        yield _page(_p(f"… and {_plural(left, 'more VM')}: the workbook and CSV hold all of them."))
+        yield page(
+            paragraph(f"… and {plural(left, 'more VM')}: the workbook and CSV hold all of them.")
+        )
     if isinstance(result, Plan):
-        yield _page(_tag("h2", "What to do"))
+        yield page(tag("h2", "What to do"))
         yield report.plan(result)
 
 
-def _end(result: Result) -> Iterator[_Html | str | None]:
+def _end(result: Result) -> Iterator[Html | str | None]:
     found = _assessment(result)
     by_name = {one.name: one for one in sheets(result)}
     for name in ("Reasons", "Problems", "Provenance"):
         sheet = by_name[name]
         if sheet.rows:
-            yield _tag("h2", sheet.title)
-            yield _table(sheet.title, sheet.columns, sheet.rows)
+            yield tag("h2", sheet.title)
+            yield table(sheet.title, sheet.columns, sheet.rows)
     if not found.problems:
-        yield _soft("Every record was understood.")
+        yield soft("Every record was understood.")
 
 
 # --------------------------------------------------------------------------- Markdown and CSV
@@ -525,7 +540,7 @@ def _line(cells: Iterable[str], *, raw: bool = False) -> str:
 
 def _marked_down(text: str) -> str:
     """Escape a text for a cell; its lines stay apart."""
-    plain = report._UNFIT.sub("\ufffd", text)
+    plain = printable(text)
     plain = _MARKS.sub(r"\\\g<0>", plain)
     # An at-sign would call somebody in a ticket.
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;")):
@@ -544,7 +559,7 @@ def guarded(text: str) -> str:
     >>> guarded("=HYPERLINK(1)"), guarded("sql-01")
     ("'=HYPERLINK(1)", 'sql-01')
     """
-    plain = report._UNFIT.sub("\ufffd", text)
+    plain = printable(text)
     return f"'{plain}" if _FORMULA.match(plain.lstrip(" ") or " ") else plain
 
 
@@ -619,7 +634,7 @@ _MOST_IN_A_CELL: Final = 32_000
 
 
 def _cell(text: str) -> str:
-    plain = report._UNFIT.sub("\ufffd", text)
+    plain = printable(text)
     return plain if len(plain) <= _MOST_IN_A_CELL else f"{plain[:_MOST_IN_A_CELL]}…"
 
 

@@ -31,24 +31,25 @@ from rpmatrix.encryption import (
 from rpmatrix.errors import look_up
 from rpmatrix.facts import Reading
 from rpmatrix.inventory import Disk, read_inventory
+from rpmatrix.markup import (
+    Html,
+    bullets,
+    code,
+    details,
+    fragment,
+    heading,
+    page,
+    paragraph,
+    plural,
+    table,
+    tag,
+    title,
+    wide,
+    word,
+)
 from rpmatrix.matrix import MODES, Citation, Matrix, load_matrix
 from rpmatrix.records import is_expression
-from rpmatrix.report import (
-    _code,
-    _details,
-    _heading,
-    _Html,
-    _list,
-    _markup,
-    _p,
-    _page,
-    _plural,
-    _sources,
-    _table,
-    _tag,
-    _title,
-    _wide,
-)
+from rpmatrix.report_matrix import source_line
 from rpmatrix.samples import Record, sample_names, sample_vm
 from rpmatrix.schedule import (
     LimitLine,
@@ -420,9 +421,9 @@ def _solve_verdict(card: Exercise) -> _Solved:
 
 
 def _because(card: Exercise, verdict: Verdict) -> tuple[str, ...]:
-    said = [f"In {verdict.mode} consistency the verdict is: {report.word(verdict.verdict)}."]
+    said = [f"In {verdict.mode} consistency the verdict is: {word(verdict.verdict)}."]
     if verdict.verdict == "unknown":
-        best, worst = report.word(verdict.ceiling), report.word(verdict.floor)
+        best, worst = word(verdict.ceiling), word(verdict.floor)
         said.append(f"At best it is {best}, at worst {worst}.")
         said += [f"It is not known: {_lower(one.title)}." for one in verdict.missing]
     if verdict.exclude_disks:
@@ -482,10 +483,10 @@ def _the_copy(card: Exercise) -> CopyAnswer:
 
 def _solve_copy(card: Exercise) -> _Solved:
     found = _the_copy(card)
-    said = [f"The copy is: {report.word(found.answer)}."]
+    said = [f"The copy is: {word(found.answer)}."]
     deciding = [line for line in found.lines if line.rows[0] in found.reasons]
     if found.answer == "supported_with_caveat":
-        said.append(f"{_plural(len(deciding), 'row')} say what to mind; none refuses it.")
+        said.append(f"{plural(len(deciding), 'row')} say what to mind; none refuses it.")
     if found.answer != "supported_with_caveat":
         unsure = "It is not known whether this applies: " if found.answer == "unknown" else ""
         said += [f"{unsure}{line.text.rstrip('.')}." for line in deciding]
@@ -754,7 +755,7 @@ def _answered(card: Exercise, *wanted: str) -> bool:
 
 def _make_verdict(deal: _Deal) -> Exercise:
     wanted = deal.wanted(VERDICTS)
-    choices = [Choice(one, report.word(one)) for one in VERDICTS]
+    choices = [Choice(one, word(one)) for one in VERDICTS]
 
     def made() -> Iterator[Exercise]:
         for records in deal.vms():
@@ -793,7 +794,7 @@ def _make_exclude(deal: _Deal) -> Exercise:
 
 def _make_copy(deal: _Deal) -> Exercise:
     wanted = deal.wanted(("supported_with_caveat", "not_supported", "unknown"))
-    choices = [Choice(one, report.word(one)) for one in ANSWERS]
+    choices = [Choice(one, word(one)) for one in ANSWERS]
 
     def made() -> Iterator[Exercise]:
         for records in deal.vms():
@@ -998,16 +999,16 @@ def card(found: Exercise) -> str:
     found : Exercise
         The card. Its answer is not shown, and stands nowhere in the page.
     """
-    return _page(
-        _title(f"Card {found.number}: {_lower(kind_title(found.kind))}"),
-        _p(_tag("strong", found.question)),
-        _tag("pre", found.given["pasted"], tabindex="0", aria_label="What the client prints")
+    return page(
+        title(f"Card {found.number}: {_lower(kind_title(found.kind))}"),
+        paragraph(tag("strong", found.question)),
+        tag("pre", found.given["pasted"], tabindex="0", aria_label="What the client prints")
         if "pasted" in found.given
         else None,
-        _tag(
+        tag(
             "ul",
             [
-                _tag("li", _tag("strong", f"{letter} "), choice.text)
+                tag("li", tag("strong", f"{letter} "), choice.text)
                 for letter, choice in lettered(found)
             ],
             class_="rpm-choices",
@@ -1018,23 +1019,23 @@ def card(found: Exercise) -> str:
     )
 
 
-def _vm(found: Exercise) -> _Html:
+def _vm(found: Exercise) -> Html:
     vm = found.assessment.inventory.vms[0]
     facts = found.assessment.evaluator.read(vm)
-    seen = [_markup([_tag("strong", "Region: "), vm.location])] if vm.location else []
+    seen = [fragment([tag("strong", "Region: "), vm.location])] if vm.location else []
     seen += _seen(found.matrix, facts.readings)
     rows = [
-        [one.disk.label, _place(one.disk), _wide(_list(_seen(found.matrix, one.readings)))]
+        [one.disk.label, _place(one.disk), wide(bullets(_seen(found.matrix, one.readings)))]
         for one in facts.disks
     ]
-    return _markup(
+    return fragment(
         [
-            _heading(f"What the records show of {vm.name}"),
-            _list(seen),
-            _table("Disks", ["Disk", "Place", "What is known"], rows),
-            _details(
+            heading(f"What the records show of {vm.name}"),
+            bullets(seen),
+            table("Disks", ["Disk", "Place", "What is known"], rows),
+            details(
                 f"The records, {len(found.records)} in number, as Azure gives them",
-                _tag(
+                tag(
                     "pre",
                     json.dumps(list(found.records), indent=1),
                     tabindex="0",
@@ -1049,7 +1050,7 @@ def _place(disk: Disk) -> str:
     return "OS disk" if disk.role == "os" else f"data disk, lun {disk.lun}"
 
 
-def _seen(matrix: Matrix, readings: Mapping[str, Reading]) -> list[_Html]:
+def _seen(matrix: Matrix, readings: Mapping[str, Reading]) -> list[Html]:
     """Tell what records show, and what they keep back although they could show it."""
     told = []
     for fact_id, reading in readings.items():
@@ -1057,9 +1058,9 @@ def _seen(matrix: Matrix, readings: Mapping[str, Reading]) -> list[_Html]:
         shown = str(reading.value)
         if reading.how == "read" and shown != "no":
             title = report.value_title(matrix, fact_id, shown)
-            told.append(_markup([_tag("strong", f"{fact.title}: "), title]))
+            told.append(fragment([tag("strong", f"{fact.title}: "), title]))
         elif reading.value is None and fact.grain == "disk" and fact_id in ("disk_sku", "storage"):
-            told.append(_markup([_tag("strong", f"{fact.title}: "), "not shown"]))
+            told.append(fragment([tag("strong", f"{fact.title}: "), "not shown"]))
     return told
 
 
@@ -1067,66 +1068,66 @@ def marked(found: Marked) -> str:
     """Show a marked answer: whether it is right; then why, or else where to look again."""
     matrix = found.exercise.matrix
     if found.correct:
-        return _page(
-            _tag(
+        return page(
+            tag(
                 "div",
-                _p(_mark(right=True), " ", _answer_text(found.exercise, found.right)),
+                paragraph(_mark(right=True), " ", _answer_text(found.exercise, found.right)),
                 role="status",
             ),
             _solution(found),
         )
     hint = matrix.row(found.misconception, "misconceptions") if found.misconception else None
-    return _page(
-        _tag(
+    return page(
+        tag(
             "div",
-            _p(_mark(right=False), " ", _answer_text(found.exercise, found.given)),
-            _p(_tag("strong", f"{found.title}. "), found.hint) if hint else None,
-            _p("Choose again, or open the solution."),
+            paragraph(_mark(right=False), " ", _answer_text(found.exercise, found.given)),
+            paragraph(tag("strong", f"{found.title}. "), found.hint) if hint else None,
+            paragraph("Choose again, or open the solution."),
             role="status",
         ),
-        _details(
+        details(
             "The solution",
-            _p("Right is: ", _answer_text(found.exercise, found.right)),
+            paragraph("Right is: ", _answer_text(found.exercise, found.right)),
             _solution(found),
         ),
     )
 
 
-def _mark(*, right: bool) -> _Html:
+def _mark(*, right: bool) -> Html:
     symbol, word, colour = ("✓", "right", "yes") if right else ("✕", "not yet right", "no")
-    return _tag(
+    return tag(
         "span",
-        _tag("span", symbol, aria_hidden="true"),
+        tag("span", symbol, aria_hidden="true"),
         " ",
         word,
         class_=f"rpm-badge rpm-{colour}",
     )
 
 
-def _answer_text(card: Exercise, answer: Sequence[str]) -> _Html:
+def _answer_text(card: Exercise, answer: Sequence[str]) -> Html:
     if card.form == "number":
-        return _tag("strong", f"{answer[0]} {card.unit}")
+        return tag("strong", f"{answer[0]} {card.unit}")
     texts = [f"{letter} {choice.text}" for letter, choice in lettered(card) if choice.id in answer]
-    return _tag("strong", ", ".join(texts) or "none of them")
+    return tag("strong", ", ".join(texts) or "none of them")
 
 
-def _solution(found: Marked) -> _Html:
+def _solution(found: Marked) -> Html:
     matrix = found.exercise.matrix
     cards = [
-        _tag(
+        tag(
             "div",
-            _p(_tag("strong", report.row_title(matrix, row)), " ", _code(row)),
-            _sources(matrix, row),
+            paragraph(tag("strong", report.row_title(matrix, row)), " ", code(row)),
+            source_line(matrix, row),
             class_="rpm-card",
         )
         for row in found.rows
     ]
     shown, more = cards[:_SHOWN_ROWS], cards[_SHOWN_ROWS:]
-    return _markup(
+    return fragment(
         [
-            _list(found.explanation),
+            bullets(found.explanation),
             shown,
-            _details(_plural(len(more), "more row"), more) if more else None,
+            details(plural(len(more), "more row"), more) if more else None,
         ]
     )
 
@@ -1137,14 +1138,14 @@ _SHOWN_ROWS: Final = 3
 
 def scored(found: Score, matrix: Matrix) -> str:
     """Show a score, and what to remember of what went wrong."""
-    return _page(
-        _p(
-            _tag("strong", f"{found.right} of {found.cards} right"),
+    return page(
+        paragraph(
+            tag("strong", f"{found.right} of {found.cards} right"),
             f", {found.at_once} of them at the first attempt; {found.answered} answered.",
         ),
-        _details(
+        details(
             f"To remember ({len(found.misconceptions)})",
-            _list(matrix.row(one, "misconceptions")["title"] for one in found.misconceptions),
+            bullets(matrix.row(one, "misconceptions")["title"] for one in found.misconceptions),
         )
         if found.misconceptions
         else None,

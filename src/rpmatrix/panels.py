@@ -26,6 +26,7 @@ import ipywidgets as widgets
 from rpmatrix import report
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
+from rpmatrix.markup import joined, word
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
 from rpmatrix.planning import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
@@ -125,7 +126,7 @@ class Panel(widgets.VBox):
 
     def _refresh(self) -> None:
         shown = self.render()
-        self._view.value = report.joined(shown, report.foot(self.call) if self.call else "")
+        self._view.value = joined(shown, report.foot(self.call) if self.call else "")
 
     def _watch(
         self, control: widgets.Widget, handler: Callable[[], None], name: str = "value"
@@ -243,7 +244,7 @@ class MatrixPanel(Panel):
         }
         for name in _FILTERS:
             known = dict.fromkeys(one[name] for one in browsed.table("scenarios"))
-            options = [("any", ""), *((report.word(one), one) for one in known)]
+            options = [("any", ""), *((word(one), one) for one in known)]
             if name == "area":
                 options = [("any", ""), *_titled(sorted(known))]
             controls[name] = widgets.Dropdown(
@@ -317,17 +318,14 @@ class MatrixPanel(Panel):
         if self._table != "scenarios":
             return title
         row = self.matrix.row(row_id)
-        return (
-            f"{title} · application {report.word(row['application'])}"
-            f" · crash {report.word(row['crash'])}"
-        )
+        return f"{title} · application {word(row['application'])} · crash {word(row['crash'])}"
 
     def render(self) -> str:
         """Give the HTML of the opened row and of all rows that fit."""
         row = self._controls["row"].value
         card = report.row_card(self.matrix, row) if row else ""
         table = report.matrix_table(self.matrix, self._table, self.rows, selected=row)
-        return report.joined(card, table)
+        return joined(card, table)
 
 
 def _loading(matrix: Matrix) -> str:
@@ -653,8 +651,8 @@ class VmPanel(Panel):
             return report.note(_EMPTY[kind])
         found, vm = self.assessment, self._vm
         if vm is None and kind != "none":
-            return report.joined(report.assessment(found), report.note(_no_vm(kind, value)))
-        return report.joined(report.problems(found.problems, found.inventory.notes), self.show(vm))
+            return joined(report.assessment(found), report.note(_no_vm(kind, value)))
+        return joined(report.problems(found.problems, found.inventory.notes), self.show(vm))
 
     def show(self, vm: Vm | None) -> str:
         """Give the HTML of the answer; there is no VM if the panel works without one."""
@@ -692,7 +690,7 @@ class EligibilityPanel(VmPanel):
     def show(self, vm: Vm | None) -> str:
         """Give the verdicts of all VMs, and why the chosen one got its own."""
         several = len(self.inventory.vms) > 1
-        return report.joined(
+        return joined(
             report.verdict_table(self.assessment.verdicts) if several else "",
             report.explanation(self.assessment.explain(vm.id)) if vm else "",
         )

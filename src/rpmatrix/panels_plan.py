@@ -23,6 +23,7 @@ from rpmatrix.encryption import (
 )
 from rpmatrix.errors import ErrorAnswer, look_up
 from rpmatrix.inventory import Vm
+from rpmatrix.markup import joined
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.operations import ListDiskRestorePoints
 from rpmatrix.panels import WIDE, Panel, VmInput, VmPanel, layout
@@ -260,7 +261,7 @@ class CrossRegionPanel(_PlanningPanel):
         if found is None or vm is None:
             return report.note("Name a region to copy to, such as northeurope.")
         several = len(self.inventory.vms) > 1
-        return report.joined(
+        return joined(
             report.copies(copy_of_fleet(self.assessment, **self._request)) if several else "",
             report.copy(found, self._steps(found, vm)),
         )

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from rpmatrix import exercises, report
 from rpmatrix.exercises import KINDS, Exercise, ExerciseError, Marked
+from rpmatrix.markup import joined
 from rpmatrix.matrix import Matrix
 from rpmatrix.panels import Panel
 from rpmatrix.tables import SEPARATOR
@@ -127,7 +128,7 @@ class ExercisePanel(Panel):
     def html(self) -> str:
         """What the panel shows: the card, and below it what became of the answer."""
         shown: str = self._view.value
-        return shown if self.fault else report.joined(self._question.value, shown)
+        return shown if self.fault else joined(self._question.value, shown)
 
     @property
     def controls(self) -> Mapping[str, widgets.Widget]:
@@ -203,7 +204,7 @@ class ExercisePanel(Panel):
         try:
             self._attempt(self.card, given)
         except ExerciseError as fault:
-            self._view.value = report.joined(report.error(str(fault)), report.foot(self.call))
+            self._view.value = joined(report.error(str(fault)), report.foot(self.call))
             return
         self._label_cards()
         self._refresh()
@@ -241,7 +242,7 @@ class ExercisePanel(Panel):
     def render(self) -> str:
         """Give the HTML below the buttons: the marked answer and the score."""
         marked = self.marked
-        return report.joined(
+        return joined(
             exercises.marked(marked) if marked else "",
             exercises.scored(self.score, self.matrix),
         )

@@ -1,0 +1,278 @@
+"""Markup that no text of a customer can break: elements, tables, badges, pages.
+
+Names, tags and ids come from customers, so nothing enters a page unescaped: :func:`tag` escapes
+whatever is not :class:`Html` already, and every other function is made of it. The same input gives
+the same bytes, without scripts, ids or addresses, so that a stored notebook can be compared and
+opened offline. How it looks stands in ``_static/report.css``; without that it still reads well, as
+in viewers that drop styles.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+SHOWN_VMS: Final = 100
+"""How many VMs a table on a page shows before it says how many more there are."""
+
+# --------------------------------------------------------------------------- elements
+
+
+class Html(str):
+    """Text that is markup already and must not be escaped again."""
+
+    __slots__ = ()
+
+
+Child = str | None | Iterable["str | None"]
+"""What an element may hold: markup, text to be escaped, nothing, or several of them."""
+
+# Control characters, half surrogate pairs and marks that turn the direction of text around: a
+# browser must not get them, and a name must not look like another one.
+_UNFIT: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """Put a mark in place of each character that must not reach a page or another document."""
+    return _UNFIT.sub("\ufffd", text)
+
+
+def escape(text: str) -> Html:
+    """Turn text into markup that shows it, and does nothing else."""
+    return Html(html.escape(printable(text), quote=True))
+
+
+def fragment(children: Iterable[Child]) -> Html:
+    """Put markup and text after each other; text is escaped, None is left out."""
+    parts: list[str] = []
+    for child in children:
+        if child is None:
+            continue
+        if isinstance(child, Html):
+            parts.append(child)
+        elif isinstance(child, str):
+            parts.append(escape(child))
+        else:
+            parts.append(fragment(child))
+    return Html("".join(parts))
+
+
+def tag(name: str, /, *children: Child, **attributes: str | None) -> Html:
+    """Make an element; ``class_`` and ``aria_label`` become ``class`` and ``aria-label``."""
+    opened = "".join(
+        f' {attribute.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for attribute, value in attributes.items()
+        if value is not None
+    )
+    return Html(f"<{name}{opened}>{fragment(children)}</{name}>")
+
+
+def paragraph(*children: Child, class_: str | None = None) -> Html:
+    """Make a paragraph."""
+    return tag("p", *children, class_=class_)
+
+
+def soft(*children: Child) -> Html:
+    """Make a paragraph that stays in the background."""
+    return paragraph(*children, class_="rpm-soft")
+
+
+def code(text: str) -> Html:
+    """Show an id, a name or a path as it is written."""
+    return tag("code", text)
+
+
+def codes(texts: Iterable[str]) -> Html:
+    """Show several ids, parted by commas."""
+    return spaced([code(text) for text in texts], ", ")
+
+
+def spaced(parts: Sequence[str], between: str) -> Html:
+    """Put something between parts, so that they stay apart where styles are dropped."""
+    found: list[str] = []
+    for part in parts:
+        found += [between, part] if found else [part]
+    return fragment(found)
+
+
+def bullets(items: Iterable[Child]) -> Html:
+    """Make a list without numbers."""
+    return tag("ul", [tag("li", item) for item in items])
+
+
+# --------------------------------------------------------------------------- blocks
+
+
+def title(text: str) -> Html:
+    """Make the line that says what a whole page is about."""
+    return paragraph(tag("strong", text), class_="rpm-title")
+
+
+def heading(text: str) -> Html:
+    """Make a heading that a notebook does not take into its table of contents."""
+    return tag("p", tag("strong", text), class_="rpm-head", role="heading", aria_level="4")
+
+
+def section(name: str, *content: str) -> Html:
+    """Make a heading and what stands below it; nothing at all if that is empty."""
+    return fragment([heading(name), *content]) if any(content) else Html("")
+
+
+def details(summary: str, *content: Child) -> Html:
+    """Fold something away below a line that opens it."""
+    return tag("details", tag("summary", summary), *content)
+
+
+def wide(content: Child) -> Html:
+    """Give a cell room: on a narrow page the table scrolls rather than break every word."""
+    return tag("div", content, class_="rpm-wide")
+
+
+def copyable(text: str, label: str) -> Html:
+    """Make a block that one click selects as a whole; a screen reader names it by its label."""
+    return tag("pre", text, tabindex="0", aria_label=label)
+
+
+def table(
+    label: str, columns: Sequence[str], rows: Iterable[Sequence[Child]], *, whole: bool = False
+) -> Html:
+    """Make a table that scrolls by itself; the first cell of each row is its header.
+
+    Parameters
+    ----------
+    label : str
+        What a screen reader calls it.
+    columns : sequence of str
+        The headers of the columns.
+    rows : iterable of sequence
+        The cells, as many as there are columns.
+    whole : bool
+        Scroll to the side only: for few rows, none of which may be overlooked.
+    """
+    head = tag("tr", [tag("th", column, scope="col") for column in columns])
+    body = [
+        tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
+        for row in rows
+    ]
+    return scrolling(label, head, body, whole=whole)
+
+
+def scrolling(label: str, head: Html, body: Sequence[Html], *, whole: bool = False) -> Html:
+    """Make a table of rows that are markup already; see :func:`table`."""
+    return tag(
+        "div",
+        tag("table", tag("thead", head), tag("tbody", body)),
+        class_="rpm-scroll rpm-whole" if whole else "rpm-scroll",
+        role="region",
+        aria_label=label,
+        tabindex="0",
+    )
+
+
+# --------------------------------------------------------------------------- pages
+
+
+@lru_cache(maxsize=1)
+def style_sheet() -> str:
+    """Give the style sheet as one element, without comments and needless space."""
+    sheet = (files("rpmatrix") / "_static" / "report.css").read_text(encoding="utf-8")
+    sheet = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    sheet = re.sub(r"\s+", " ", sheet)
+    sheet = re.sub(r" ?([{};,]) ?", r"\1", sheet).replace(": ", ":").replace(";}", "}")
+    return f"<style>{sheet.strip()}</style>"
+
+
+def page(*content: Child) -> str:
+    """Give markup the class and the style sheet that it needs to stand alone."""
+    return f'<div class="rpm">{style_sheet()}{fragment(content)}</div>'
+
+
+def joined(*pages: str) -> str:
+    """Put several pages into one, with one style sheet.
+
+    Parameters
+    ----------
+    *pages : str
+        What :func:`page` gave; an empty text is left out. Any other text would go in unescaped.
+    """
+    whole = "".join(pages)
+    first, style, rest = whole.partition(style_sheet())
+    return first + style + rest.replace(style_sheet(), "")
+
+
+# --------------------------------------------------------------------------- words and symbols
+
+
+class Badge(NamedTuple):
+    """How a verdict or an outcome is shown.
+
+    Attributes
+    ----------
+    symbol : str
+        One character, which tells it apart where there is no colour.
+    word : str
+        What it is called.
+    colour : str
+        What the style sheet colours it by: yes, part, no, open or none.
+    """
+
+    symbol: str
+    word: str
+    colour: str
+
+
+_BADGES: Final[Mapping[str, Badge]] = {
+    "supported": Badge("✓", "supported", "yes"),
+    "supported_with_caveat": Badge("✓", "supported, with a caveat", "yes"),
+    "exclude_disks": Badge("◐", "exclude disks", "part"),
+    "exclude_disk": Badge("◐", "exclude the disk", "part"),
+    "not_supported": Badge("✕", "not supported", "no"),
+    "unknown": Badge("?", "unknown", "open"),
+    "not_stated": Badge("?", "not stated", "open"),
+    "not_applicable": Badge("–", "does not apply", "none"),
+    "disk_included": Badge("✓", "include", "yes"),
+    "disk_excluded": Badge("◐", "exclude", "part"),
+    "disk_blocks": Badge("✕", "blocks", "no"),
+    "disk_open": Badge("?", "not known", "open"),
+    "disk_unsaved": Badge("–", "no restore point", "none"),
+    "within": Badge("✓", "within the limit", "yes"),
+    "exceeded": Badge("✕", "breaks a limit", "no"),
+    "error_known": Badge("✓", "known", "yes"),
+    "error_possible": Badge("?", "possible", "open"),
+    "error_unknown": Badge("?", "not known", "open"),
+    "passed": Badge("✓", "passed", "yes"),
+    "failed": Badge("✕", "failed", "no"),
+}
+
+
+def badge_of(name: str) -> Badge:
+    """Give symbol, word and colour of a verdict, an outcome or the fate of a disk."""
+    return _BADGES.get(name) or Badge("·", name.replace("_", " "), "none")
+
+
+def badge(name: str) -> Html:
+    """Show a verdict, an outcome or the fate of a disk by symbol, word and colour."""
+    symbol, spoken, colour = badge_of(name)
+    return tag(
+        "span",
+        tag("span", symbol, aria_hidden="true"),
+        " ",
+        spoken,
+        class_=f"rpm-badge rpm-{colour}",
+    )
+
+
+def word(name: str) -> str:
+    """Give the symbol and the word for a verdict or an outcome, where no markup is possible."""
+    return f"{badge_of(name).symbol} {badge_of(name).word}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Count something in words: 1 disk, 2 disks, 1,234 disks."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
