@@ -220,23 +220,23 @@ class Part:
                 made.exclusions[mode, row] += count
 
     def _count_places(self, made: Summary) -> None:
-        where = [_subscriptions(self.vms), _encoded(self.vms, "location")]
+        where = [subscriptions_of(self.vms), encoded_column(self.vms, "location")]
         verdicts = {mode: self.judged.verdicts(mode) for mode in MODES}
         for mode, codes in verdicts.items():
             for (subscription, place, verdict), count in _counted(*where, (codes, VERDICTS)):
                 made.places[subscription.lower(), region(place), mode, verdict] += count
             for kind in ("availability_set", "scale_set"):
                 if f"{kind}_id" in self.vms.column_names:
-                    members = _encoded(self.vms, f"{kind}_id")
+                    members = encoded_column(self.vms, f"{kind}_id")
                     for (group, verdict), count in _counted(members, (codes, VERDICTS)):
                         if group:
                             made.groups[kind, group.lower(), mode, verdict] += count
 
 
-_Encoded = tuple[Any, Sequence[str]]
+Encoded = tuple[Any, Sequence[str]]
 
 
-def _counted(*columns: _Encoded) -> Iterator[tuple[tuple[str, ...], int]]:
+def _counted(*columns: Encoded) -> Iterator[tuple[tuple[str, ...], int]]:
     """Count the combinations of some columns that are given as codes and their meaning."""
     key = np.zeros(len(columns[0][0]), np.int64)
     for codes, values in columns:
@@ -253,7 +253,7 @@ def _counted(*columns: _Encoded) -> Iterator[tuple[tuple[str, ...], int]]:
         yield tuple(reversed(told)), count
 
 
-def _encoded(table: pa.Table, name: str) -> _Encoded:
+def encoded_column(table: pa.Table, name: str) -> Encoded:
     """Give a column of texts as codes and texts; nothing is an empty text."""
     if name not in table.column_names:
         return np.zeros(table.num_rows, np.int64), [""]
@@ -268,14 +268,14 @@ def _encoded(table: pa.Table, name: str) -> _Encoded:
     return places.to_numpy(zero_copy_only=False), [*values, ""]
 
 
-def _subscriptions(vms: pa.Table) -> _Encoded:
-    """Give the subscription of each VM, read from the ids where no column tells."""
+def subscriptions_of(vms: pa.Table) -> Encoded:
+    """Give the subscription of each VM as codes and texts; ids tell where no column does."""
     if "subscription_id" in vms.column_names:
-        return _encoded(vms, "subscription_id")
+        return encoded_column(vms, "subscription_id")
     begin = len("/subscriptions/")
     ids = vms["vm_id"].cast(pa.string()).cast(pa.binary())
     starts = pc.binary_slice(ids, 0, begin + _GUID).cast(pa.string())
-    codes, values = _encoded(pa.table({"start": starts}), "start")
+    codes, values = encoded_column(pa.table({"start": starts}), "start")
     named = [value[:begin].lower() == "/subscriptions/" for value in values]
     return codes, [
         value[begin:].partition("/")[0] if known else ""
