@@ -115,7 +115,8 @@ _LAYOUT: Final = 1
 class Target:
     """Where verdicts are written: part by part, each as a whole or not at all."""
 
-    def __init__(self, out: Path, form: str) -> None:
+    def __init__(self, out: Path, form: str, prefix: str = "") -> None:
+        self.prefix = prefix
         self.file = out if out.suffix.lower() in (".parquet", ".csv") else None
         self.form = out.suffix.lower()[1:] if self.file else form
         if self.form not in ("parquet", "csv"):
@@ -134,10 +135,10 @@ class Target:
         kinds = ("verdicts",) if self.file else ("verdicts", "findings")
         for folder in (self._records, *(self.folder / kind for kind in kinds)):
             folder.mkdir(parents=True, exist_ok=True)
-        for path in self._records.glob("*.json"):
+        for path in self._records.glob(f"{self.prefix}*.json"):
             told = json.loads(path.read_text())
             if resume and told["fingerprint"] == fingerprint:
-                self._known[path.stem] = told
+                self._known[path.stem.removeprefix(self.prefix)] = told
                 continue
             for kind in kinds:
                 (self.folder / kind / told["file"]).unlink(missing_ok=True)
@@ -158,7 +159,7 @@ class Target:
 
     def write(self, name: str, part: Part, summary: Summary) -> None:
         """Write a part, and last a record that it was written."""
-        file = f"{name}.{self.form}"
+        file = f"{self.prefix}{name}.{self.form}"
         _write(part.verdicts(), self.folder / "verdicts" / file)
         if self.file is None:
             _write(part.findings(), self.folder / "findings" / file)
@@ -166,7 +167,8 @@ class Target:
 
     def _record(self, name: str, told: dict[str, Any]) -> None:
         self._known[name] = {"fingerprint": self._fingerprint, **told}
-        replace_file(self._records / f"{name}.json", json.dumps(self._known[name]).encode())
+        path = self._records / f"{self.prefix}{name}.json"
+        replace_file(path, json.dumps(self._known[name]).encode())
 
     def finish_job(self, job: str, parts: int, told: Mapping[str, Any]) -> None:
         """Note that a job is done and what else was met, so that it need not be read again."""
@@ -195,6 +197,17 @@ class Target:
             _write(pa.concat_tables(tables, promote_options="permissive"), self.file)
         shutil.rmtree(self.folder)
         return self.file
+
+
+class Share(Target):
+    """The place of one run among several that write into one folder, each under its own prefix.
+
+    What they come to together is written by whoever knows all of them.
+    """
+
+    def close(self, told: Mapping[str, Any], problems: Sequence[Problem]) -> Path:
+        """Leave the folder as it is."""
+        return self.folder
 
 
 def _write(table: pa.Table, path: Path) -> None:
