@@ -1,4 +1,4 @@
-"""Read the Markdown of a support article into its single statements.
+"""Read a copy of a support article into its single statements.
 
 An article is prose with a table in it. Here it becomes *statements*: a row of the table, a bullet,
 a note, a paragraph. Each one has a fingerprint of its normalised text, so that editions can be
@@ -14,8 +14,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rpmatrix.article_source import anchor, markdown_lines
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from markdown_it.tree import SyntaxTreeNode
 
@@ -42,6 +44,8 @@ class Statement:
         What a reader sees, without markup: the cells of a table row, else the one text.
     line
         Line of the file on which it begins, counted from 1.
+    columns
+        Of a row of a table what the head of the table calls its cells; empty for the other kinds.
     """
 
     section: str
@@ -49,6 +53,7 @@ class Statement:
     kind: StatementKind
     cells: tuple[str, ...]
     line: int
+    columns: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -75,18 +80,21 @@ class Statement:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def read_article(text: str) -> tuple[Statement, ...]:
-    """Read an article, as Markdown, into its statements.
+def read_article(text: str, headings: Collection[str] = ()) -> tuple[Statement, ...]:
+    """Read an article into its statements.
 
     Understands CommonMark with tables and what a documentation build adds to it: front matter,
-    ``[!NOTE]`` and its kin, ``[!INCLUDE ...]`` and ``:::`` lines. Headings are the sections of the
-    statements. No statements are: the header row of a table, which only names the columns;
-    included files, which are not at hand; code blocks and comments.
+    ``[!NOTE]`` and its kin, ``[!INCLUDE ...]`` and ``:::`` lines; and a page saved from a browser,
+    or copied from the screen, as `rpmatrix.article_source` turns it into the same. Headings are the
+    sections of the statements. No statements are: the header row of a table, which only names the
+    columns; included files, which are not at hand; code blocks and comments.
 
     Parameters
     ----------
     text
-        The Markdown of the article, with any kind of line end.
+        The article, with any kind of line end.
+    headings
+        Anchors by which headings are recognised in a text that was copied from the screen.
 
     Returns
     -------
@@ -97,17 +105,20 @@ def read_article(text: str) -> tuple[Statement, ...]:
     from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
+    lines = markdown_lines(text, headings)
+    markdown = _without_front_matter("\n".join(line.text for line in lines))
     parser = MarkdownIt("commonmark").enable("table")
-    article = SyntaxTreeNode(parser.parse(_without_front_matter(text)))
     section, anchors = "", set[str]()
     statements: list[Statement] = []
-    for block in article.children:
+    for block in SyntaxTreeNode(parser.parse(markdown)).children:
         if block.type == "heading":
             section = _anchor(_plain(block), anchors)
             continue
-        for kind, cells, line in _blocks([block], "paragraph"):
+        for kind, cells, line, columns in _blocks([block], "paragraph"):
             if any(normalise(cell) for cell in cells):
-                statements.append(Statement(section, len(statements) + 1, kind, cells, line))
+                place = lines[line - 1].place if 0 < line <= len(lines) else line
+                position = len(statements) + 1
+                statements.append(Statement(section, position, kind, cells, place, columns))
     return tuple(statements)
 
 
@@ -167,48 +178,53 @@ _FRONT_MATTER = re.compile(
 
 def _without_front_matter(text: str) -> str:
     """Blank out the front matter; every other line keeps its number."""
-    text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     return _FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), text)
 
 
 def _anchor(heading: str, taken: set[str]) -> str:
     """Make the anchor that a web page gives a heading, and add it to those taken."""
-    words = re.sub(r"[^\w\s-]", "", unicodedata.normalize("NFKC", heading).casefold())
-    anchor = stem = re.sub(r"\s+", "-", words.strip()) or "section"
+    free = stem = anchor(heading)
     number = 0
-    while anchor in taken:
+    while free in taken:
         number += 1
-        anchor = f"{stem}-{number}"
-    taken.add(anchor)
-    return anchor
+        free = f"{stem}-{number}"
+    taken.add(free)
+    return free
 
 
-def _blocks(
-    nodes: Iterable[SyntaxTreeNode], kind: StatementKind
-) -> Iterator[tuple[StatementKind, tuple[str, ...], int]]:
-    """Give kind, cells and line of each statement in some blocks; `kind` is that of a bare text."""
+_Block = tuple[StatementKind, tuple[str, ...], int, tuple[str, ...]]
+
+
+def _blocks(nodes: Iterable[SyntaxTreeNode], kind: StatementKind) -> Iterator[_Block]:
+    """Give kind, cells, line and columns of each statement in some blocks.
+
+    `kind` is that of a bare text.
+    """
     for node in nodes:
         line = node.map[0] + 1 if node.map else 0
         match node.type:
             case "paragraph" | "heading":
-                yield kind, (_plain(node),), line
+                yield kind, (_plain(node),), line, ()
             case "html_block":
-                yield kind, (_without_tags(node.content),), line
+                yield kind, (_without_tags(node.content),), line, ()
             case "bullet_list" | "ordered_list":
                 yield from _blocks(node.children, kind)
             case "list_item":
                 # What an item says in several paragraphs is one statement; lists in it are not.
                 own = [_plain(child) for child in node.children if child.type == "paragraph"]
-                yield "bullet", (" ".join(own),), line
+                yield "bullet", (" ".join(own),), line, ()
                 rest = [child for child in node.children if child.type != "paragraph"]
                 yield from _blocks(rest, "bullet")
             case "blockquote":
                 yield from _blocks(node.children, "note")
             case "table":
+                (head,) = node.children[0].children
+                columns = tuple(_plain(cell) for cell in head.children)
                 for body in node.children[1:]:
                     for row in body.children:
                         line = row.map[0] + 1 if row.map else line
-                        yield "table_row", tuple(_plain(cell) for cell in row.children), line
+                        cells = tuple(_plain(cell) for cell in row.children)
+                        yield "table_row", cells, line, columns
 
 
 _BUILD_LINE = re.compile(r"^[ \t]*:::.*$", re.MULTILINE)

@@ -19,7 +19,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -638,13 +637,14 @@ def drift(text: str, matrix: Matrix, *, edition: str | None = None) -> DriftRepo
     edition = edition or known[-1]
     if edition not in known:
         raise LookupError(f"no edition {edition!r}; the tables have {', '.join(known)}")
-    statements = read_article(_markdown(text) if _is_html(text) else text)
-    if not statements:
-        raise NoStatementError(
-            "there is no statement in this text; give the Markdown of the article"
-        )
     rows = [row for row in matrix.table("statements") if row["edition"] == edition]
     rows.sort(key=lambda row: int(row["position"]))
+    statements = read_article(text, {row["section"] for row in rows})
+    if not statements:
+        raise NoStatementError(
+            "there is no statement in this text; give the article as Markdown, as a saved page, or "
+            "copied from the screen"
+        )
     old = [
         _entry(place, row["section"], row["kind"], Traits.of_row(row), row=row)
         for place, row in enumerate(rows)
@@ -852,118 +852,6 @@ def _users(matrix: Matrix) -> Mapping[str, tuple[tuple[str, str], ...]]:
     for name in statements:
         collect(name)
     return found
-
-
-# --- a page saved from a browser ------------------------------------------------------------------
-
-
-def _is_html(text: str) -> bool:
-    return bool(re.match(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html|body|main)\b", text, re.I))
-
-
-def _markdown(page: str) -> str:
-    """Write the article of a web page as Markdown: headings, paragraphs, lists, tables, notes."""
-    for wanted in ("main", "body", ""):
-        reader = _PageReader(wanted)
-        reader.feed(page)
-        reader.close()
-        if reader.lines:
-            return "\n\n".join(reader.lines)
-    return ""
-
-
-class _PageReader(HTMLParser):
-    """Turns the elements of an article into lines of Markdown, and leaves out the page around it.
-
-    Parameters
-    ----------
-    within : str
-        The element that holds the article; everything if empty.
-    """
-
-    SKIPPED = frozenset(("script", "style", "nav", "aside", "footer", "button", "form", "template"))
-    VOID = frozenset(("br", "img", "hr", "meta", "link", "input", "source", "wbr", "col"))
-    BLOCKS = frozenset(("p", "li", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre"))
-    NOTES = ("note", "tip", "important", "warning", "caution", "alert")
-
-    def __init__(self, within: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.lines: list[str] = []
-        self._within = within
-        self._open: list[tuple[str, str]] = []
-        self._text: list[str] = []
-        self._cells: list[str] = []
-        self._head = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin an element."""
-        if tag in self.VOID:
-            self._text.append(" ")
-            return
-        if tag in self.BLOCKS or tag in ("ul", "ol", "table", "div", "blockquote"):
-            self._flush()
-        said = dict(attrs)
-        self._open.append((tag, f"{said.get('class') or ''} {said.get('id') or ''}".lower()))
-        if tag == "tr":
-            self._cells = []
-        elif tag == "table":
-            self._head = True
-
-    def handle_endtag(self, tag: str) -> None:
-        """End an element, and those within it that were left open."""
-        if all(name != tag for name, _ in self._open):
-            return
-        if tag in self.BLOCKS or tag in ("ul", "ol", "div", "blockquote"):
-            self._flush()
-        if tag == "tr" and self._cells and self._is_read():
-            self.lines.append(f"| {' | '.join(self._cells)} |")
-            if self._head:
-                self.lines[-1] += f"\n|{'---|' * len(self._cells)}"
-                self._head = False
-            elif len(self.lines) > 1 and self.lines[-2].startswith("|"):
-                row = self.lines.pop()
-                self.lines[-1] += f"\n{row}"
-            self._cells = []
-        while self._open and self._open.pop()[0] != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        """Read text."""
-        if self._is_read():
-            self._text.append(data)
-
-    def _is_read(self) -> bool:
-        inside = not self._within or any(tag == self._within for tag, _ in self._open)
-        return inside and not any(
-            tag in self.SKIPPED or "feedback" in said or "metadata" in said
-            for tag, said in self._open
-        )
-
-    def _flush(self) -> None:
-        text = " ".join("".join(self._text).split())
-        self._text = []
-        block = next((tag for tag, _ in reversed(self._open) if tag in self.BLOCKS), "")
-        if not text or block == "pre":
-            return
-        if block in ("td", "th"):
-            self._cells.append(_escaped(text).replace("|", "\\|"))
-            return
-        noted = any(
-            tag == "blockquote" or {*self.NOTES} & {*said.split()} for tag, said in self._open
-        )
-        if noted and text.lower() in self.NOTES:
-            return  # the title of the box
-        prefix = "> " if noted else ""
-        if block.startswith("h"):
-            prefix += f"{'#' * int(block[1])} "
-        elif block == "li" or any(tag == "li" for tag, _ in self._open):
-            prefix += "- "
-        self.lines.append(prefix + _escaped(text))
-
-
-def _escaped(text: str) -> str:
-    """Keep Markdown from reading signs into a text that has none."""
-    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
 
 
 # --- an overlay to begin with ---------------------------------------------------------------------
