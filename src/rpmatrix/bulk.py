@@ -635,9 +635,9 @@ class _Parser:
         system = _Rows(len(odd))
         prefix = "storageprofile.osdisk."
         system.leaves = {
-            path.removeprefix(prefix): codes
+            path.replace(prefix, "", 1): codes
             for path, codes in rows.leaves.items()
-            if path.startswith(prefix)
+            if path.startswith((prefix, f"@{prefix}"))
         }
         nothing = pa.nulls(len(odd), pa.string())
         for name in ("name", "manageddisk.id"):
@@ -1421,6 +1421,12 @@ class BulkReader:
         """How many records went in: those that were read, and problems."""
         return self.counts.total() + len(self.problems)
 
+    def counted(self) -> dict[str, int]:
+        """Tell what became of the records that went in."""
+        others = self.counts.total() - self.counts["vm"] - self.counts["disk"]
+        named = {"vms": self.counts["vm"], "disks": self.counts["disk"], "other": others}
+        return {**named, "problems": len(self.problems)}
+
     def add_file(self, path: Path, pool: ThreadPoolExecutor) -> Iterator[int]:
         """Read a file of records in any form; gives how many bytes were read, step by step."""
         opened = open_file(path)
@@ -1630,7 +1636,8 @@ class BulkReader:
     def _relate(self) -> None:
         """Find the VMs that records of other kinds, which are odd, may tell of."""
         self._related: dict[str, set[_Stand]] = {}
-        interfaces: dict[str, list[_Stand]] = {}
+        self._odd_interfaces: dict[str, list[_Stand]] = {}
+        interfaces = self._odd_interfaces
         views: list[tuple[_Stand, Record]] = []
 
         def relate(key: str, stand: _Stand) -> None:
@@ -1861,7 +1868,7 @@ class BulkReader:
             {
                 "disk_id": _nothing_if_empty(held.text("manageddisk.id").take(picked)),
                 "name": _nothing_if_empty(held.text("name").take(picked)),
-                "role": _dictionary(np.where(luns < 0, 1, 2), [None, "os", "data"]),
+                "role": _dictionary(np.where(luns < 0, 0, 1), ["os", "data"]),
                 "lun": pa.array(luns, mask=luns < 0),
                 "listed": pa.array(np.full(len(disks), "yes"), pa.string()),
                 **facts,
@@ -1901,6 +1908,7 @@ class BulkReader:
             named = look(record.body, ("networkprofile", "networkinterfaces", "[]", "id"))
             interfaces |= _texts(named)
         more = {stand for key in disks for stand in self._odd["disk"].get(key, ())}
+        more |= {stand for key in interfaces for stand in self._odd_interfaces.get(key, ())}
         more |= self._stands_of("disk", _among(_whole(self._held["disk"].text("key")), disks))
         held = self._held["network_interface"]
         mine = _among(_whole(held.text("key")), interfaces)

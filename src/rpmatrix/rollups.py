@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,9 @@ class FleetResult:
         Records in: VMs, disks, others and problems.
     out : Path or None
         Where verdicts and findings were written; None if they are held in memory.
+    counts : mapping of str to int
+        What became of Azure's own records: ``vms``, ``disks``, ``other`` and ``problems``. Rows of
+        tables of facts are not among them.
     """
 
     matrix: Matrix
@@ -45,6 +48,7 @@ class FleetResult:
     notes: tuple[str, ...] = ()
     records: int = 0
     out: Path | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
     _parts: tuple[Part, ...] = ()
 
     def __repr__(self) -> str:
@@ -60,6 +64,13 @@ class FleetResult:
     def finding_batches(self) -> Iterator[pa.Table]:
         """Give the findings part by part, as Arrow tables: one row per VM or disk and row."""
         yield from self._batches("findings", Part.findings)
+
+    def vm_batches(self) -> Iterator[pa.Table]:
+        """Give the VMs of a result that is held in memory, in the order of their verdicts.
+
+        One row per VM: its id and, where they are told, its name, its place and the sets it is in.
+        """
+        yield from (part.vms for part in self._parts)
 
     def _batches(self, kind: str, make: Callable[[Part], pa.Table]) -> Iterator[pa.Table]:
         if self.out is None:

@@ -274,6 +274,7 @@ class Run:
         facts = [path for path in paths if holds_facts(path)]
         self._records = [path for path in paths if path not in facts]
         self._notes: list[str] = []
+        self._counts: dict[str, int] = {}
         self._jobs = together(facts)
         if facts and not self._jobs:
             raise FleetError(f"{facts[0]} tells of disks, and no file tells of VMs; name it too")
@@ -313,6 +314,7 @@ class Run:
             notes,
             self._run.reader.rows,
             out,
+            self._counts,
             _parts=tuple(self._kept),
         )
 
@@ -325,6 +327,7 @@ class Run:
             self._run.read += sum(path.stat().st_size for path in self._records)
             self._run.remember(told)
             self._notes += told["notes"]
+            self._counts = told["counts"]
             self._tell()
             return
         summary, kept = self._judge(name, self._of_records(), self._run.met())
@@ -347,6 +350,7 @@ class Run:
         self._run.reader.rows += reader.records
         self._run.reader.problems.update(dict.fromkeys(reader.problems))
         self._notes += reader.notes
+        self._counts = reader.counted()
         for tables in reader.tables(PART):
             self._run.read += size * (1 - _READING) * tables.vms.num_rows / reader.vms
             yield _judged(evaluator, tables)
@@ -375,7 +379,7 @@ class Run:
             for one in writing:
                 one.result()
             if self._target:
-                told = {**self._run.met_since(before), "notes": self._notes}
+                told = {**self._run.met_since(before), "notes": self._notes, "counts": self._counts}
                 self._target.finish_job(job, number + 1, told)
         return summary, kept
 
