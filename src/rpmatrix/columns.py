@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rpmatrix.eligibility import DISKS_LEFT, VERDICTS, Answers, Evaluator
 from rpmatrix.matrix import MODES, Fact, Matrix
@@ -413,19 +414,14 @@ class _Configurations:
         self._layout = layout
         self._columns = columns
         self._of_disks = of_disks
-        self._numbers: dict[bytes, int] = {}
+        self._numbers = _Numbering(pa.binary(2 * (len(columns) + of_disks)))
         self.packed = _Growing((-(-layout.width // 8),))
 
     def number(self, rows: Numbers) -> Numbers:
         """Give the number of each distinct row of codes; new ones are evaluated."""
         rows = np.ascontiguousarray(rows, np.uint16)
-        known = len(self._numbers)
-        marks = _marks(rows)
-        found = np.array(
-            [self._numbers.setdefault(mark, len(self._numbers)) for mark in marks], np.int64
-        )
-        new = found >= known
-        if new.any():
+        found, new = self._numbers.number(_marks(rows))
+        if len(new):
             self.packed.append(np.packbits(self._evaluate(rows[new]), axis=1))
         return found
 
@@ -518,13 +514,39 @@ class _Growing:
         return self._held[: self._count]
 
 
-def _marks(rows: Numbers) -> list[bytes]:
-    """Give each row as bytes, which can be looked up."""
+class _Numbering:
+    """Numbers for values, given in the order in which they are met."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._known = pa.array([], kind)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def number(self, values: pa.Array) -> tuple[Numbers, Numbers]:
+        """Give the number of each value, and the places of those that are met for the first time.
+
+        The places are in the order of the numbers.
+        """
+        encoded = values.dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        known = pc.index_in(encoded.dictionary, value_set=self._known)
+        is_new = known.is_null()
+        numbers = known.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        new = np.flatnonzero(is_new.to_numpy(zero_copy_only=False))
+        numbers[new] = len(self._known) + np.arange(len(new))
+        if len(new):
+            self._known = pa.concat_arrays([self._known, encoded.dictionary.filter(is_new)])
+        first = np.zeros(len(numbers), np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        return numbers.take(codes), first.take(new)
+
+
+def _marks(rows: Numbers) -> pa.Array:
+    """Give each row as bytes, which can be told from others."""
     width = rows.shape[1] * rows.itemsize
-    raw = rows.tobytes()
-    if not width:
-        return [b""] * len(rows)
-    return [raw[start : start + width] for start in range(0, len(raw), width)]
+    buffer = pa.py_buffer(np.ascontiguousarray(rows))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(rows), [None, buffer])
 
 
 # --------------------------------------------------------------------------- cases
@@ -539,7 +561,7 @@ class Cases:
 
     def __init__(self, layout: _Layout) -> None:
         self._layout = layout
-        self._numbers: dict[bytes, int] = {}
+        self._numbers = _Numbering(pa.binary(-(-layout.width // 8)))
         rows, facts = (-(-len(one) // 8) for one in (layout.rows, layout.facts))
         self._codes = {mode: _Growing((4,)) for mode in MODES}
         self._lists = {
@@ -561,15 +583,9 @@ class Cases:
 
     def number(self, packed: Bits) -> Numbers:
         """Give the number of each meaning; new ones are judged."""
-        known = len(self._numbers)
-        found = np.array(
-            [self._numbers.setdefault(mark, len(self._numbers)) for mark in _marks(packed)],
-            np.int64,
-        )
-        new, first = np.unique(found, return_index=True)
-        fresh = packed[first[new >= known]]
-        if len(fresh):
-            meaning = self._layout.unpack(fresh)
+        found, new = self._numbers.number(_marks(packed))
+        if len(new):
+            meaning = self._layout.unpack(packed[new])
             for mode in MODES:
                 self._judge(mode, meaning)
         return found
@@ -695,10 +711,9 @@ class Cases:
         packed = np.ascontiguousarray(packed if cases is None else packed[cases])
         if not len(packed):
             return np.zeros(0, np.int64), []
-        marks, codes = np.unique(
-            packed.view(np.dtype((np.void, packed.shape[1]))).reshape(-1), return_inverse=True
-        )
-        return codes, [self._names(name, mark.tobytes()) for mark in marks]
+        encoded = _marks(packed).dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        return codes, [self._names(name, mark) for mark in encoded.dictionary.to_pylist()]
 
     def lists(self, name: str, mode: str, cases: Numbers | None = None) -> list[tuple[str, ...]]:
         """Give row ids or fact ids for every case, or for some, as :meth:`coded` does."""
@@ -856,7 +871,8 @@ class ColumnEvaluator:
         self._sets: dict[tuple[int, ...], int] = {(): 0}
         self._set_meanings = _Growing((-(-self._layout.width // 8),))
         self._set_meanings.append(np.zeros((1, -(-self._layout.width // 8)), np.uint8))
-        self._pairs: dict[int, int] = {}
+        self._pairs = _Numbering(pa.int64())
+        self._case_of_pair = _Growing((), np.int32)
         self.cases = Cases(self._layout)
         self._lock = RLock()
 
@@ -1030,15 +1046,11 @@ class ColumnEvaluator:
         return number
 
     def _numbered_cases(self, of_vms: Numbers, sets: Numbers) -> Numbers:
-        encoded = pa.array(of_vms * 2**31 + sets).dictionary_encode()
-        pairs = encoded.dictionary.to_numpy(zero_copy_only=False)
-        new = np.array([pair for pair in pairs.tolist() if pair not in self._pairs], np.int64)
+        pairs, new = self._pairs.number(pa.array(of_vms * 2**31 + sets))
         if len(new):
-            meanings = self._vms.packed.rows[new >> 31] | self._set_meanings.rows[new & (2**31 - 1)]
-            numbers = self.cases.number(meanings)
-            self._pairs.update(zip(new.tolist(), numbers.tolist(), strict=True))
-        table = np.array([self._pairs[pair] for pair in pairs.tolist()], np.int32)
-        return np.asarray(table.take(encoded.indices.to_numpy(zero_copy_only=False)))
+            meanings = self._vms.packed.rows[of_vms[new]] | self._set_meanings.rows[sets[new]]
+            self._case_of_pair.append(self.cases.number(meanings))
+        return np.asarray(self._case_of_pair.rows.take(pairs))
 
     # ----- what configurations mean
 
