@@ -47,6 +47,8 @@ _LEFT: Final = ("all", "none", "os_only", "data_only", "os_and_data")
 # The most that one number may hold; before it would grow larger, it is made small again.
 _LARGEST: Final = 2**62
 _WORD: Final = 64
+# How many cases are judged together: what is known of so many stays near the processor.
+_FEW: Final = 2048
 
 
 # --------------------------------------------------------------------------- values
@@ -584,8 +586,8 @@ class Cases:
     def number(self, packed: Bits) -> Numbers:
         """Give the number of each meaning; new ones are judged."""
         found, new = self._numbers.number(_marks(packed))
-        if len(new):
-            meaning = self._layout.unpack(packed[new])
+        for first in range(0, len(new), _FEW):
+            meaning = self._layout.unpack(packed[new[first : first + _FEW]])
             for mode in MODES:
                 self._judge(mode, meaning)
         return found
