@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.parts import FleetError, Part, Summary
 from rpmatrix.records import Problem
+from rpmatrix.summaries import FleetError, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+    from rpmatrix.parts import Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +56,20 @@ class FleetResult:
         told = f"{self.summary.vms} VMs, {self.summary.disks} disks, {len(self.problems)} problems"
         return f"FleetResult({told})"
 
+    @property
+    def held(self) -> tuple[Part, ...]:
+        """The parts that are in memory; none if they were written."""
+        return self._parts
+
     # ----- one row per VM and mode, one row per finding
 
     def verdict_batches(self) -> Iterator[pa.Table]:
         """Give the verdicts part by part, as Arrow tables: one row per VM and mode."""
-        yield from self._batches("verdicts", Part.verdicts)
+        yield from self._batches("verdicts", lambda part: part.verdicts())
 
     def finding_batches(self) -> Iterator[pa.Table]:
         """Give the findings part by part, as Arrow tables: one row per VM or disk and row."""
-        yield from self._batches("findings", Part.findings)
-
-    def vm_batches(self) -> Iterator[pa.Table]:
-        """Give the VMs of a result that is held in memory, in the order of their verdicts.
-
-        One row per VM: its id and, where they are told, its name, its place and the sets it is in.
-        """
-        yield from (part.vms for part in self._parts)
+        yield from self._batches("findings", lambda part: part.findings())
 
     def _batches(self, kind: str, make: Callable[[Part], pa.Table]) -> Iterator[pa.Table]:
         if self.out is None:
@@ -246,6 +245,7 @@ class FleetResult:
 
 def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
     import pandas as pd
+    import pyarrow as pa
 
     tables = [table for table in batches if table.num_rows] or list(batches)
     if not tables:

@@ -1,0 +1,727 @@
+"""The VMs of a fleet as a table to look through: filtered, sorted and given page by page.
+
+One row is one VM with its verdicts in both modes. What is filtered and sorted by are columns of
+codes, so a million VMs answer at once; a :class:`Verdict` is made for the VMs of one page only. The
+columns are arrays where the verdicts are, and lists where there are no arrays, as in a browser
+without NumPy: the same questions, the same answers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from rpmatrix import report
+from rpmatrix.eligibility import VERDICTS, Assessment, ExcludedDisk, Question, Verdict
+from rpmatrix.markup import (
+    Html,
+    badge,
+    fragment,
+    page,
+    paragraph,
+    plural,
+    scrolling,
+    soft,
+    spaced,
+    tag,
+    wide,
+)
+from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.records import id_parts, region
+from rpmatrix.report_matrix import MODE_TITLES
+
+if TYPE_CHECKING:
+    from rpmatrix.rollups import FleetResult
+
+PAGE_SIZE: Final = 25
+"""VMs on one page."""
+
+WORST_FIRST: Final = ("not_supported", "unknown", "exclude_disks", "supported")
+"""Verdicts in the order in which somebody wants to look at them."""
+
+SORTS: Final = {
+    "verdict": "worst verdict first",
+    "name": "name",
+    "region": "region",
+    "subscription": "subscription",
+    "input": "as in the input",
+}
+"""What VMs can be sorted by, and how that is told; VMs that are alike stay as in the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmFilter:
+    """Which VMs to show; what is empty leaves none out.
+
+    Attributes
+    ----------
+    mode : str
+        The mode that `verdict` and `because` are about; if it is empty, they must hold together in
+        either of them.
+    verdict : str
+        A verdict.
+    because : str
+        Id of a row that is a reason, or of a fact that is missing.
+    region, subscription : str
+        Where the VM is.
+    text : str
+        Words, each of which the name or the id of the VM holds.
+    """
+
+    mode: str = ""
+    verdict: str = ""
+    because: str = ""
+    region: str = ""
+    subscription: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VmRow:
+    """One VM of a table.
+
+    Attributes
+    ----------
+    id, name : str
+        Resource id, and the name in it or beside it.
+    region, subscription : str
+        Where it is; empty if that is not known.
+    verdicts : tuple of Verdict
+        One for each mode.
+    """
+
+    id: str
+    name: str
+    region: str
+    subscription: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column whose cells are few values: for each VM the place of its value."""
+
+    codes: Any
+    values: Sequence[Any]
+
+    def places(self, fits: Callable[[Any], bool]) -> list[bool]:
+        """Tell of each value whether it fits."""
+        return [fits(value) for value in self.values]
+
+
+@dataclass(frozen=True, slots=True)
+class ModeColumns:
+    """What is known of all VMs in one mode: their verdicts, and the lists of what decided."""
+
+    verdict: Coded
+    reasons: Coded
+    missing: Coded
+
+
+class VmTable:
+    """The VMs of a fleet; made by :func:`table_of_assessment` or :func:`table_of_result`.
+
+    Attributes
+    ----------
+    vms : int
+        How many there are.
+    modes : mapping of str to ModeColumns
+        Their verdicts in each mode.
+    region, subscription : Coded
+        Where they are.
+    """
+
+    def __init__(
+        self, vms: int, modes: Mapping[str, ModeColumns], region: Coded, subscription: Coded
+    ) -> None:
+        self.vms = vms
+        self.modes = modes
+        self.region = region
+        self.subscription = subscription
+        self._ranks: dict[tuple[str, str], Any] = {}
+
+    # --- what columns of either kind can do
+
+    def _row(self, place: int) -> VmRow:
+        raise NotImplementedError
+
+    def _place_of(self, vm: str) -> int | None:
+        raise NotImplementedError
+
+    def _all(self) -> Any:
+        raise NotImplementedError
+
+    def _having(self, column: Coded, fitting: Sequence[bool]) -> Any:
+        raise NotImplementedError
+
+    def _holding(self, word: str) -> Any:
+        raise NotImplementedError
+
+    def _both(self, one: Any, other: Any) -> Any:
+        raise NotImplementedError
+
+    def _either(self, one: Any, other: Any) -> Any:
+        raise NotImplementedError
+
+    def _places(self, kept: Any) -> Any:
+        raise NotImplementedError
+
+    def _sorted(self, places: Any, ranks: Any) -> Any:
+        raise NotImplementedError
+
+    def _ranked(self, column: Coded, order: Sequence[Any]) -> Any:
+        """Give the rank of each VM by the rank of its value."""
+        raise NotImplementedError
+
+    def _least(self, one: Any, other: Any) -> Any:
+        raise NotImplementedError
+
+    def _names_ranked(self) -> Any:
+        raise NotImplementedError
+
+    def _counted(self, column: Coded, places: Any) -> Sequence[int]:
+        """Count the values of some VMs."""
+        raise NotImplementedError
+
+    # --- looking through it
+
+    def select(self, wanted: VmFilter, sort: str = "input") -> Selection:
+        """Give the VMs that fit, in the order that is asked for.
+
+        Raises
+        ------
+        LookupError
+            If there is no such mode, verdict or order.
+        """
+        _known("mode", wanted.mode, ("", *MODES))
+        _known("verdict", wanted.verdict, ("", *VERDICTS))
+        _known("sort", sort, tuple(SORTS))
+        places = self._places(self._kept(wanted))
+        if sort != "input":
+            places = self._sorted(places, self._rank(sort, wanted.mode))
+        return Selection(self, wanted, sort, places)
+
+    def row_of(self, vm: str) -> VmRow | None:
+        """Give a VM by its id, or by its name if only one has it; None if there is none."""
+        place = self._place_of(vm)
+        return None if place is None else self._row(place)
+
+    def _kept(self, wanted: VmFilter) -> Any:
+        kept = self._all()
+        for column, value in (
+            (self.region, wanted.region),
+            (self.subscription, wanted.subscription.lower()),
+        ):
+            if value:
+                kept = self._both(kept, self._having(column, column.places(value.__eq__)))
+        if wanted.verdict or wanted.because:
+            modes = [wanted.mode] if wanted.mode else [mode for mode in MODES if mode in self.modes]
+            found = [self._judged(self.modes[mode], wanted) for mode in modes]
+            together = found[0]
+            for one in found[1:]:
+                together = self._either(together, one)
+            kept = self._both(kept, together)
+        for word in wanted.text.split():
+            kept = self._both(kept, self._holding(word))
+        return kept
+
+    def _judged(self, mode: ModeColumns, wanted: VmFilter) -> Any:
+        kept = self._all()
+        if wanted.verdict:
+            fitting = mode.verdict.places(wanted.verdict.__eq__)
+            kept = self._both(kept, self._having(mode.verdict, fitting))
+        if wanted.because:
+            lists = (mode.reasons, mode.missing)
+            named = [
+                self._having(column, column.places(lambda members: wanted.because in members))
+                for column in lists
+            ]
+            kept = self._both(kept, self._either(*named))
+        return kept
+
+    def _rank(self, sort: str, mode: str) -> Any:
+        key = (sort, mode if sort == "verdict" else "")
+        if key not in self._ranks:
+            self._ranks[key] = self._new_rank(sort, mode)
+        return self._ranks[key]
+
+    def _new_rank(self, sort: str, mode: str) -> Any:
+        if sort == "name":
+            return self._names_ranked()
+        if sort == "verdict":
+            modes = [mode] if mode else list(self.modes)
+            ranks = [self._ranked(self.modes[one].verdict, WORST_FIRST) for one in modes]
+            worst = ranks[0]
+            for one in ranks[1:]:
+                worst = self._least(worst, one)
+            return worst
+        column = self.region if sort == "region" else self.subscription
+        return self._ranked(column, sorted(column.values))
+
+    # --- what can be asked for
+
+    @cached_property
+    def regions(self) -> Mapping[str, int]:
+        """How many VMs are in each region, the largest first."""
+        return self._tally(self.region)
+
+    @cached_property
+    def subscriptions(self) -> Mapping[str, int]:
+        """How many VMs are in each subscription, the largest first."""
+        return self._tally(self.subscription)
+
+    @cached_property
+    def causes(self) -> Mapping[str, int]:
+        """In how many verdicts each row is a reason, or each fact is missing; the most first."""
+        found: Counter[str] = Counter()
+        everything = self._places(self._all())
+        for mode in self.modes.values():
+            for column in (mode.reasons, mode.missing):
+                counts = self._counted(column, everything)
+                for members, count in zip(column.values, counts, strict=True):
+                    if count:
+                        found.update(dict.fromkeys(members, count))
+        return _largest_first(found)
+
+    def _tally(self, column: Coded) -> Mapping[str, int]:
+        counts = self._counted(column, self._places(self._all()))
+        found: Counter[str] = Counter()
+        for value, count in zip(column.values, counts, strict=True):
+            if count:
+                found[value] += count
+        return _largest_first(found)
+
+
+def _known(name: str, value: str, offered: Sequence[str]) -> None:
+    if value not in offered:
+        raise LookupError(f"{name} may be {', '.join(map(repr, offered))}, not {value!r}")
+
+
+def _largest_first(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The VMs that fit a filter, in order.
+
+    Attributes
+    ----------
+    table : VmTable
+        Where they are from.
+    wanted : VmFilter
+        What they fit.
+    sort : str
+        Their order: one of :data:`SORTS`.
+    """
+
+    table: VmTable
+    wanted: VmFilter
+    sort: str
+    _places: Any
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def pages(self) -> int:
+        """How many pages they fill; at least one."""
+        return max(-(-len(self) // PAGE_SIZE), 1)
+
+    def page(self, number: int) -> tuple[VmRow, ...]:
+        """Give the VMs of a page, the first of which is 1."""
+        first = (number - 1) * PAGE_SIZE
+        return self._rows(self._places[first : first + PAGE_SIZE])
+
+    def rows(self) -> Iterable[VmRow]:
+        """Give all of them, one after the other."""
+        for number in range(1, self.pages + 1):
+            yield from self.page(number)
+
+    def counts(self, mode: str) -> Mapping[str, int]:
+        """Count them by their verdict in a mode."""
+        column = self.table.modes[mode].verdict
+        counts = self.table._counted(column, self._places)
+        found = dict.fromkeys(VERDICTS, 0)
+        for verdict, count in zip(column.values, counts, strict=True):
+            found[verdict] += int(count)
+        return found
+
+    def _rows(self, places: Any) -> tuple[VmRow, ...]:
+        return tuple(self.table._row(int(place)) for place in places)
+
+
+# --------------------------------------------------------------------------- few VMs: lists
+
+
+class _Lists(VmTable):
+    """VMs whose verdicts are objects already."""
+
+    def __init__(self, rows: Sequence[VmRow]) -> None:
+        self._rows = rows
+        by_mode = {
+            mode: [one for row in rows for one in row.verdicts if one.mode == mode]
+            for mode in MODES
+        }
+        modes = {
+            mode: ModeColumns(
+                _coded(one.verdict for one in verdicts),
+                _coded(one.reasons for one in verdicts),
+                _coded(_missing(one) for one in verdicts),
+            )
+            for mode, verdicts in by_mode.items()
+            if len(verdicts) == len(rows)
+        }
+        super().__init__(
+            len(rows),
+            modes,
+            _coded(row.region for row in rows),
+            _coded(row.subscription for row in rows),
+        )
+
+    def _row(self, place: int) -> VmRow:
+        return self._rows[place]
+
+    def _place_of(self, vm: str) -> int | None:
+        wanted = vm.lower()
+        ids = [place for place, row in enumerate(self._rows) if row.id.lower() == wanted]
+        names = [place for place, row in enumerate(self._rows) if row.name.lower() == wanted]
+        return ids[0] if ids else names[0] if len(names) == 1 else None
+
+    def _all(self) -> list[bool]:
+        return [True] * self.vms
+
+    def _having(self, column: Coded, fitting: Sequence[bool]) -> list[bool]:
+        return [fitting[value] for value in column.codes]
+
+    def _holding(self, word: str) -> list[bool]:
+        lowered = word.lower()
+        return [lowered in row.id.lower() or lowered in row.name.lower() for row in self._rows]
+
+    def _both(self, one: list[bool], other: list[bool]) -> list[bool]:
+        return [first and second for first, second in zip(one, other, strict=True)]
+
+    def _either(self, one: list[bool], other: list[bool]) -> list[bool]:
+        return [first or second for first, second in zip(one, other, strict=True)]
+
+    def _places(self, kept: list[bool]) -> list[int]:
+        return [place for place, fits in enumerate(kept) if fits]
+
+    def _sorted(self, places: list[int], ranks: list[Any]) -> list[int]:
+        return sorted(places, key=ranks.__getitem__)
+
+    def _ranked(self, column: Coded, order: Sequence[Any]) -> list[int]:
+        ranks = [order.index(value) for value in column.values]
+        return [ranks[value] for value in column.codes]
+
+    def _least(self, one: list[int], other: list[int]) -> list[int]:
+        return [min(pair) for pair in zip(one, other, strict=True)]
+
+    def _names_ranked(self) -> list[str]:
+        return [row.name for row in self._rows]
+
+    def _counted(self, column: Coded, places: list[int]) -> list[int]:
+        found = Counter(column.codes[place] for place in places)
+        return [found[value] for value in range(len(column.values))]
+
+
+def _coded(cells: Iterable[Any]) -> Coded:
+    values: dict[Any, int] = {}
+    codes = [values.setdefault(cell, len(values)) for cell in cells]
+    return Coded(codes, list(values))
+
+
+def _missing(verdict: Verdict) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(question.fact_id for question in verdict.missing))
+
+
+def table_of_assessment(found: Assessment) -> VmTable:
+    """Make the table of VMs that were judged one by one.
+
+    Parameters
+    ----------
+    found : Assessment
+        Their verdicts, in both modes.
+    """
+    of_vms: dict[str, list[Verdict]] = {}
+    for one in found.verdicts:
+        of_vms.setdefault(one.vm_id, []).append(one)
+    return _Lists(
+        [
+            VmRow(
+                vm.id,
+                vm.name,
+                region(vm.location),
+                vm.subscription_id.lower(),
+                tuple(of_vms.get(vm.id, ())),
+            )
+            for vm in found.inventory.vms
+        ]
+    )
+
+
+# --------------------------------------------------------------------------- many VMs: arrays
+
+
+class _Arrays(VmTable):
+    """VMs whose verdicts are columns of Arrow."""
+
+    def __init__(
+        self,
+        ids: Any,
+        names: Any,
+        verdicts: Mapping[str, Any],
+        matrix: Matrix,
+        region: Coded,
+        subscription: Coded,
+    ) -> None:
+        import numpy as np
+
+        self._np = np
+        self._ids = ids
+        self._names = names
+        self._verdicts = verdicts
+        self._matrix = matrix
+        modes = {
+            mode: ModeColumns(
+                _decoded(found["verdict"]),
+                _decoded(found["reasons"], _members),
+                _decoded(found["missing"], _members),
+            )
+            for mode, found in verdicts.items()
+        }
+        super().__init__(len(ids), modes, region, subscription)
+
+    def _row(self, place: int) -> VmRow:
+        name, vm = self._names[place].as_py(), self._ids[place].as_py()
+        verdicts = [
+            _verdict(vm, name, mode, found.slice(place, 1).to_pylist()[0], self._matrix)
+            for mode, found in self._verdicts.items()
+        ]
+        where, within = (
+            str(column.values[int(column.codes[place])])
+            for column in (self.region, self.subscription)
+        )
+        return VmRow(vm, name, where, within, tuple(verdicts))
+
+    def _place_of(self, vm: str) -> int | None:
+        import pyarrow.compute as pc
+
+        for texts, most in ((self._ids, self.vms), (self._names, 1)):
+            same = pc.match_like(texts, _like(vm), ignore_case=True)
+            places = self._np.flatnonzero(same.to_numpy(zero_copy_only=False))
+            if 0 < len(places) <= most:
+                return int(places[0])
+        return None
+
+    def _all(self) -> Any:
+        return self._np.ones(self.vms, bool)
+
+    def _having(self, column: Coded, fitting: Sequence[bool]) -> Any:
+        return self._np.array(fitting or [False]).take(column.codes)
+
+    def _holding(self, word: str) -> Any:
+        import pyarrow.compute as pc
+
+        found = self._np.zeros(self.vms, bool)
+        for texts in (self._ids, self._names):
+            found |= pc.match_substring(texts, word, ignore_case=True).to_numpy()
+        return found
+
+    def _both(self, one: Any, other: Any) -> Any:
+        return one & other
+
+    def _either(self, one: Any, other: Any) -> Any:
+        return one | other
+
+    def _places(self, kept: Any) -> Any:
+        return self._np.flatnonzero(kept)
+
+    def _sorted(self, places: Any, ranks: Any) -> Any:
+        return places.take(self._np.argsort(ranks.take(places), kind="stable"))
+
+    def _ranked(self, column: Coded, order: Sequence[Any]) -> Any:
+        ranks = {value: rank for rank, value in enumerate(order)}
+        # Few ranks sort fastest as small numbers.
+        kind = self._np.int16 if len(order) < 1 << 15 else self._np.int64
+        found = self._np.array([ranks[value] for value in column.values] or [0], kind)
+        return found.take(column.codes)
+
+    def _least(self, one: Any, other: Any) -> Any:
+        return self._np.minimum(one, other)
+
+    def _names_ranked(self) -> Any:
+        import pyarrow.compute as pc
+
+        return pc.rank(self._names, tiebreaker="dense").to_numpy()
+
+    def _counted(self, column: Coded, places: Any) -> Any:
+        codes = column.codes.take(places)
+        return self._np.bincount(codes, minlength=len(column.values)).tolist()
+
+
+def _like(text: str) -> str:
+    return "".join(f"\\{one}" if one in "\\%_" else one for one in text)
+
+
+def _members(text: str) -> tuple[str, ...]:
+    return tuple(text.split(" | ")) if text else ()
+
+
+def _decoded(column: Any, read: Callable[[str], Any] = str) -> Coded:
+    """Read an Arrow column of texts with a dictionary."""
+    whole = column.unify_dictionaries().combine_chunks()
+    if hasattr(whole, "chunks"):
+        whole = whole.chunk(0) if whole.num_chunks else whole
+    codes = whole.indices.to_numpy(zero_copy_only=False)
+    return Coded(codes, [read(value) for value in whole.dictionary.to_pylist()])
+
+
+def _verdict(vm: str, name: str, mode: str, cells: Mapping[str, str], matrix: Matrix) -> Verdict:
+    """Read a verdict out of its row: whatever stands in it, and no more."""
+    disks = [
+        ExcludedDisk(one if "/" in one else None, None if "/" in one else one, None, "data", ())
+        for one in _members(cells["exclude_disks"])
+    ]
+    facts = [matrix.facts[one] for one in _members(cells["missing"])]
+    return Verdict(
+        vm,
+        name,
+        mode,
+        cells["verdict"],
+        cells["floor"],
+        cells["ceiling"],
+        tuple(disks),
+        _members(cells["reasons"]),
+        _members(cells["caveats"]),
+        _members(cells["assumptions"]),
+        tuple(Question(fact.id, fact.title, fact.fetch, fact.question, ()) for fact in facts),
+        _members(cells["rulings"]),
+    )
+
+
+def table_of_result(result: FleetResult) -> VmTable:
+    """Make the table of VMs that were judged in bulk and are held in memory.
+
+    Parameters
+    ----------
+    result : FleetResult
+        Their verdicts.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from rpmatrix.parts import encoded_column, names_of, subscriptions_of
+
+    vms = [part.vms for part in result.held]
+    if not vms:
+        return _Lists([])
+    found: dict[str, list[Any]] = {mode: [] for mode in MODES}
+    for batch in result.verdict_batches():
+        # The ids of VMs are in their own table already, once each.
+        told = batch.drop_columns(["vm_id", "vm_name"])
+        for mode, tables in found.items():
+            tables.append(told.filter(pc.equal(told["mode"], mode)))
+    verdicts = {
+        mode: pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+        for mode, tables in found.items()
+    }
+    return _Arrays(
+        pa.chunked_array([chunk for one in vms for chunk in _texts(one["vm_id"])]),
+        pa.chunked_array([chunk for one in vms for chunk in _texts(names_of(one))]),
+        verdicts,
+        result.matrix,
+        _alike([encoded_column(one, "location") for one in vms], region),
+        _alike([subscriptions_of(one) for one in vms], str.lower),
+    )
+
+
+def _texts(column: Any) -> list[Any]:
+    import pyarrow as pa
+
+    chunks: list[Any] = column.cast(pa.large_string()).chunks
+    return chunks
+
+
+def _alike(parts: Sequence[tuple[Any, Sequence[str]]], usual: Callable[[str], str]) -> Coded:
+    """Put columns of codes after each other; values that mean the same become one."""
+    import numpy as np
+
+    values: dict[str, int] = {}
+    codes = []
+    for of_part, texts in parts:
+        places = [values.setdefault(usual(text), len(values)) for text in texts]
+        codes.append(np.array(places or [0], np.int32).take(of_part))
+    return Coded(np.concatenate(codes), list(values))
+
+
+# --------------------------------------------------------------------------- HTML
+
+
+def vm_page(found: Selection, number: int = 1, opened: str = "") -> str:
+    """Show one page of VMs, and how many fit.
+
+    Parameters
+    ----------
+    found : Selection
+        The VMs that fit.
+    number : int
+        Which page, the first of which is 1.
+    opened : str
+        Id of the VM that is shown in full elsewhere.
+    """
+    modes = [found.wanted.mode] if found.wanted.mode else list(found.table.modes)
+    told = _how_many(found, number)
+    if not len(found):
+        return page(told, soft("Leave out a filter to see more."))
+    head = [tag("th", name, scope="col") for name in ("VM", "Where", *map(_title, modes))]
+    body = [_table_row(row, modes, opened) for row in found.page(number)]
+    return page(told, _counts(found, modes), scrolling("VMs", tag("tr", head), body, whole=True))
+
+
+def _title(mode: str) -> str:
+    return MODE_TITLES[mode]
+
+
+def _how_many(found: Selection, number: int) -> Html:
+    count, all_vms = len(found), found.table.vms
+    told = plural(count, "VM") if count == all_vms else f"{count:,} of {plural(all_vms, 'VM')}"
+    pages = f", page {number:,} of {found.pages:,}" if found.pages > 1 else ""
+    return paragraph(tag("strong", told), pages, f", {SORTS[found.sort]}")
+
+
+def _counts(found: Selection, modes: Sequence[str]) -> Html:
+    """Say how many of the VMs that fit have which verdict."""
+    lines = []
+    for mode in modes:
+        told = [
+            fragment([badge(verdict), f" {count:,}"])
+            for verdict, count in found.counts(mode).items()
+            if count
+        ]
+        lines.append(soft(f"{MODE_TITLES[mode]}: ", spaced(told, " ")))
+    return fragment(lines)
+
+
+def _table_row(row: VmRow, modes: Sequence[str], opened: str) -> Html:
+    by_mode = {one.mode: one for one in row.verdicts}
+    return tag(
+        "tr",
+        tag("th", row.name or row.id, scope="row"),
+        tag("td", _where(row)),
+        [tag("td", wide(report.verdict_cell(by_mode.get(mode)))) for mode in modes],
+        aria_current="true" if opened == row.id else None,
+    )
+
+
+def _where(row: VmRow) -> Html:
+    group = id_parts(row.id).get("resource_group", "")
+    lines = [row.region or "region not known", group, row.subscription]
+    return fragment(
+        tag("div", one, class_="rpm-soft" if place else None)
+        for place, one in enumerate(lines)
+        if one
+    )
