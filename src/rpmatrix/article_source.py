@@ -165,22 +165,36 @@ _ANSWERS: Final = re.compile(r"^(?:yes|no)\b|\d", re.I)
 
 
 def _of_copied(text: str, headings: Collection[str]) -> list[Line]:
-    """Write copied text: each line is a block, and lines with tabs are the rows of a table."""
+    """Write copied text: each line is a block, and lines with tabs are the rows of a table.
+
+    What stands before the first heading that is known is of the page, not of the article; so is a
+    list of headings.
+    """
+    told = [line for line in _numbered(text.split("\n"), 1) if line.text.strip()]
+    known = [anchor(line.text.strip()) in headings for line in told]
+    begin = known.index(True) if any(known) else 0
     writer = _Writer()
     rows: list[tuple[list[str], int]] = []
-    for line in [*_numbered(text.split("\n"), 1), Line("", 0)]:
-        told = line.text.strip()
+    for place, line in enumerate(told[begin:], begin):
         if _TABBED.match(line.text):
-            rows.append(([cell.strip() for cell in told.split("\t")], line.place))
+            rows.append(([cell.strip() for cell in line.text.strip().split("\t")], line.place))
             continue
-        if rows and (told or not line.place):
-            has_head = not any(_ANSWERS.search(cell) for cell in rows[0][0][1:])
-            writer.table(rows, has_head=has_head)
-            rows = []
-        if told and told.casefold() not in NOTES:
-            prefix = "## " if anchor(told) in headings else ""
-            writer.block(prefix + _escaped(told.lstrip("\u2022\u00b7 ")), line.place)
+        _write_copied_table(writer, rows)
+        rows = []
+        shown = line.text.strip().lstrip("\u2022\u00b7 ")
+        if known[place]:
+            if not any(known[place + 1 : place + 2]):
+                writer.block(f"## {_escaped(shown)}", line.place)
+        elif shown.casefold() not in NOTES:
+            writer.block(_escaped(shown), line.place)
+    _write_copied_table(writer, rows)
     return writer.lines
+
+
+def _write_copied_table(writer: _Writer, rows: Sequence[tuple[list[str], int]]) -> None:
+    if rows:
+        answered = any(_ANSWERS.search(cell) for cell in rows[0][0][1:])
+        writer.table(rows, has_head=not answered)
 
 
 @dataclass

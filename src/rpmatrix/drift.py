@@ -15,8 +15,8 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -142,6 +142,10 @@ _VERBS: Final = re.compile(
     r"\b(?:is|are|was|were|be|been|can|could|may|might|must|shall|should|will|would|do|does|have"
     r"|has|had|requires?|needs?|supports?|supported|fails?|contains?|takes?|means?|includes?)\b"
 )
+# A row of the table in the form of a line: what it is about, and behind a sign the answer.
+_ANSWERED: Final = re.compile(
+    r"(?P<label>.{3,160}?)(?::| -) (?P<answer>(?:yes|no|supported|not supported|\d)\b.*)"
+)
 _MODE_WORDS: Final = {
     "application": re.compile(r"\bapplication\b"),
     "crash": re.compile(r"\bcrash\b"),
@@ -219,7 +223,9 @@ class Traits:
         label, text = statement.label, statement.outcome
         if statement.kind != "table_row":
             text = statement.text
-            if not _VERBS.search(_plain(text)):
+            if answered := _ANSWERED.match(text):
+                label, text = answered["label"], answered["answer"]
+            elif not _VERBS.search(_plain(text)):
                 label, text = text, ""
         label_words, named = _tokens(label)
         text_words, figures = _tokens(text)
@@ -247,6 +253,88 @@ class Traits:
             "answer": SEPARATOR.join(sorted(self.answer)),
             "figures": SEPARATOR.join(sorted(self.figures)),
         }
+
+
+# --- tables of another layout ---------------------------------------------------------------------
+
+
+def _laid_out(
+    statements: Iterable[Statement], labels: Collection[frozenset[str]]
+) -> list[Statement]:
+    """Bring rows of tables to the form that the tables know: what it is about, then the answer.
+
+    Columns may stand in another order, be numbered, be empty, or be one for each mode; what any
+    other column says stays behind the answer.
+
+    Parameters
+    ----------
+    statements : iterable of Statement
+        The statements of an article.
+    labels : collection of frozenset of str
+        The hashed words of the labels that are known.
+    """
+    of_table: dict[tuple[str, ...], list[Statement]] = {}
+    for one in statements:
+        if one.kind == "table_row":
+            of_table.setdefault(one.columns, []).append(one)
+    laid: dict[int, Statement] = {}
+    for columns, rows in of_table.items():
+        places = _useful_columns(rows, labels)
+        modes = _mode_columns(columns, places[1:])
+        for row in rows:
+            cells = [row.cells[place] for place in places if place not in modes.values()]
+            if modes:
+                cells.insert(1, _of_modes({mode: row.cells[at] for mode, at in modes.items()}))
+            laid[row.position] = replace(row, cells=tuple(cells))
+    return [laid.get(one.position, one) for one in statements]
+
+
+def _useful_columns(rows: Sequence[Statement], labels: Collection[frozenset[str]]) -> list[int]:
+    """Give the places of the columns that say something, that of the label first."""
+    columns = [*zip(*(row.cells for row in rows), strict=False)]
+    useful = [place for place, cells in enumerate(columns) if any(map(normalise, cells))]
+
+    def known(place: int) -> int:
+        return sum(_label(normalise(cell)) in labels for cell in columns[place])
+
+    label = max(useful, key=known)
+    numbered = [
+        place
+        for place in useful
+        if place != label
+        and len(rows) > 1
+        and all(normalise(cell) == str(number) for number, cell in enumerate(columns[place], 1))
+    ]
+    return [label, *(place for place in useful if place != label and place not in numbered)]
+
+
+def _label(text: str) -> frozenset[str]:
+    words, figures = _tokens(text)
+    return frozenset(map(_hashed, (*words, *figures)))
+
+
+def _mode_columns(columns: Sequence[str], places: Iterable[int]) -> dict[str, int]:
+    """Find the column of each mode, if every mode has one of its own."""
+    found: dict[str, list[int]] = {mode: [] for mode in MODES}
+    for place in places:
+        head = _plain(normalise(columns[place])) if place < len(columns) else ""
+        named = [mode for mode, word in _MODE_WORDS.items() if word.search(head)]
+        if len(named) == 1:
+            found[named[0]].append(place)
+    if any(len(places) != 1 for places in found.values()):
+        return {}
+    return {mode: place for mode, (place,) in found.items()}
+
+
+def _of_modes(answers: Mapping[str, str]) -> str:
+    """Say in one text what is said of each mode."""
+    if len({normalise(answer) for answer in answers.values()}) == 1:
+        return next(iter(answers.values()))
+    said = []
+    for mode, answer in answers.items():
+        first, sign, rest = answer.partition(".")
+        said.append(f"{first} for {mode} consistency.{rest if sign else ''}")
+    return " ".join(said)
 
 
 # --- pairing two editions -------------------------------------------------------------------------
@@ -280,8 +368,11 @@ class _Pairing:
         Places in the old edition whose statement has not changed.
     groups : list of (list of int, list of int)
         Old and new places that belong together, several on one of the sides.
-    end : int
-        The place in the old edition from which on nothing was seen; behind the last if all was.
+    begin, end : int
+        The places in the old edition between which the copy was seen: the whole, unless its
+        beginning or its end is missing.
+    torn : int
+        The place in the new edition of a statement within which the copy is cut off, or -1.
     """
 
     # What share of the words must be the same: anywhere, beside a neighbour that is known, and
@@ -291,8 +382,8 @@ class _Pairing:
     BONUS = 0.1
     # What share of one statement must be found in another of which it is a part.
     PART = 0.6
-    # A copy is cut off if this share of the edition is missing at its end, and next to nothing new
-    # stands there.
+    # A copy is cut off if this share of the edition is missing at one of its ends, and next to
+    # nothing new stands there.
     CUT, REST = 0.25, 2
 
     def __init__(self, old: Sequence[_Entry], new: Sequence[_Entry]) -> None:
@@ -312,7 +403,8 @@ class _Pairing:
         self._anchors = {-1: -1, len(old): len(new), **self.pairs}
         self._pair_similar()
         self._gather()
-        self.end = self._find_end()
+        self.begin, self.end, self.torn = 0, len(old), -1
+        self._find_ends()
 
     # ----- one to one
 
@@ -390,14 +482,45 @@ class _Pairing:
         mine, theirs = self._old_sides[place], self._new_sides[other_place]
         return sum(self._anchors[one] == other for one, other in zip(mine, theirs, strict=True))
 
-    def _find_end(self) -> int:
-        """Find where a copy ends that is cut off."""
-        old = [*self.pairs, *(place for places, _ in self.groups for place in places)]
-        new = [*self.pairs.values(), *(place for _, places in self.groups for place in places)]
-        if not old or len(self.new) - 1 - max(new) > self.REST:
-            return len(self.old)
-        missing = len(self.old) - 1 - max(old)
-        return max(old) + 1 if missing > self.CUT * len(self.old) else len(self.old)
+    # ----- what was seen
+
+    def _known(self, but: int = -1) -> list[tuple[int, int]]:
+        """Give the old and new places that belong together, without those of one new statement."""
+        grouped = ((one, new) for old, new in self.groups for one in old if but not in new)
+        known = [*self.pairs.items(), *((one, place) for one, new in grouped for place in new)]
+        return [(one, other) for one, other in known if other != but]
+
+    def _find_ends(self) -> None:
+        """Find where a copy begins and ends that is not whole."""
+        last = len(self.new) - 1
+        whole = any(other == last and one in self.same for one, other in self.pairs.items())
+        known = self._known(-1 if whole else last)
+        if not known:
+            return
+        first_seen, last_seen = min(known)[0], max(known)[0]
+        first_known, last_known = (pick(other for _, other in known) for pick in (min, max))
+        much = self.CUT * len(self.old)
+        if first_known <= self.REST and first_seen > much:
+            self.begin = first_seen
+        behind = [one for one in self.old if one.place > last_seen]
+        piece = not whole and any(self._is_piece(self.new[last], one) for one in behind)
+        paired = not whole and len(self._known()) > len(known)
+        rest = last - last_known - (piece or paired)
+        if (len(behind) > much and rest <= self.REST) or (piece and len(behind) > 1 and not rest):
+            self.end = last_seen + 1
+            if piece or paired:
+                self._tear(last)
+
+    @staticmethod
+    def _is_piece(one: _Entry, whole: _Entry) -> bool:
+        """Tell whether one may be the beginning of the other, its last word cut in two."""
+        mine, all_of_it = (each.traits.label | each.traits.text for each in (one, whole))
+        return len(mine) < len(all_of_it) and len(mine - all_of_it) <= 1
+
+    def _tear(self, place: int) -> None:
+        self.torn = place
+        self.pairs = {one: other for one, other in self.pairs.items() if other != place}
+        self.groups = [(old, new) for old, new in self.groups if place not in new]
 
     # ----- one to many
 
@@ -532,7 +655,8 @@ class DriftReport:
     matrix : Matrix
         The tables.
     unseen : tuple of str
-        Ids of statements of which the copy tells nothing, because it is cut off before them.
+        Ids of statements of which the copy tells nothing, because its beginning or its end is
+        missing.
     warnings : tuple of str
         Why the comparison may mean little, such as a text that is another article.
     """
@@ -547,6 +671,16 @@ class DriftReport:
     def drifted(self) -> bool:
         """Whether anything is not as it was, be it the wording alone, or was not seen."""
         return bool(self.unseen) or any(one.kind != "unchanged" for one in self.changes)
+
+    @property
+    def recognised(self) -> int:
+        """How many statements of the edition were found again, be it in other words."""
+        return sum(len(one.old) for one in self.changes if one.kind != "removed")
+
+    @property
+    def is_another_article(self) -> bool:
+        """Whether so little was found again that the copy is hardly one of this article."""
+        return self.recognised * 4 < sum(len(one.old) for one in self.changes)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -606,6 +740,8 @@ class DriftReport:
                     lines.append(f"  {one.note}")
                 if one.rows:
                     lines.append(f"  review {', '.join(row_id for _, row_id in one.rows)}")
+        if self.unseen:
+            lines.append(f"not seen: {', '.join(self.unseen)}")
         counted = ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
         return "\n".join([*lines, f"Compared with the edition {self.edition}: {counted}."])
 
@@ -649,16 +785,17 @@ def drift(text: str, matrix: Matrix, *, edition: str | None = None) -> DriftRepo
         _entry(place, row["section"], row["kind"], Traits.of_row(row), row=row)
         for place, row in enumerate(rows)
     ]
+    labels = {one.traits.label for one in old if one.form == "row"}
     new = [
         _entry(place, one.section, one.kind, Traits.of(one), statement=one)
-        for place, one in enumerate(statements)
+        for place, one in enumerate(_laid_out(statements, labels))
     ]
     pairing = _Pairing(old, new)
     changes = tuple(_Reporter(pairing, matrix).changes())
-    unseen = [one for one in old if one.place >= pairing.end]
+    unseen = [*old[: pairing.begin], *old[pairing.end :]]
     ids = tuple(one.row.id for one in unseen if one.row)
-    warnings = tuple(_doubts(old[: pairing.end], new, changes, len(unseen)))
-    return DriftReport(edition, changes, matrix, ids, warnings)
+    report = DriftReport(edition, changes, matrix, ids)
+    return replace(report, warnings=tuple(_doubts(report, pairing)))
 
 
 def editions(matrix: Matrix) -> tuple[str, ...]:
@@ -670,17 +807,39 @@ def editions(matrix: Matrix) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: found[name]))
 
 
-def _doubts(
-    old: Sequence[_Entry], new: Sequence[_Entry], changes: Iterable[StatementChange], unseen: int
-) -> Iterator[str]:
-    kept = sum(len(one.old) for one in changes if one.kind not in ("added", "removed"))
-    if kept * 4 < len(old):
+def _doubts(report: DriftReport, pairing: _Pairing) -> Iterator[str]:
+    old, new = pairing.old[pairing.begin : pairing.end], pairing.new
+    if report.is_another_article:
         yield (
-            f"Only {kept} of {len(old)} statements were found again: "
+            f"Only {report.recognised} of {len(old)} statements were found again: "
             "this may be another article, or a part of it only."
         )
-    if unseen:
-        yield f"The copy is cut off: the last {unseen} statements were not seen. Take a whole copy."
+    missing = len(pairing.old) - pairing.end
+    if pairing.begin:
+        yield (
+            f"The beginning is missing: the first {pairing.begin} statements were not seen. "
+            "Take a whole copy."
+        )
+    if missing:
+        yield (
+            f"The copy is cut off: the last {missing} statements were not seen. Take a whole copy."
+        )
+    gone = {name for one in report.of_kind("removed") for name in one.old}
+    tail = 0
+    for one in reversed(old):
+        if one.row is None or one.row.id not in gone:
+            break
+        tail += 1
+    if tail > 1 and not missing and not report.is_another_article:
+        yield (
+            f"The last {tail} statements of the edition are not in this copy: "
+            "they are gone, or the copy is cut off."
+        )
+    times = Counter(one.traits.fingerprint for one in new)
+    known = Counter(one.traits.fingerprint for one in pairing.old)
+    again = sum(count - max(1, known[one]) for one, count in times.items() if count > 1)
+    if again * 4 > len(new):
+        yield f"{again} statements stand here again: the copy may hold the article twice."
     sections = {one.section for one in old} - {one.section for one in new}
     lost = [
         section
@@ -717,10 +876,10 @@ class _Reporter:
             placed.append((min(new), self._of_group(old, new)))
         gathered = [place for _, new in self.pairing.groups for place in new]
         for one in self.new:
-            if one.place not in pairs.values() and one.place not in gathered:
+            if one.place not in (*pairs.values(), *gathered, self.pairing.torn):
                 placed.append((one.place, self._change("added", (), (one,), self._told(one))))
         gone = [place for old, _ in self.pairing.groups for place in old]
-        for one in self.old[: self.pairing.end]:
+        for one in self.old[self.pairing.begin : self.pairing.end]:
             if one.place not in pairs and one.place not in gone:
                 before = max((new for old, new in pairs.items() if old < one.place), default=-1)
                 placed.append((before + 0.5, self._change("removed", (one,), (), "")))
@@ -889,10 +1048,13 @@ def write_skeleton(
     FileExistsError
         If there is something in the folder.
     ValueError
-        If the name of the edition is taken, or is none; or if the copy is cut off.
+        If the name of the edition is taken, or is none; or if the copy is cut off, or another
+        article.
     """
     if report.unseen:
         raise ValueError("the copy of the article is cut off; take a whole one")
+    if report.is_another_article:
+        raise ValueError("this is hardly a copy of the article: too little of it was found again")
     edition = edition or folder.name
     if not re.fullmatch("[a-z][a-z0-9-]*", edition) or edition in editions(report.matrix):
         raise ValueError(
