@@ -428,6 +428,8 @@ class Evaluator:
 
     def settle(self, facts: VmFacts) -> VmFacts:
         """Fill in what a person answered, where the payload leaves a fact unknown."""
+        if not (self._answers or self._answers_of):
+            return facts
         mine = dict(self._answers)
         for named in (facts.vm.name.lower(), facts.vm.key):
             mine.update(self._answers_of.get(named, {}))
@@ -1000,6 +1002,14 @@ class Explanation:
         return report.explanation(self)
 
 
+def _evaluator(matrix: Matrix, strict: bool, answers: Answers | None) -> Evaluator:
+    """Make an evaluator, or give the one of this matrix again if nothing was answered."""
+    if answers:
+        return Evaluator(matrix, strict=strict, answers=answers)
+    name = "strict evaluator" if strict else "evaluator"
+    return matrix.prepared(name, lambda one: Evaluator(one, strict=strict))
+
+
 def assess(
     inventory: Inventory,
     matrix: Matrix | None = None,
@@ -1031,7 +1041,7 @@ def assess(
     AnswerError
         If an answer names an unknown fact, or a value that the fact does not allow.
     """
-    evaluator = Evaluator(matrix or load_matrix(), strict=strict, answers=answers)
+    evaluator = _evaluator(matrix or load_matrix(), strict, answers)
     wanted = set(modes)
     found: list[Verdict] = []
     for done, vm in enumerate(inventory.vms, start=1):

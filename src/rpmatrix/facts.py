@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import reduce
+from functools import lru_cache, reduce
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Inventory, Vm, restore_points
@@ -242,6 +243,8 @@ class _FactPlan:
 
     def read(self, places: Mapping[str, Sequence[_Place]], answered: bool) -> Reading:
         """Read the fact where it shows first; an answer in a column comes next."""
+        if not (self.paths or answered):
+            return UNKNOWN
         blocked: Reading | None = None
         for kind, path in self.paths:
             found: Reading | None = None
@@ -429,12 +432,17 @@ def _size(vm: Vm) -> tuple[Mapping[str, str] | None, Record | None, str, Json]:
     for path in (("hardwareprofile", "vmsize"), ("sku", "name")):
         value, found, at = _told(vm.records, *path)
         if isinstance(value, str):
-            name = _SIZE_NAME.fullmatch(value.upper())
-            if name is None:
-                return None, found, at, value
-            parts = {part: text or "" for part, text in name.groupdict().items()}
-            return {**parts, "features": parts["features"].lower()}, found, at, value
+            return _parts_of_size(value), found, at, value
     return None, None, "", None
+
+
+@lru_cache(maxsize=2048)
+def _parts_of_size(name: str) -> Mapping[str, str] | None:
+    match = _SIZE_NAME.fullmatch(name.upper())
+    if match is None:
+        return None
+    parts = {part: text or "" for part, text in match.groupdict().items()}
+    return MappingProxyType({**parts, "features": parts["features"].lower()})
 
 
 def _vm_size_series(vm: Vm, _: _OperatingSystems) -> Reading:
@@ -645,6 +653,7 @@ class _OperatingSystems:
                 for pattern in row.members(column):
                     target.append((rank, row.id, tuple(pattern.lower().split(":"))))
         self._seen: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._last: tuple[Vm | None, Reading] = (None, UNKNOWN)
 
     def _matches(
         self, patterns: list[tuple[int, str, tuple[str, ...]]], shown: tuple[str, ...]
@@ -666,6 +675,13 @@ class _OperatingSystems:
 
     def find(self, vm: Vm) -> Reading:
         """Find the one row that what is shown points to; the guest's own word comes first."""
+        last, found = self._last
+        if last is not vm:  # several facts ask for it, one after the other
+            found = self._find(vm)
+            self._last = (vm, found)
+        return found
+
+    def _find(self, vm: Vm) -> Reading:
         for view in (("instanceview",), ("extended", "instanceview")):
             told = [one for record in vm.records if (one := self._of_view(record, view))]
             if told:
@@ -810,13 +826,14 @@ def _from_trusted_launch_os_disk(disk: Disk) -> Reading:
         return Reading(None, "unknown", found, at, None, _CUT)
     if str(value).lower() == "trustedlaunch":
         return Reading("yes", "read", found, at, value)
-    copied, _, _ = _told(disk.records, "creationdata", "createoption")
     system, found, at = _told(disk.records, "ostype")
-    generation, _, _ = _told(disk.records, "hypervgeneration")
-    suspicious = str(copied).lower() in ("copy", "restore") and str(generation).upper() == "V2"
-    if disk.role == "data" and isinstance(system, str) and suspicious:
-        why = "the disk is a copy of a generation 2 OS disk; whether of a trusted launch VM is open"
-        return Reading(None, "unknown", found, at, system, why)
+    if disk.role == "data" and isinstance(system, str):
+        copied, _, _ = _told(disk.records, "creationdata", "createoption")
+        generation, _, _ = _told(disk.records, "hypervgeneration")
+        if str(copied).lower() in ("copy", "restore") and str(generation).upper() == "V2":
+            of = "the disk is a copy of a generation 2 OS disk"
+            why = f"{of}; whether of a trusted launch VM is open"
+            return Reading(None, "unknown", found, at, system, why)
     full = _full_disk(disk)
     return Reading("no", "absent", full) if full else UNKNOWN
 

@@ -7,6 +7,7 @@ Records are joined by lower-cased resource id. What is not understood is kept in
 from __future__ import annotations
 
 import json
+import marshal
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -206,14 +207,14 @@ def read_inventory(*sources: Any) -> Inventory:
         Never raises on bad content: what is not understood is listed in ``problems``.
     """
     collector = Collector()
-    digests: dict[str, str] = {}
+    digests = Digests()
     for name, content in contents_of(sources):
         collector.file = name
         if isinstance(content, Exception):
             reason = getattr(content, "strerror", None) or content
             collector.fail("", f"cannot be read ({reason})")
         elif isinstance(content, bytes):
-            digests[name] = _digest(content)
+            digests.add_bytes(name, content)
             kind = next((told for mark, told in _NO_TEXTS if content.startswith(mark)), "")
             if kind:
                 collector.fail("", f"{kind}, not a text; give the JSON or CSV itself")
@@ -223,7 +224,7 @@ def read_inventory(*sources: Any) -> Inventory:
             except UnicodeDecodeError:
                 collector.fail("", "neither UTF-8 nor UTF-16 text; is it a JSON or CSV file?")
         else:
-            digests[name] = _digest(_canonical(content))
+            digests.add_value(name, content)
             collector.take(content, "")
     vms = join(collector.records)
     return Inventory(
@@ -237,6 +238,50 @@ _NO_TEXTS: Final = (
     (b"\x1f\x8b", "a compressed file"),
     (b"PAR1", "a Parquet file"),
 )
+
+
+class Digests(Mapping[str, str]):
+    """SHA-256 of every input by its name; that of a small value is worked out when it is asked for.
+
+    A value may be changed by its owner after it was read, so a copy of it is kept until then.
+    """
+
+    _SMALL: Final = 1 << 16
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+        self._waiting: dict[str, bytes] = {}
+
+    def add_bytes(self, name: str, content: bytes) -> None:
+        """Add the content of a file."""
+        self._found[name] = _digest(content)
+
+    def add_value(self, name: str, value: Json) -> None:
+        """Add a value that was parsed elsewhere."""
+        self._found[name] = ""
+        try:
+            copy = marshal.dumps(value)
+        except ValueError:  # what JSON does not know, or too deep
+            copy = b""
+        if 0 < len(copy) <= self._SMALL:
+            self._waiting[name] = copy
+        else:
+            self._found[name] = _digest(_canonical(value))
+
+    def __getitem__(self, name: str) -> str:
+        copy = self._waiting.pop(name, None)
+        if copy is not None:
+            self._found[name] = _digest(_canonical(marshal.loads(copy)))
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def _digest(content: bytes) -> str:
@@ -322,13 +367,14 @@ def join(records: Iterable[Record]) -> tuple[Vm, ...]:
     by_kind: dict[str, list[Record]] = {}
     for record in records:
         by_kind.setdefault(record.kind, []).append(record)
-    disks = _by_key((*by_kind.get("disk", ()), *by_kind.get("disk_encryption_set", ())))
+    disks = _by_key(by_kind.get("disk", ()))
+    encryption_sets = _by_key(by_kind.get("disk_encryption_set", ()))
     grouped = _by_key(by_kind.get("vm", ()))
     related = _relations(by_kind, grouped)
     vms = []
     for key, records in grouped.items():
         mine = {kind: tuple(found) for kind, found in related.get(key, {}).items()}
-        vms.append(_vm(key, tuple(records), disks, mine))
+        vms.append(_vm(key, tuple(records), _disks(records, disks, encryption_sets), mine))
     return tuple(vms)
 
 
@@ -342,7 +388,7 @@ def _by_key(records: Iterable[Record]) -> dict[str, list[Record]]:
 def _vm(
     key: str,
     records: tuple[Record, ...],
-    disks: Mapping[str, list[Record]],
+    disks: tuple[Disk, ...],
     related: Mapping[str, tuple[Record, ...]],
 ) -> Vm:
     def first(*path: str) -> str:
@@ -360,12 +406,16 @@ def _vm(
         subscription_id=parts.get("subscription_id") or first("subscriptionid"),
         location=first("location"),
         records=records,
-        disks=_disks(records, disks),
+        disks=disks,
         related=related,
     )
 
 
-def _disks(records: tuple[Record, ...], known: Mapping[str, list[Record]]) -> tuple[Disk, ...]:
+def _disks(
+    records: Iterable[Record],
+    known: Mapping[str, list[Record]],
+    encryption_sets: Mapping[str, list[Record]],
+) -> tuple[Disk, ...]:
     attached: dict[tuple[str, Any], list[tuple[Record, str, Body]]] = {}
     listed = {"os": False, "data": False}
     for record in records:
@@ -388,7 +438,10 @@ def _disks(records: tuple[Record, ...], known: Mapping[str, list[Record]]) -> tu
                 attached.setdefault(mark, []).append(entry)
         elif data_disks is None and record.full and not _loops(storage):
             listed["data"] = True
-    found = [_disk(role, lun, tuple(entries), known) for (role, lun), entries in attached.items()]
+    found = [
+        _disk(role, lun, tuple(entries), known, encryption_sets)
+        for (role, lun), entries in attached.items()
+    ]
     found += [
         Disk(role, None, None, None, False, (), ()) for role, whole in listed.items() if not whole
     ]
@@ -416,14 +469,17 @@ def _disk(
     lun: Any,
     entries: tuple[tuple[Record, str, Body], ...],
     known: Mapping[str, list[Record]],
+    encryption_sets: Mapping[str, list[Record]],
 ) -> Disk:
     ids = [text_at(body, "manageddisk", "id") for _, _, body in entries]
     resource_id = next((one for one in ids if one), None)
     names = [text_at(body, "name") for _, _, body in entries]
     records = [record for one in dict.fromkeys(map(key_of, ids)) for record in known.get(one, ())]
-    bodies = (*(record.body for record in records), *(body for _, _, body in entries))
-    sets = [key_of(look(body, path)) for body in bodies for path in ENCRYPTION_SET_PATHS]
-    encryption_sets = [record for one in dict.fromkeys(sets) for record in known.get(one, ())]
+    named: list[Record] = []
+    if encryption_sets:
+        bodies = (*(record.body for record in records), *(body for _, _, body in entries))
+        sets = [key_of(look(body, path)) for body in bodies for path in ENCRYPTION_SET_PATHS]
+        named = [record for one in dict.fromkeys(sets) for record in encryption_sets.get(one, ())]
     return Disk(
         role=role,
         id=resource_id,
@@ -432,7 +488,7 @@ def _disk(
         listed=True,
         attachments=entries,
         records=tuple(records),
-        encryption_sets=tuple(encryption_sets),
+        encryption_sets=tuple(named),
     )
 
 
@@ -472,16 +528,19 @@ def _relations(
     scale_sets = _by_key(by_kind.get("scale_set", ()))
     for key, records in vms.items():
         for record in records:
-            named = look(record.body, ("networkprofile", "networkinterfaces", "[]", "id"))
-            for one in named if isinstance(named, list) else ():
-                for interface in interfaces.get(key_of(one), ()):
-                    relate(key, interface)
+            if interfaces:
+                named = look(record.body, ("networkprofile", "networkinterfaces", "[]", "id"))
+                for one in named if isinstance(named, list) else ():
+                    for interface in interfaces.get(key_of(one), ()):
+                        relate(key, interface)
             for embedded in _embedded(record):
                 relate(key, embedded)
-            scale_set = look(record.body, ("virtualmachinescaleset", "id"))
-            for found in scale_sets.get(key_of(scale_set) or id_parts(key).get("parent", ""), ()):
-                relate(key, found)
-    _join_instance_views(by_kind.get("instance_view", ()), vms)
+            if scale_sets:
+                named = key_of(look(record.body, ("virtualmachinescaleset", "id")))
+                for found in scale_sets.get(named or id_parts(key).get("parent", ""), ()):
+                    relate(key, found)
+    if "instance_view" in by_kind:
+        _join_instance_views(by_kind["instance_view"], vms)
     return related
 
 

@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from rpmatrix.texts import Body, Json, holds_json, read_text
 
@@ -75,6 +77,7 @@ class Record:
 
 # --------------------------------------------------------------------------- small helpers
 
+T = TypeVar("T")
 
 EMPTY: Final[tuple[Json, ...]] = (None, "", [], {})
 
@@ -101,23 +104,38 @@ def is_expression(value: Json) -> bool:
     return isinstance(value, str) and value.startswith("[") and not value.startswith("[[")
 
 
-def id_parts(resource_id: str) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def id_parts(resource_id: str) -> Mapping[str, str]:
     """Read subscription, resource group, resource type and names out of a resource id."""
     parts = resource_id.strip("/").split("/")
-    found: dict[str, str] = {}
-    for position, part in enumerate(parts[:-1]):
-        if part.lower() == "subscriptions":
-            found.setdefault("subscription_id", parts[position + 1])
-        elif part.lower() == "resourcegroups":
-            found.setdefault("resource_group", parts[position + 1])
     lowered = [part.lower() for part in parts]
-    if "providers" in lowered:
-        start = len(lowered) - 1 - lowered[::-1].index("providers")
-        rest = parts[start + 1 :]
-        if len(rest) >= 3 and len(rest) % 2:
-            found["type"] = "/".join([rest[0], *rest[1::2]]).lower()
-            found["parent"] = "/" + "/".join(parts[:-2]).lower() if len(rest) > 3 else ""
-    return found
+    found: dict[str, str] = {}
+    for name, mark in (("subscription_id", "subscriptions"), ("resource_group", "resourcegroups")):
+        if mark in lowered[:-1]:
+            found[name] = parts[lowered.index(mark) + 1]
+    rest = _after_providers(lowered)
+    if kind := _resource_type(rest):
+        found["type"] = kind
+        found["parent"] = "/" + "/".join(lowered[:-2]) if len(rest) > 3 else ""
+    return MappingProxyType(found)
+
+
+def type_of_id(resource_id: str) -> str:
+    """Read the resource type out of a resource id, in lower case; empty if it shows none."""
+    return _resource_type(_after_providers(resource_id.strip("/").lower().split("/")))
+
+
+def _after_providers(parts: list[str]) -> list[str]:
+    """Give the parts of an id that follow the last ``providers``: a namespace, types and names."""
+    if "providers" not in parts:
+        return []
+    return parts[len(parts) - parts[::-1].index("providers") :]
+
+
+def _resource_type(parts: list[str]) -> str:
+    if len(parts) == 3:
+        return f"{parts[0]}/{parts[1]}"
+    return "/".join([parts[0], *parts[1::2]]) if len(parts) > 3 and len(parts) % 2 else ""
 
 
 def key_of(resource_id: Json) -> str:
@@ -125,26 +143,41 @@ def key_of(resource_id: Json) -> str:
     return resource_id.strip().rstrip("/").lower() if isinstance(resource_id, str) else ""
 
 
-def _lower(key: str) -> str:
-    return key.lower()
+class _Remembered(dict[str, T]):
+    """What is made of a text, made once: the keys of a million records are the same few."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        self._make = make
+
+    def __missing__(self, key: str) -> T:
+        made = self._make(str(key))
+        if type(key) is str and len(self) < _KEYS_REMEMBERED:
+            self[key] = made
+        return made
 
 
-def _without_underscores(key: str) -> str:
-    return key.lower().replace("_", "")
+# Tags make up keys of their own, without end.
+_KEYS_REMEMBERED: Final = 10_000
+_LOWER: Final = _Remembered(str.lower)
+_LOWER_WITHOUT_UNDERSCORES: Final = _Remembered(lambda key: key.lower().replace("_", ""))
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
-def fold(value: Json, name: Callable[[str], str] = _lower) -> Json:
+def fold(value: Json, names: Mapping[str, str] = _LOWER) -> Json:
     """Bring a JSON value to the one form: keys in lower case, properties moved up.
 
     Where both levels use a name, the outer keeps it; the inner ``type`` of an extension is kept
     as ``typepropertiestype``, as Azure CLI spells it.
     """
     if isinstance(value, dict):
-        folded = {name(str(key)): fold(child, name) for key, child in value.items()}
+        folded = {
+            names[key]: child if child is None or type(child) in _PLAIN else fold(child, names)
+            for key, child in value.items()
+        }
         if len(folded) < len(value):  # one name in two cases
             for key, child in value.items():
-                if child not in EMPTY and folded[name(str(key))] in EMPTY:
-                    folded[name(str(key))] = fold(child, name)
+                if child not in EMPTY and folded[names[key]] in EMPTY:
+                    folded[names[key]] = fold(child, names)
         inner = folded.get("properties")
         if isinstance(inner, dict):
             del folded["properties"]
@@ -156,7 +189,7 @@ def fold(value: Json, name: Callable[[str], str] = _lower) -> Json:
                     folded[key] = child
         return folded
     if isinstance(value, list):
-        return [fold(child, name) for child in value]
+        return [child if type(child) in _PLAIN else fold(child, names) for child in value]
     return value
 
 
@@ -168,13 +201,15 @@ def look(body: Json, path: Sequence[str]) -> Json:
     The value; ``MISSING`` if a full record would leave it out; ``UNREADABLE`` if something
     stands there that is not known yet or was cut off.
     """
-    for position, key in enumerate(path):
+    steps = iter(path)
+    for key in steps:
         if isinstance(body, dict):
-            body = body.get(key, MISSING)
-            if body is MISSING:
+            body = body.get(key)
+            if body is None:
                 return MISSING
         elif isinstance(body, list) and key == "[]":
-            found = [look(member, path[position + 1 :]) for member in body]
+            rest = tuple(steps)
+            found = [look(member, rest) for member in body]
             return [member for member in found if member is not MISSING] or MISSING
         elif isinstance(body, (str, int, float)) and body != "":
             return UNREADABLE
@@ -206,10 +241,7 @@ def follow(raw: Json, steps: Sequence[str]) -> tuple[str, Json]:
                 raw = raw[int(index)] if index.isdigit() and int(index) < len(raw) else raw[0]
             continue
         while isinstance(raw, dict):
-            names = {str(name).lower(): str(name) for name in raw}
-            for other, usual in _OTHER_NAMES.items():
-                if other in names:
-                    names.setdefault(usual, names[other])
+            names = _shape(raw).usual
             outer = step if step != "typepropertiestype" or step in names else ""
             if outer in names and (raw[names[outer]] not in EMPTY or "properties" not in names):
                 spelled += f".{names[outer]}"
@@ -282,7 +314,8 @@ def _kind_by_shape(body: Body) -> str | None:
 
 def kind_of(body: Body) -> str | None:
     """Recognise a record by what it is; the id is a better witness than the type."""
-    by_id = id_parts(body["id"]).get("type") if isinstance(body.get("id"), str) else None
+    resource_id = body.get("id")
+    by_id = type_of_id(resource_id) if isinstance(resource_id, str) else ""
     by_type = body.get("type")
     if not isinstance(by_type, str) or is_expression(by_type):
         by_type = None
@@ -372,7 +405,7 @@ class Collector:
             else:
                 self.unwrap(inner, at, projected)
         elif isinstance(value, dict):
-            if not self._open(value, {str(key).lower(): key for key in value}, at, projected):
+            if not self._open(value, _shape(value).spelled, at, projected):
                 self._record(value, at, projected)
         else:
             self.fail(at, f"not a record but {brief(value)}; leave it out")
@@ -429,7 +462,7 @@ class Collector:
         template = inner
         if "template" in inner and isinstance(inner["template"], dict):
             template, at = inner["template"], f"{at}/template"
-        names = {str(key).lower(): key for key in template}
+        names = _shape(template).spelled
         if not _is_template(template, names):
             return False
         self._template(template[names["resources"]], f"{at}/{names['resources']}")
@@ -511,26 +544,27 @@ class Collector:
 
     def _record(self, raw: Body, at: str, projected: bool = False) -> None:
         source = raw
-        for key, value in raw.items():
-            if key.lower() == "properties" and isinstance(value, str) and value[:1] == "{":
-                try:
-                    source = {**raw, key: json.loads(value, strict=False)}
-                except ValueError:
-                    self.fail(at, "the column is not whole JSON; export the table again", key)
-                    return
+        shape = _shape(raw)
+        key = shape.spelled.get("properties")
+        text = raw[key] if key else None
+        if key and isinstance(text, str) and text[:1] == "{":
+            try:
+                source = {**raw, key: json.loads(text, strict=False)}
+            except ValueError:
+                self.fail(at, "the column is not whole JSON; export the table again", key)
+                return
         body = _one_form(source)
-        projected = projected or _names_paths(source) or not _tells_security(body)
+        projected = projected or shape.names_paths or not _tells_security(body)
         kind = kind_of(body)
         if kind is None:
-            shown = ", ".join(list(raw)[:6]) or "nothing"
+            shown = ", ".join(map(str, list(raw)[:6])) or "nothing"
             self.fail(at, f"not a resource that is known here; it holds {shown[:200]}")
             return
-        resource_id = body.get("id")
-        key = key_of(resource_id)
-        if not key.startswith("/"):
-            key = f"{self.file}#{at or '/'}"
+        joined_by = key_of(body.get("id"))
+        if not joined_by.startswith("/"):
+            joined_by = f"{self.file}#{at or '/'}"
         full = _is_full(kind, body, projected)
-        self.records.append(Record(kind, key, body, source, self.file, at or "/", full))
+        self.records.append(Record(kind, joined_by, body, source, self.file, at or "/", full))
 
 
 def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iterator[str]:
@@ -557,9 +591,9 @@ def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iter
 def _one_form(source: Body) -> Body:
     """Bring a whole record to the one form, whichever client named its parts."""
     body: Body = fold(source)
-    if not _OF_PYTHON.isdisjoint(body):
-        body = fold(source, _without_underscores)
-    if _names_paths(body):
+    if _shape(body).of_python:
+        body = fold(source, _LOWER_WITHOUT_UNDERSCORES)
+    if _shape(body).names_paths:
         body = _nest(body)
     give_usual_names(body)
     if METADATA in body:
@@ -575,14 +609,8 @@ _OF_PYTHON: Final = {
 }
 
 
-def _names_paths(body: Body) -> bool:
-    """Tell columns that name a path: ``properties_storageProfile`` or with dots."""
-    together = " ".join(map(str, body)).lower()
-    may_be = "." in together or "properties_" in together
-    return may_be and any(_is_path(str(key).lower()) for key in body)
-
-
 def _is_path(key: str) -> bool:
+    """Tell a column that names a path: ``properties_storageProfile`` or with dots."""
     return key.startswith("properties_") or ("." in key and not key.startswith(("@", "odata")))
 
 
@@ -616,9 +644,61 @@ _OTHER_NAMES: Final = {
 
 def give_usual_names(body: Body) -> None:
     """Give PowerShell's names their usual form."""
+    if not _shape(body).named_otherwise:
+        return
     for other, usual in _OTHER_NAMES.items():
         if other in body and body.get(usual) in EMPTY:
             body[usual] = body[other]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the keys of an object tell, whatever stands under them.
+
+    Attributes
+    ----------
+    spelled : mapping of str to str
+        The keys by their lower-case spelling.
+    usual : mapping of str to str
+        The same, and those of PowerShell also by their usual name.
+    names_paths, of_python, named_otherwise : bool
+        Whether a key names a path, is one of the SDK for Python, or one that
+        :func:`give_usual_names` replaces.
+    """
+
+    spelled: Mapping[str, str]
+    usual: Mapping[str, str]
+    names_paths: bool
+    of_python: bool
+    named_otherwise: bool
+
+
+_SHAPES: Final[dict[tuple[str, ...], _Shape]] = {}
+_SHAPES_REMEMBERED: Final = 2_000
+
+
+def _shape(value: Mapping[str, Json]) -> _Shape:
+    """Tell what the keys of an object tell; worked out once, since records have few shapes."""
+    keys = tuple(value)
+    known = _SHAPES.get(keys)
+    if known is None:
+        spelled = {_LOWER[key]: key for key in keys}
+        usual = dict(spelled)
+        for other, name in _OTHER_NAMES.items():
+            if other in spelled:
+                usual.setdefault(name, spelled[other])
+        known = _Shape(
+            spelled,
+            usual,
+            any(map(_is_path, spelled)),
+            not _OF_PYTHON.isdisjoint(spelled),
+            not _OTHER_NAMES.keys().isdisjoint(spelled),
+        )
+        if len(_SHAPES) >= _SHAPES_REMEMBERED:
+            _SHAPES.clear()
+        if all(type(key) is str for key in keys):
+            _SHAPES[keys] = known
+    return known
 
 
 # The instance metadata service, which answers inside the guest, names the cloud so.
@@ -635,9 +715,10 @@ def _from_metadata(body: Body) -> None:
 
 def _tells_security(body: Body) -> bool:
     """Tell whether the absence of a security type means anything: older metadata leave it out."""
+    if METADATA not in body:
+        return True
     security = body.get("securityprofile")
-    named = isinstance(security, dict) and "securitytype" in security
-    return METADATA not in body or named
+    return isinstance(security, dict) and "securitytype" in security
 
 
 def brief(value: Json, length: int = 40) -> str:
