@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from rpmatrix.app import app_pages
+from rpmatrix.exercises import KINDS, Exercise, exercises, lettered
 from rpmatrix.samples import sample_title
 from rpmatrix.site import NOT_THERE
 
@@ -132,27 +133,73 @@ def test_no_page_is_wider_than_the_window_and_it_follows_the_system(
             assert bright is (scheme == "dark"), slug
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_the_app_has_a_serious_fault_of_accessibility(
-    scheme: str, page: Any, app: str, outside: Any
-) -> None:
+def faults(page: Any) -> list[tuple[str, str, list[str]]]:
+    """Let axe judge what is shown: rule, what it asks for, and the elements that break it."""
+    judged = page.evaluate("async () => await axe.run(document)")
+    assert {"color-contrast", "heading-order", "select-name"} <= {
+        one["id"] for one in judged["passes"]
+    }
+    return [
+        (one["id"], one["help"], [node["html"][:200] for node in one["nodes"]])
+        for one in judged["violations"]
+    ]
+
+
+@pytest.fixture
+def axe(outside: Any) -> Path:
+    """The script that judges a page."""
     if not outside.is_ready("axe-core"):
         pytest.skip("axe-core is not here; run: python tools/setup_outside.py")
+    return Path(outside.folder() / "axe-core" / "axe.min.js")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_of_the_app_has_a_fault_of_accessibility(
+    scheme: str, page: Any, app: str, axe: Path
+) -> None:
     page.emulate_media(color_scheme=scheme)
     opened(page, app, SLUGS[0])
-    page.add_script_tag(path=outside.folder() / "axe-core" / "axe.min.js")
-    serious = []
+    page.add_script_tag(path=axe)
+    found = []
     for slug in SLUGS:
         page.locator(f"nav a[href='#{slug}']").click()
         page.locator(f"#page-{slug}").wait_for(state="visible")
-        judged = page.evaluate("async () => await axe.run(document)")
-        assert {"select-name", "color-contrast"} <= {one["id"] for one in judged["passes"]}
-        serious += [
-            (slug, one["id"], one["help"], [node["html"][:200] for node in one["nodes"]])
-            for one in judged["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
-    assert serious == []
+        found += [(slug, *fault) for fault in faults(page)]
+    assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_card_of_the_workshop_has_a_fault_of_accessibility(
+    scheme: str, page: Any, app: str, axe: Path
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    shown = opened(page, app, "exercise")
+    page.add_script_tag(path=axe)
+    for card in exercises(1, len(KINDS)):
+        shown.get_by_label("Card", exact=True).select_option(index=card.number - 1)
+        answer(shown, card)
+        for fold in shown.locator("details").all():
+            fold.locator("summary").first.click()
+        assert (card.kind, faults(page)) == (card.kind, [])
+
+
+def answer(shown: Any, card: Exercise) -> None:
+    """Give an answer to a card, once the panel shows that card."""
+    shown.get_by_text(f"Card {card.number}:").wait_for()
+    shown.get_by_role("status").wait_for(state="detached")
+    if card.form == "number":
+        shown.get_by_label(f"Your answer in {card.unit}").fill("9999")
+        shown.get_by_label(f"Your answer in {card.unit}").press("Tab")
+    else:
+        letter, choice = lettered(card)[0]
+        named = f"{letter} {choice.text[:40]}"
+        if card.form == "several":
+            shown.get_by_label(named).check()
+        else:
+            shown.locator("option", has_text=named).wait_for(state="attached")
+            shown.get_by_label("Your answer", exact=True).select_option(index=1)
+    shown.get_by_role("button", name="Check the answer").click()
+    shown.get_by_role("status").wait_for()
 
 
 FAULT = """

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,21 @@ def test_pages_hold_no_script_no_address_and_no_style_of_their_own(pages: list[P
     assert not re.search(r"url\(|@import|//\w|expression", sheet)
     script = SCRIPT.read_text(encoding="utf-8")
     assert not re.search(r"fetch|import|https?:|eval|innerHTML", script)
+
+
+def test_headings_go_one_level_deeper_at_a_time(pages: list[Page]) -> None:
+    found = [
+        [
+            int(attributes["aria-level"] or 0)
+            for _, attributes in page.tags
+            if "aria-level" in attributes
+        ]
+        for page in pages
+    ]
+    assert {level for levels in found for level in levels} == {2, 3, 4}
+    for levels in found:
+        # What shows the page has the first level.
+        assert all(after <= before + 1 for before, after in pairwise([1, *levels]))
 
 
 def test_one_style_sheet_is_enough() -> None:

@@ -31,7 +31,9 @@ from rpmatrix.markup import (
     Html,
     badge_of,
     codes,
+    heading,
     joined,
+    lowered,
     page,
     paragraph,
     plural,
@@ -436,9 +438,7 @@ def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Html]
                     marks.append(_label(f"{symbol} {count}", across + 6, down, class_="rpm-on-bar"))
                 across += width
         down += _BAR + _GAP
-    yield tag(
-        "p", tag("strong", "What stands in the way, and of how many verdicts"), class_="rpm-head"
-    )
+    yield heading("What stands in the way, and of how many verdicts")
     words = "; ".join(f"{report.row_title(matrix, row)}: {most[row]} verdicts" for row in shown)
     yield _drawing(marks, down, words)
     if len(most) > len(shown):
@@ -458,7 +458,7 @@ def _by_region(result: Result) -> Iterator[Html]:
         for mode in modes
     ]
     columns = ["Region", "Mode", *(word(one) for one in VERDICTS)]
-    yield tag("p", tag("strong", "By region"), class_="rpm-head")
+    yield heading("By region")
     yield table("Verdicts by region", columns, rows)
 
 
@@ -484,7 +484,7 @@ def _details_of(result: Result) -> Iterator[str]:
     if vms:
         yield page(tag("h2", "VM by VM"))
     for vm in vms:
-        yield report.explanation(_assessment(result).explain(vm.id))
+        yield lowered(report.explanation(_assessment(result).explain(vm.id)))
     left = len(_vms(result)) - len(vms)
     if left > 0:
         yield page(
@@ -492,7 +492,7 @@ def _details_of(result: Result) -> Iterator[str]:
         )
     if isinstance(result, Plan):
         yield page(tag("h2", "What to do"))
-        yield report.plan(result)
+        yield lowered(report.plan(result))
 
 
 def _end(result: Result) -> Iterator[Html | str | None]:

@@ -110,18 +110,31 @@ def bullets(items: Iterable[Child]) -> Html:
 
 
 def title(text: str) -> Html:
-    """Make the line that says what a whole page is about."""
-    return paragraph(tag("strong", text), class_="rpm-title")
+    """Make the line that says what a whole page is about: a heading of level 2."""
+    return _heading(text, 2, "rpm-title")
 
 
-def heading(text: str) -> Html:
-    """Make a heading that a notebook does not take into its table of contents."""
-    return tag("p", tag("strong", text), class_="rpm-head", role="heading", aria_level="4")
+def heading(text: str, *, level: int = 3) -> Html:
+    """Make a heading that a notebook does not take into its table of contents.
+
+    Parameters
+    ----------
+    text : str
+        What stands below it.
+    level : int
+        One more than that of the heading around it. Whoever shows a page has the first level, a
+        title the second; so a page without a title begins with 2.
+    """
+    return _heading(text, level, "rpm-head")
 
 
-def section(name: str, *content: str) -> Html:
+def _heading(text: str, level: int, class_: str) -> Html:
+    return tag("p", tag("strong", text), class_=class_, role="heading", aria_level=f"{level}")
+
+
+def section(name: str, *content: str, level: int = 3) -> Html:
     """Make a heading and what stands below it; nothing at all if that is empty."""
-    return fragment([heading(name), *content]) if any(content) else Html("")
+    return fragment([heading(name, level=level), *content]) if any(content) else Html("")
 
 
 def details(summary: str, *content: Child) -> Html:
@@ -204,6 +217,15 @@ def joined(*pages: str) -> str:
     whole = "".join(pages)
     first, style, rest = whole.partition(style_sheet())
     return first + style + rest.replace(style_sheet(), "")
+
+
+def lowered(shown: str) -> str:
+    """Put the headings of a page one level deeper, below a heading of whoever shows it."""
+    return re.sub(
+        r' role="heading" aria-level="(\d)"',
+        lambda found: f' role="heading" aria-level="{int(found[1]) + 1}"',
+        shown,
+    )
 
 
 # --------------------------------------------------------------------------- words and symbols

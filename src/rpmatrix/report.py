@@ -170,11 +170,11 @@ def problems(found: Sequence[Problem], notes: Sequence[str] = ()) -> str:
     str
         Empty if there is neither.
     """
-    content = _problems(found, notes)
+    content = _problems(found, notes, level=2)
     return page(content) if content else ""
 
 
-def _problems(found: Sequence[Problem], notes: Sequence[str]) -> Html:
+def _problems(found: Sequence[Problem], notes: Sequence[str], *, level: int = 3) -> Html:
     rows = [
         [
             wide(code(one.file)),
@@ -190,10 +190,11 @@ def _problems(found: Sequence[Problem], notes: Sequence[str]) -> Html:
                 f"Not understood: {plural(len(found), 'record')}",
                 table("Problems", ["Input", "Record", "What is wrong"], rows),
                 soft(f"… and {more:,} more.") if more > 0 else "",
+                level=level,
             )
             if found
             else None,
-            section("Remarks on the input", bullets(notes)) if notes else None,
+            section("Remarks on the input", bullets(notes), level=level) if notes else None,
         ]
     )
 
@@ -548,7 +549,9 @@ def error_answer(found: ErrorAnswer, matrix: Matrix) -> str:
         soft("Codes that were found: ", codes(seen), ".") if seen else None,
         [_error_match(matrix, one) for one in found.matches],
         section(
-            "Nearest rows, which do not fit", *(_nearest(matrix, one) for one in found.nearest)
+            "Nearest rows, which do not fit",
+            *(_nearest(matrix, one) for one in found.nearest),
+            level=2,
         ),
         paragraph(
             "Look for the code at the end of a message, or paste the whole JSON answer: what is "
@@ -577,6 +580,7 @@ def _error_match(matrix: Matrix, found: ErrorMatch) -> Html:
                 fragment([row_name(matrix, row), source_line(matrix, row)])
                 for row in found.rows[1:]
             ),
+            level=2,
         )
         if found.rows[1:]
         else None,

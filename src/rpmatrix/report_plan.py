@@ -439,7 +439,7 @@ def _alike(group: Sequence[EncryptionAnswer]) -> Html:
             if first.impossible
             else None,
             table(f"Encryption of {disks[0]}", columns, rows, whole=True) if rows else None,
-            section("What must be in place", _said(first.prerequisites))
+            section("What must be in place", _said(first.prerequisites), level=4)
             if first.prerequisites
             else None,
         ]
