@@ -20,10 +20,15 @@ import rpmatrix as rp
 from rpmatrix import app
 from rpmatrix.launcher import LauncherError
 
+WRITING = {"OverlayPanel"}
+"""Panels that write files, which somebody who visits the app must not."""
+
 
 def test_every_exported_panel_is_a_page_and_checking_a_vm_is_the_first() -> None:
     pages = app.app_pages()
-    assert {page.panel for page in pages} == {name for name in rp.__all__ if "Panel" in name}
+    panels = {name for name in rp.__all__ if "Panel" in name}
+    assert {page.panel for page in pages} == panels - WRITING
+    assert panels > WRITING
     assert pages[0].slug == app.FIRST_PAGE
     assert len({page.slug for page in pages}) == len(pages)
     for page in pages:

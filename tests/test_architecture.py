@@ -42,6 +42,7 @@ ORDER = (
     *(
         "samples",
         "impact",
+        "extending",
         "columns",
         "schedule",
         "encryption",
@@ -51,10 +52,12 @@ ORDER = (
         "planning",
         "sources",
         "bulk",
+        "summaries",
         "parts",
         "fact_tables",
         "rollups",
         "runs",
+        "clusters",
         "fleet",
         "markup",
         "report_matrix",
@@ -67,9 +70,12 @@ ORDER = (
         "sample_fleets",
         "cases",
         "documents",
+        "fleet_views",
         "exercises",
         "panels",
         "panels_plan",
+        "panels_fleet",
+        "panels_extend",
         "workshop_panel",
         "launcher",
         "app",
@@ -94,10 +100,12 @@ TOP_LEVEL_GUESTS = {
     "bulk": {"numpy", "pyarrow"},
     "parts": {"numpy", "pyarrow"},
     "fact_tables": {"numpy", "pyarrow"},
-    "rollups": {"pyarrow"},
     "runs": {"numpy", "pyarrow"},
+    "clusters": {"pyarrow"},
     "fleet": {"pyarrow"},
     "panels": {"ipywidgets"},
+    "panels_extend": {"ipywidgets"},
+    "panels_fleet": {"ipywidgets"},
     "panels_plan": {"ipywidgets"},
     "workshop_panel": {"ipywidgets"},
 }
@@ -106,7 +114,7 @@ DISPLAY = ("_repr_html_", {"report", "report_fleet"})
 # A package that has one home, so that a change in it is felt in one place.
 ONLY_IN = {
     "anywidget": {"panels"},
-    "ipywidgets": {"panels", "panels_plan", "workshop_panel"},
+    "ipywidgets": {"panels", "panels_extend", "panels_fleet", "panels_plan", "workshop_panel"},
     "openpyxl": {"workbook", "documents"},
     "rich": {"shell", "cli_fleet"},
 }
@@ -269,7 +277,12 @@ def test_an_import_that_does_not_point_to_the_left_is_found(
 
 @pytest.mark.parametrize(
     ("function", "module", "count"),
-    [("_repr_html_", "report", 0), ("_repr_html_", "report_fleet", 0), ("_repr_html_", "panels", 1), ("explain", "report", 1)],
+    [
+        ("_repr_html_", "report", 0),
+        ("_repr_html_", "report_fleet", 0),
+        ("_repr_html_", "panels", 1),
+        ("explain", "report", 1),
+    ],
 )
 def test_only_a_display_may_ask_the_report(function: str, module: str, count: int) -> None:
     source = f"class Result:\n    def {function}(self):\n        from rpmatrix import {module}"

@@ -14,6 +14,7 @@ from rpmatrix.matrix import Matrix, load_matrix
 if TYPE_CHECKING:
     from rpmatrix.exercises import check_answer, exercise
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
+    from rpmatrix.panels_extend import OverlayPanel
     from rpmatrix.panels_plan import (
         CrossRegionPanel,
         EncryptionPanel,
@@ -32,6 +33,7 @@ _LATE = {
     "ErrorPanel": "panels_plan",
     "ExercisePanel": "workshop_panel",
     "MatrixPanel": "panels",
+    "OverlayPanel": "panels_extend",
     "Plan": "planning",
     "PlanPanel": "panels_plan",
     "SchedulePanel": "panels_plan",
@@ -53,6 +55,7 @@ __all__ = [
     "Inventory",
     "Matrix",
     "MatrixPanel",
+    "OverlayPanel",
     "Plan",
     "PlanPanel",
     "SchedulePanel",

@@ -87,8 +87,12 @@ class AppPage:
 
 
 def app_pages() -> tuple[AppPage, ...]:
-    """Give a page for each panel that the package exports, the most wanted one first."""
-    panels = [name for name in _face().__all__ if name.endswith("Panel")]
+    """Give a page for each panel that the package exports, the most wanted one first.
+
+    A panel that writes files, and says so in `writes_files`, is left out: whoever opens the app,
+    such as a guest of a workshop, would write to the disk of the machine it runs on.
+    """
+    panels = [name for name in _face().__all__ if name.endswith("Panel") and _only_reads(name)]
     order = [*_TITLES, *panels]
     return tuple(_page(name) for name in sorted(panels, key=order.index))
 
@@ -96,6 +100,10 @@ def app_pages() -> tuple[AppPage, ...]:
 def _face() -> ModuleType:
     """Give the package as its users see it, which no module may import when it starts."""
     return import_module("rpmatrix")
+
+
+def _only_reads(panel: str) -> bool:
+    return not getattr(getattr(_face(), panel), "writes_files", False)
 
 
 def _page(panel: str) -> AppPage:

@@ -482,7 +482,8 @@ def read_overlay_tables(folder: Path) -> Tables:
 
 
 def _qualified(problem: Problem, layer: str) -> Problem:
-    return replace(problem, file=f"{layer}/{problem.file}")
+    whole = problem.file == layer
+    return problem if whole else replace(problem, file=f"{layer}/{problem.file}")
 
 
 ABOUT_KEYS: Final = {

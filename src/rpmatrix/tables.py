@@ -348,7 +348,7 @@ def _members(cell: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _letters(place: int) -> str:
+def column_letter(place: int) -> str:
     """Name a column as a spreadsheet does: 0 is A, 26 is AA."""
     letters = ""
     place += 1
@@ -518,7 +518,7 @@ class _Sheet:
     ) -> None:
         """Note a problem; `column` is a name, or the place of a column that has none."""
         place = self.places.get(column, 0) if isinstance(column, str) else column
-        cell = f"{_letters(place)}{line}" if line else ""
+        cell = f"{column_letter(place)}{line}" if line else ""
         self.problems.append(
             Problem(check, self.path.name, cell, message, advice, row_id, fixable, harmless)
         )
@@ -649,7 +649,7 @@ def _read_records(sheet: _Sheet, records: list[list[str]], types: Mapping[str, s
     absent = [name for name in names if name not in sheet.places]
     header = Header(
         {name: place for place, name in enumerate(names)},
-        {name: _letters(sheet.places.get(name, 0)) for name in names},
+        {name: column_letter(sheet.places.get(name, 0)) for name in names},
     )
     reader = _CellReader(sheet, types)
     in_place = [sheet.places.get(name) for name in names] == [*range(width)]
@@ -2059,16 +2059,16 @@ def write_file(path: Path, text: str) -> None:
     OSError
         If the file cannot be written; what was there has stayed.
     """
-    write_files({path: text})
+    write_files({path: text.encode()})
 
 
-def write_files(texts: Mapping[Path, str]) -> None:
-    """Write text files, each in one step, and none of them before all are ready beside the old.
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files, each in one step, and none of them before all are ready beside the old ones.
 
     Parameters
     ----------
-    texts : mapping of Path to str
-        The text of each file.
+    contents : mapping of Path to bytes
+        What each file is to hold.
 
     Raises
     ------
@@ -2077,7 +2077,7 @@ def write_files(texts: Mapping[Path, str]) -> None:
         was there has stayed.
     """
     # Where the name is a link, the file behind it is what is written.
-    targets = {path.resolve(): text.encode() for path, text in texts.items()}
+    targets = {path.resolve(): data for path, data in contents.items()}
     beside = {target: target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets}
     try:
         for target, data in targets.items():
