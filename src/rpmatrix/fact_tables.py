@@ -340,15 +340,16 @@ def together(paths: Sequence[Path]) -> list[Files]:
     """
     vms = [path for path in paths if "role" not in _columns_of(path)]
     disks = [path for path in paths if path not in vms]
-
-    def stem(path: Path) -> str:
-        return re.sub(r"(?<![a-z])(vms?|disks?)(?![a-z])", "", str(path).lower())
-
-    named = {stem(path): path for path in vms}
-    pairs = {stem(path): path for path in disks}
+    named = {paired_name(path): path for path in vms}
+    pairs = {paired_name(path): path for path in disks}
     if len(named) == len(vms) > 1 and len(pairs) == len(disks) and named.keys() == pairs.keys():
         return [Files(name, (named[name],), (pairs[name],)) for name in sorted(named)]
     return [Files("", tuple(vms), tuple(disks))] if vms else []
+
+
+def paired_name(path: Path) -> str:
+    """Give the name of a file without the words for VMs and disks."""
+    return re.sub(r"(?<![a-z])(vms?|disks?)(?![a-z])", "", str(path).lower())
 
 
 def _jobs(
