@@ -22,6 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from rpmatrix.clusters import assess_dask, assess_spark, assess_spark_frames
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import Judging
@@ -29,6 +30,18 @@ from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part, Summary
 from rpmatrix.rollups import FleetResult
 from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint
+
+__all__ = [
+    "FleetError",
+    "FleetResult",
+    "Progress",
+    "arrow_table",
+    "assess_dask",
+    "assess_files",
+    "assess_frames",
+    "assess_spark",
+    "assess_spark_frames",
+]
 
 
 def assess_frames(

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -303,20 +303,17 @@ class Run:
         if self._records:
             self._run_records(f"{len(self._jobs):05}")
         matrix = self._run.evaluator.matrix
-        problems = self._run.sorted_problems()
-        notes = (*self._notes, *self._run.notes())
-        told = self._told(problems, notes)
-        out = self._target.close(told, problems) if self._target else None
-        return FleetResult(
+        result = FleetResult(
             matrix,
             self._summary,
-            problems,
-            notes,
+            self._run.sorted_problems(),
+            (*self._notes, *self._run.notes()),
             self._run.reader.rows,
-            out,
+            None,
             self._counts,
             _parts=tuple(self._kept),
         )
+        return concluded(result, self._target)
 
     def _run_records(self, name: str) -> None:
         done = self._target.last_of(name) if self._target else None
@@ -391,28 +388,35 @@ class Run:
         seconds = time.monotonic() - self._started
         self._progress(Progress(done, len(self._run.reader.problems), share, seconds))
 
-    def _told(self, problems: Sequence[Problem], notes: Sequence[str]) -> dict[str, Any]:
-        from importlib.metadata import PackageNotFoundError, version
 
-        try:
-            package = version("rpmatrix")
-        except PackageNotFoundError:
-            package = "not installed"
-        matrix = self._run.evaluator.matrix
-        counts: dict[str, dict[str, int]] = {}
-        for (mode, verdict, *_), count in self._summary.outcomes.items():
-            of_mode = counts.setdefault(mode, {})
-            of_mode[verdict] = of_mode.get(verdict, 0) + count
-        return {
-            "package": package,
-            "matrix_digest": matrix.digest,
-            "layers": list(matrix.layers),
-            "vms": self._summary.vms,
-            "disks": self._summary.disks,
-            "verdicts": counts,
-            "problems": len(problems),
-            "notes": list(notes),
-        }
+def concluded(result: FleetResult, target: Target | None) -> FleetResult:
+    """Write what a run comes to beside its verdicts, if it is written at all."""
+    if target is None:
+        return result
+    return replace(result, out=target.close(_told(result), result.problems))
+
+
+def _told(result: FleetResult) -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        package = version("rpmatrix")
+    except PackageNotFoundError:
+        package = "not installed"
+    counts: dict[str, dict[str, int]] = {}
+    for (mode, verdict, *_), count in result.summary.outcomes.items():
+        of_mode = counts.setdefault(mode, {})
+        of_mode[verdict] = of_mode.get(verdict, 0) + count
+    return {
+        "package": package,
+        "matrix_digest": result.matrix.digest,
+        "layers": list(result.matrix.layers),
+        "vms": result.summary.vms,
+        "disks": result.summary.disks,
+        "verdicts": counts,
+        "problems": len(result.problems),
+        "notes": list(result.notes),
+    }
 
 
 def _judged(evaluator: ColumnEvaluator, tables: FactTables) -> Part:
