@@ -602,6 +602,22 @@ def to_xlsx(result: Result) -> bytes:
     DocumentError
         If openpyxl is not installed.
     """
+    return workbook_of(sheets(result))
+
+
+def workbook_of(tables: Iterable[Sheet]) -> bytes:
+    """Make a workbook of any tables; every cell is a text, never a formula.
+
+    Parameters
+    ----------
+    tables : iterable of Sheet
+        One for each sheet.
+
+    Raises
+    ------
+    DocumentError
+        If openpyxl is not installed.
+    """
     try:
         from openpyxl import Workbook
         from openpyxl.styles import Alignment, Font
@@ -611,7 +627,7 @@ def to_xlsx(result: Result) -> bytes:
         ) from None
     book = Workbook()
     book.remove(book.active)
-    for sheet in sheets(result):
+    for sheet in tables:
         page = book.create_sheet(sheet.name)
         page.freeze_panes = "A2"
         for number, cells in enumerate((sheet.columns, *sheet.rows), start=1):

@@ -8,6 +8,8 @@ without NumPy: the same questions, the same answers.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix import report
+from rpmatrix.documents import Sheet, guarded, workbook_of
 from rpmatrix.eligibility import VERDICTS, Assessment, ExcludedDisk, Question, Verdict
 from rpmatrix.markup import (
     Html,
@@ -32,12 +35,16 @@ from rpmatrix.markup import (
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.records import id_parts, region
 from rpmatrix.report_matrix import MODE_TITLES
+from rpmatrix.summaries import Summary
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
 
 PAGE_SIZE: Final = 25
 """VMs on one page."""
+
+SEPARATOR: Final = " | "
+"""Parts what stands in one cell, as in every table of verdicts."""
 
 WORST_FIRST: Final = ("not_supported", "unknown", "exclude_disks", "supported")
 """Verdicts in the order in which somebody wants to look at them."""
@@ -67,7 +74,7 @@ class VmFilter:
         Id of a row that is a reason, or of a fact that is missing.
     region, subscription : str
         Where the VM is.
-    text : str
+    words : str
         Words, each of which the name or the id of the VM holds.
     """
 
@@ -76,7 +83,7 @@ class VmFilter:
     because: str = ""
     region: str = ""
     subscription: str = ""
-    text: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +231,7 @@ class VmTable:
             for one in found[1:]:
                 together = self._either(together, one)
             kept = self._both(kept, together)
-        for word in wanted.text.split():
+        for word in wanted.words.split():
             kept = self._both(kept, self._holding(word))
         return kept
 
@@ -568,7 +575,7 @@ def _like(text: str) -> str:
 
 
 def _members(text: str) -> tuple[str, ...]:
-    return tuple(text.split(" | ")) if text else ()
+    return tuple(text.split(SEPARATOR)) if text else ()
 
 
 def _decoded(column: Any, read: Callable[[str], Any] = str) -> Coded:
@@ -656,6 +663,132 @@ def _alike(parts: Sequence[tuple[Any, Sequence[str]]], usual: Callable[[str], st
         places = [values.setdefault(usual(text), len(values)) for text in texts]
         codes.append(np.array(places or [0], np.int32).take(of_part))
     return Coded(np.concatenate(codes), list(values))
+
+
+# --------------------------------------------------------------------------- what they add up to
+
+
+def summary_of(found: Assessment) -> Summary:
+    """Count VMs that were judged one by one, as those are that were judged in bulk.
+
+    Parameters
+    ----------
+    found : Assessment
+        Their verdicts, in both modes.
+    """
+    facts = {fact: place for place, fact in enumerate(found.matrix.facts)}
+    vms = {vm.id: vm for vm in found.inventory.vms}
+    made = Summary(len(vms), sum(len(vm.disks) for vm in found.inventory.vms))
+    for one in found.verdicts:
+        missing = tuple(sorted(_missing(one), key=facts.__getitem__))
+        rows = Counter(row for disk in one.exclude_disks for row in disk.rows)
+        exclusions = tuple(sorted(rows))
+        limits = (one.verdict, one.floor, one.ceiling)
+        made.outcomes[one.mode, *limits, one.reasons, missing, exclusions] += 1
+        vm = vms[one.vm_id]
+        where = (vm.subscription_id.lower(), region(vm.location))
+        made.places[(*where, one.mode, one.verdict)] += 1
+        made.caveats.update((one.mode, row) for row in one.caveats)
+        made.assumptions.update((one.mode, fact) for fact in one.assumptions)
+        made.exclusions.update({(one.mode, row): count for row, count in rows.items()})
+    return made
+
+
+def result_of(found: Assessment) -> FleetResult:
+    """Give what VMs that were judged one by one add up to.
+
+    Parameters
+    ----------
+    found : Assessment
+        Their verdicts, in both modes.
+    """
+    from rpmatrix.rollups import FleetResult
+
+    inventory = found.inventory
+    return FleetResult(
+        found.matrix,
+        summary_of(found),
+        inventory.problems,
+        inventory.notes,
+        sum(inventory.counts.values()),
+        counts=inventory.counts,
+    )
+
+
+# --------------------------------------------------------------------------- files to take along
+
+
+FORMS: Final = {
+    "csv": "Verdicts as CSV",
+    "xlsx": "Verdicts as Excel workbook",
+    "parquet": "Verdicts as Parquet",
+}
+"""The forms in which the verdicts of a selection can be had."""
+
+COLUMNS: Final = (
+    *("vm_id", "vm_name", "mode", "verdict", "floor", "ceiling", "exclude_disks"),
+    *("reasons", "caveats", "assumptions", "missing", "rulings"),
+)
+"""The columns of such a file: those that verdicts have everywhere."""
+
+
+def verdict_file(found: Selection, form: str) -> bytes:
+    """Write the verdicts of the VMs that fit: one row per VM and mode.
+
+    Parameters
+    ----------
+    found : Selection
+        The VMs that fit; of their verdicts those in the mode of the filter, if it names one.
+    form : str
+        One of :data:`FORMS`.
+
+    Raises
+    ------
+    LookupError
+        If there is no such form.
+    rpmatrix.documents.DocumentError
+        If a workbook is asked for and openpyxl is not installed.
+    """
+    _known("form", form, tuple(FORMS))
+    rows = [
+        _cells(one)
+        for row in found.rows()
+        for one in row.verdicts
+        if found.wanted.mode in ("", one.mode)
+    ]
+    if form == "xlsx":
+        return workbook_of([Sheet("Verdicts", "The verdict on each VM", COLUMNS, tuple(rows))])
+    if form == "parquet":
+        return _parquet(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _cells(one: Verdict) -> tuple[str, ...]:
+    lists: tuple[Iterable[str], ...] = (
+        (disk.id or disk.label for disk in one.exclude_disks),
+        one.reasons,
+        one.caveats,
+        one.assumptions,
+        _missing(one),
+        one.rulings,
+    )
+    texts = (one.vm_id, one.vm_name, one.mode, one.verdict, one.floor, one.ceiling)
+    return (*texts, *(SEPARATOR.join(members) for members in lists))
+
+
+def _parquet(rows: Sequence[Sequence[str]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    made = io.BytesIO()
+    arrays = [pa.array(cells, pa.string()) for cells in columns]
+    pq.write_table(pa.table(arrays, names=list(COLUMNS)), made)
+    return made.getvalue()
 
 
 # --------------------------------------------------------------------------- HTML

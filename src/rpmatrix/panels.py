@@ -24,6 +24,7 @@ from typing import Any, Final, TypedDict, Unpack
 import ipywidgets as widgets
 
 from rpmatrix import report
+from rpmatrix.documents import DocumentError
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
 from rpmatrix.markup import joined, word
@@ -31,6 +32,7 @@ from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
 from rpmatrix.planning import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.schedule import ScheduleError
+from rpmatrix.summaries import FleetError
 from rpmatrix.tables import Row, TablesError
 from rpmatrix.texts import decode
 
@@ -171,7 +173,10 @@ def _short(value: object) -> str:
     return shorter.repr(value) if isinstance(value, str) else repr(value)
 
 
-_FAULTS_OF_INPUT: Final = (AnswerError, PlanError, ScheduleError, TablesError, OSError)
+_FAULTS_OF_INPUT: Final = (
+    *(AnswerError, DocumentError, FleetError, PlanError, ScheduleError, TablesError),
+    OSError,
+)
 
 
 def _in_call(name: str, value: object) -> str:
