@@ -473,9 +473,11 @@ def _collected(packed: DataFrame) -> list[_Answer]:
         rows = packed.collect()
     except stopped as error:
         text = str(error)
-        if re.search(r"No module named '(rpmatrix|pyarrow|numpy|msgspec)'", text):
-            advice = "install it on every machine of the cluster, with the extra fleet"
-            raise FleetError(f"the workers of Spark do not have rpmatrix: {advice}") from None
+        if missing := re.search(r"No module named '(\w+)", text):
+            raise FleetError(
+                f"the Python of Spark's workers has no {missing[1]}; install rpmatrix with its extra "
+                "fleet on every machine, in the Python that PYSPARK_PYTHON names"
+            ) from None
         told = [line.strip() for line in text.splitlines() if _ERROR.match(line.strip())]
         raise FleetError(f"Spark could not finish: {(told or [text])[-1]}") from error
     return [pickle.loads(row["answer"]) for row in rows]

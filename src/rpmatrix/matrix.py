@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -319,6 +319,11 @@ class Matrix:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what goes to another process: the rows, and nothing worked out from them."""
+        held = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**held, "_prepared": {}}
 
     def __repr__(self) -> str:
         count = sum(len(rows) for rows in self._rows.values())
