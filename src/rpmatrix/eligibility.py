@@ -329,7 +329,12 @@ class _Knowing:
 
     def of(self, readings: Mapping[str, Reading]) -> _Known:
         """Give the words of these readings."""
-        mark = tuple([self._told(readings[name]) for name in self._names])
+        mark = tuple(
+            [
+                told.value if (told := readings[name]).value is not None else self._told(told)
+                for name in self._names
+            ]
+        )
         known = self._seen.get(mark)
         if known is None:
             if len(self._seen) >= _REMEMBERED:

@@ -161,8 +161,10 @@ class FactReader:
         wanted = matrix.facts if facts is None else facts
         plans = [_FactPlan(matrix.facts[fact_id]) for fact_id in wanted]
         self._plans = {plan.fact.id: plan for plan in plans}
-        self._of_vm = [plan for plan in plans if plan.fact.grain == "vm"]
-        self._of_disk = [plan for plan in plans if plan.fact.grain == "disk"]
+        self._of_vm, self._of_disk = (
+            [(plan.fact.id, plan) for plan in plans if plan.fact.grain == grain]
+            for grain in ("vm", "disk")
+        )
         self._columns = frozenset(plan.column for plan in plans)
 
     def read(self, vm: Vm) -> VmFacts:
@@ -174,12 +176,11 @@ class FactReader:
         for kind, records in vm.related.items():
             places[kind] = _whole_records(records)
         answered = self._answered(vm.records)
-        readings = {}
-        for plan in self._of_vm:
-            if plan.derive is None:
-                readings[plan.fact.id] = plan.read(places, answered)
-            else:
-                readings[plan.fact.id] = plan.derive(vm, self._systems)
+        systems = self._systems
+        readings = {
+            fact_id: plan.derive(vm, systems) if plan.derive else plan.read(places, answered)
+            for fact_id, plan in self._of_vm
+        }
         return VmFacts(vm, readings, tuple([self._read_disk(disk) for disk in vm.disks]))
 
     def read_one(self, fact_id: str, owner: Any, places: Mapping[str, Sequence[_Place]]) -> Reading:
@@ -207,30 +208,37 @@ class FactReader:
         if disk.records:
             places["disk"] = _whole_records(disk.records)
         answered = self._answered(disk.records)
-        readings = {}
-        for plan in self._of_disk:
-            if plan.derive_disk is None:
-                readings[plan.fact.id] = plan.read(places, answered)
-            else:
-                readings[plan.fact.id] = plan.derive_disk(disk)
+        readings = {
+            fact_id: plan.derive_disk(disk) if plan.derive_disk else plan.read(places, answered)
+            for fact_id, plan in self._of_disk
+        }
         return DiskFacts(disk, readings)
 
-    def _answered(self, records: Iterable[Record]) -> bool:
+    def _answered(self, records: Sequence[Record]) -> bool:
         """Tell whether a person wrote an answer into a column of any of these records."""
-        return any(not self._columns.isdisjoint(record.body) for record in records)
+        return bool(records) and not all(
+            self._columns.isdisjoint(record.body) for record in records
+        )
 
 
-def _whole_records(records: Iterable[Record]) -> list[_Place]:
+def _whole_records(records: Sequence[Record]) -> list[_Place]:
     return [(record, "", record.body) for record in records]
 
 
 class _FactPlan:
     """How one fact is read, prepared once."""
 
+    __slots__ = (
+        *("fact", "paths", "canonical", "derive", "derive_disk", "column", "absence"),
+        "absent_from",
+    )
+
     def __init__(self, fact: Fact) -> None:
         self.fact = fact
         self.paths = [
-            (kind, tuple(path.lower().replace("[]", ".[]").split("."))) for kind, path in fact.paths
+            (kind, tuple(spelled.split(".")), spelled)
+            for kind, path in fact.paths
+            for spelled in [path.lower().replace("[]", ".[]")]
         ]
         self.canonical = {value.lower(): value for value in fact.allowed_values}
         derived = fact.reading == "derived"
@@ -240,19 +248,22 @@ class _FactPlan:
         self.absence: str | int = (
             int(fact.absence) if fact.type == "integer" and fact.absence else fact.absence
         )
+        # The kind of record of which absence tells something.
+        self.absent_from = self.paths[0][0] if fact.absence and self.paths else ""
 
     def read(self, places: Mapping[str, Sequence[_Place]], answered: bool) -> Reading:
         """Read the fact where it shows first; an answer in a column comes next."""
         if not (self.paths or answered):
             return UNKNOWN
         blocked: Reading | None = None
-        for kind, path in self.paths:
+        for kind, path, spelled in self.paths:
             found: Reading | None = None
             for record, prefix, body in places.get(kind, ()):
                 value = look(body, path)
                 if value is MISSING:
                     continue
-                reading = self._reading(value, record, _join_path(prefix, path))
+                at = f"{prefix}.{spelled}" if prefix else spelled
+                reading = self._reading(value, record, at)
                 found = reading if found is None else _both(found, reading)
             if found is not None:
                 if found.value is not None or found.options:
@@ -302,15 +313,10 @@ class _FactPlan:
 
     def _absent(self, places: Mapping[str, Sequence[_Place]]) -> Reading:
         """Take the documented default, if a full record of the first kind leaves it out."""
-        if self.absence != "" and self.paths:
-            for record, _, _ in places.get(self.paths[0][0], ()):
-                if record.full:
-                    return Reading(self.absence, "absent", record)
+        for record, _, _ in places.get(self.absent_from, ()):
+            if record.full:
+                return Reading(self.absence, "absent", record)
         return UNKNOWN
-
-
-def _join_path(prefix: str, path: Sequence[str]) -> str:
-    return f"{prefix}.{'.'.join(path)}" if prefix else ".".join(path)
 
 
 def _both(first: Reading, second: Reading) -> Reading:
@@ -340,10 +346,12 @@ def _shown(places: Iterable[_Place], *path: str) -> _Shown:
     cut = _NOTHING
     for record, prefix, body in places:
         value = look(body, path)
-        if value is UNREADABLE:
-            cut = (UNREADABLE, record, _join_path(prefix, path))
-        elif value is not MISSING:
-            return value, record, _join_path(prefix, path)
+        if value is MISSING:
+            continue
+        at = ".".join((prefix, *path) if prefix else path)
+        if value is not UNREADABLE:
+            return value, record, at
+        cut = (UNREADABLE, record, at)
     return cut
 
 
@@ -352,10 +360,11 @@ def _told(records: Iterable[Record], *path: str) -> _Shown:
     cut = _NOTHING
     for record in records:
         value = look(record.body, path)
-        if value is UNREADABLE:
-            cut = (UNREADABLE, record, ".".join(path))
-        elif value is not MISSING:
+        if value is MISSING:
+            continue
+        if value is not UNREADABLE:
             return value, record, ".".join(path)
+        cut = (UNREADABLE, record, ".".join(path))
     return cut
 
 

@@ -471,9 +471,8 @@ def _disk(
     known: Mapping[str, list[Record]],
     encryption_sets: Mapping[str, list[Record]],
 ) -> Disk:
-    ids = [text_at(body, "manageddisk", "id") for _, _, body in entries]
-    resource_id = next((one for one in ids if one), None)
-    names = [text_at(body, "name") for _, _, body in entries]
+    ids = [found for _, _, body in entries if (found := text_at(body, "manageddisk", "id"))]
+    names = [found for _, _, body in entries if (found := text_at(body, "name"))]
     records = [record for one in dict.fromkeys(map(key_of, ids)) for record in known.get(one, ())]
     named: list[Record] = []
     if encryption_sets:
@@ -482,8 +481,8 @@ def _disk(
         named = [record for one in dict.fromkeys(sets) for record in encryption_sets.get(one, ())]
     return Disk(
         role=role,
-        id=resource_id,
-        name=next((one for one in names if one), None),
+        id=ids[0] if ids else None,
+        name=names[0] if names else None,
         lun=lun if isinstance(lun, int) else None,
         listed=True,
         attachments=entries,

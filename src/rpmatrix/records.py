@@ -216,8 +216,10 @@ def look(body: Json, path: Sequence[str]) -> Json:
         else:
             return MISSING
     if isinstance(body, str):
-        return MISSING if not body else UNREADABLE if is_expression(body) else body
-    return MISSING if body in EMPTY else body
+        if not body:
+            return MISSING
+        return UNREADABLE if body[0] == "[" and is_expression(body) else body
+    return MISSING if body is None or body in EMPTY else body
 
 
 def region(name: str) -> str:
