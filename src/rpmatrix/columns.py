@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 UNUSABLE: Final = "(unusable)"
 ROLES: Final = ("os", "data")
+# A row of codes of a disk begins with its role, and whether it is listed.
+_ROLE, _LISTED, _BEFORE_FACTS = 0, 1, 2
 SUPPORTED, EXCLUDE_DISKS, NOT_SUPPORTED, UNKNOWN = range(len(VERDICTS))
 SEPARATOR: Final = " | "
 # The values of the fact disks_left, and which of "something is gone, the OS disk is left, a data
@@ -215,55 +217,6 @@ def _told_apart(cells: pa.Array) -> pa.DictionaryArray:
     return cells.dictionary_encode()
 
 
-@dataclass(frozen=True, eq=False)
-class Coded:
-    """Columns of a table as codes: an array for each, or one code where all rows have it."""
-
-    length: int
-    columns: Mapping[str, Numbers | int]
-
-    def __getitem__(self, name: str) -> Numbers | int:
-        return self.columns[name]
-
-    def take(self, places: Numbers) -> Coded:
-        """Give some rows, in the order of their places."""
-        columns = {
-            name: codes if isinstance(codes, int) else codes.take(places)
-            for name, codes in self.columns.items()
-        }
-        return Coded(len(places), columns)
-
-    def slice(self, start: int, stop: int) -> Coded:
-        """Give the rows from one place to another."""
-        columns = {
-            name: codes if isinstance(codes, int) else codes[start:stop]
-            for name, codes in self.columns.items()
-        }
-        return Coded(stop - start, columns)
-
-    @staticmethod
-    def joined(parts: Sequence[Coded]) -> Coded:
-        """Give the rows of all parts, one after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        columns: dict[str, Numbers | int] = {}
-        for name in parts[0].columns if parts else ():
-            mine = [part.columns[name] for part in parts]
-            first = mine[0]
-            if isinstance(first, int) and all(
-                isinstance(one, int) and one == first for one in mine
-            ):
-                columns[name] = first
-                continue
-            columns[name] = np.concatenate(
-                [
-                    np.full(part.length, one, np.uint16) if isinstance(one, int) else one
-                    for part, one in zip(parts, mine, strict=True)
-                ]
-            )
-        return Coded(sum(part.length for part in parts), columns)
-
-
 # --------------------------------------------------------------------------- distinct rows
 
 
@@ -327,6 +280,97 @@ def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Number
     for place, code in fixed:
         rows[:, place] = code
     return numbers, rows
+
+
+class _Growing:
+    """An array that rows are added to."""
+
+    def __init__(self, shape: tuple[int, ...], kind: Any = np.uint8) -> None:
+        self._held = np.zeros((0, *shape), kind)
+        self._count = 0
+
+    def append(self, rows: Any) -> None:
+        needed = self._count + len(rows)
+        if needed > len(self._held):
+            larger = np.zeros(
+                (max(needed, 2 * len(self._held)), *self._held.shape[1:]), self._held.dtype
+            )
+            larger[: self._count] = self._held[: self._count]
+            self._held = larger
+        self._held[self._count : needed] = rows
+        self._count = needed
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def rows(self) -> Any:
+        return self._held[: self._count]
+
+
+class _Numbering:
+    """Numbers for values, given in the order in which they are met."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._known = pa.array([], kind)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def number(self, values: pa.Array) -> tuple[Numbers, Numbers]:
+        """Give the number of each value, and the places of those that are met for the first time.
+
+        The places are in the order of the numbers.
+        """
+        encoded = values.dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        known = pc.index_in(encoded.dictionary, value_set=self._known)
+        is_new = known.is_null()
+        numbers = known.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        new = np.flatnonzero(is_new.to_numpy(zero_copy_only=False))
+        numbers[new] = len(self._known) + np.arange(len(new))
+        if len(new):
+            self._known = pa.concat_arrays([self._known, encoded.dictionary.filter(is_new)])
+        first = np.zeros(len(numbers), np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        return numbers.take(codes), first.take(new)
+
+
+def _row_type(width: int, kind: Any) -> pa.DataType:
+    return pa.binary(width * np.dtype(kind).itemsize)
+
+
+def _marks(rows: Numbers) -> pa.Array:
+    """Give each row as bytes, which can be told from others."""
+    buffer = pa.py_buffer(np.ascontiguousarray(rows))
+    kind = _row_type(rows.shape[1], rows.dtype)
+    return pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, buffer])
+
+
+class _Rows:
+    """The distinct rows of codes at one kind of place, numbered as they are met."""
+
+    def __init__(self, width: int) -> None:
+        self._numbers = _Numbering(_row_type(width, np.uint16))
+        self._rows = _Growing((width,), np.uint16)
+        self._lock = RLock()
+
+    def __getitem__(self, numbers: Any) -> Numbers:
+        """Give the rows of some numbers, as a copy."""
+        rows: Numbers = self._rows.rows[numbers].copy()
+        return rows
+
+    def number(self, columns: Sequence[Numbers | int], length: int) -> Numbers:
+        """Give the number of each row, from its columns."""
+        numbers, rows = distinct_rows(columns, length)
+        return self.number_rows(rows).take(numbers)
+
+    def number_rows(self, rows: Numbers) -> Numbers:
+        """Give the number of each row."""
+        with self._lock:
+            found, new = self._numbers.number(_marks(rows))
+            self._rows.append(rows[new])
+        return found.astype(np.int32)
 
 
 # --------------------------------------------------------------------------- meaning
@@ -416,12 +460,12 @@ class _Configurations:
         self._layout = layout
         self._columns = columns
         self._of_disks = of_disks
-        self._numbers = _Numbering(pa.binary(2 * (len(columns) + of_disks)))
+        width = len(columns) + _BEFORE_FACTS * of_disks
+        self._numbers = _Numbering(_row_type(width, np.uint16))
         self.packed = _Growing((-(-layout.width // 8),))
 
     def number(self, rows: Numbers) -> Numbers:
         """Give the number of each distinct row of codes; new ones are evaluated."""
-        rows = np.ascontiguousarray(rows, np.uint16)
         found, new = self._numbers.number(_marks(rows))
         if len(new):
             self.packed.append(np.packbits(self._evaluate(rows[new]), axis=1))
@@ -429,7 +473,7 @@ class _Configurations:
 
     def _evaluate(self, rows: Numbers) -> Bools:
         layout = self._layout
-        codes = rows[:, 1:] if self._of_disks else rows
+        codes = rows[:, _BEFORE_FACTS:] if self._of_disks else rows
         shape = (len(rows), layout.words)
         strict, lenient, unassumed = (np.full(shape, ~np.uint64(0)) for _ in range(3))
         # Of each test: whether its fact leaves the clause open, and whether it was assumed.
@@ -445,8 +489,10 @@ class _Configurations:
             assumed[:, tests] = np.array([one.assumed for one in classes])[mine, None]
         grains = ROLES if self._of_disks else ("vm",)
         masks = np.array([layout.split(layout.rules.masks[one]) for one in grains], np.uint64)
-        mask = layout.bits(masks[rows[:, 0] if self._of_disks else np.zeros(len(rows), np.intp)])
-        is_os = rows[:, 0] == 0 if self._of_disks else None
+        mask = layout.bits(
+            masks[rows[:, _ROLE] if self._of_disks else np.zeros(len(rows), np.intp)]
+        )
+        is_os = rows[:, _ROLE] == 0 if self._of_disks else None
         return self._meaning(
             layout.bits(strict) & mask,
             layout.bits(lenient) & mask,
@@ -493,64 +539,6 @@ class _Configurations:
         return meaning
 
 
-class _Growing:
-    """An array that rows are added to."""
-
-    def __init__(self, shape: tuple[int, ...], kind: Any = np.uint8) -> None:
-        self._held = np.zeros((0, *shape), kind)
-        self._count = 0
-
-    def append(self, rows: Any) -> None:
-        needed = self._count + len(rows)
-        if needed > len(self._held):
-            larger = np.zeros(
-                (max(needed, 2 * len(self._held)), *self._held.shape[1:]), self._held.dtype
-            )
-            larger[: self._count] = self._held[: self._count]
-            self._held = larger
-        self._held[self._count : needed] = rows
-        self._count = needed
-
-    @property
-    def rows(self) -> Any:
-        return self._held[: self._count]
-
-
-class _Numbering:
-    """Numbers for values, given in the order in which they are met."""
-
-    def __init__(self, kind: pa.DataType) -> None:
-        self._known = pa.array([], kind)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def number(self, values: pa.Array) -> tuple[Numbers, Numbers]:
-        """Give the number of each value, and the places of those that are met for the first time.
-
-        The places are in the order of the numbers.
-        """
-        encoded = values.dictionary_encode()
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
-        known = pc.index_in(encoded.dictionary, value_set=self._known)
-        is_new = known.is_null()
-        numbers = known.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        new = np.flatnonzero(is_new.to_numpy(zero_copy_only=False))
-        numbers[new] = len(self._known) + np.arange(len(new))
-        if len(new):
-            self._known = pa.concat_arrays([self._known, encoded.dictionary.filter(is_new)])
-        first = np.zeros(len(numbers), np.int64)
-        first[codes[::-1]] = np.arange(len(codes))[::-1]
-        return numbers.take(codes), first.take(new)
-
-
-def _marks(rows: Numbers) -> pa.Array:
-    """Give each row as bytes, which can be told from others."""
-    width = rows.shape[1] * rows.itemsize
-    buffer = pa.py_buffer(np.ascontiguousarray(rows))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(rows), [None, buffer])
-
-
 # --------------------------------------------------------------------------- cases
 
 
@@ -563,7 +551,7 @@ class Cases:
 
     def __init__(self, layout: _Layout) -> None:
         self._layout = layout
-        self._numbers = _Numbering(pa.binary(-(-layout.width // 8)))
+        self._numbers = _Numbering(_row_type(-(-layout.width // 8), np.uint8))
         rows, facts = (-(-len(one) // 8) for one in (layout.rows, layout.facts))
         self._codes = {mode: _Growing((4,)) for mode in MODES}
         self._lists = {
@@ -870,6 +858,10 @@ class ColumnEvaluator:
             [self._columns[name] for name in (*self.disk_facts, *self._shared)],
             of_disks=True,
         )
+        self._vm_rows = _Rows(len(self.vm_facts))
+        self._disk_rows = _Rows(_BEFORE_FACTS + len(self.disk_facts))
+        self._configuration_of_vm_row = _Growing((), np.int32)
+        self._configuration_of_disk_row = _Growing((), np.int32)
         self._sets: dict[tuple[int, ...], int] = {(): 0}
         self._set_meanings = _Growing((-(-self._layout.width // 8),))
         self._set_meanings.append(np.zeros((1, -(-self._layout.width // 8)), np.uint8))
@@ -878,66 +870,68 @@ class ColumnEvaluator:
         self.cases = Cases(self._layout)
         self._lock = RLock()
 
-    def encode_vms(self, table: pa.Table) -> Coded:
-        """Turn a table of VMs into codes; a column of facts that is missing is unknown.
+    def encode_vms(self, table: pa.Table) -> Numbers:
+        """Give each row of a table of VMs a number, the same for rows of the same facts.
 
         Parameters
         ----------
         table : pyarrow.Table
-            One row per VM, and a column for each fact, named by its id.
+            One row per VM, and a column for each fact, named by its id; one that is missing is
+            unknown.
         """
-        columns = {name: self._codes(name, table) for name in self.vm_facts}
-        return Coded(table.num_rows, columns)
+        columns = [self._codes(name, table) for name in self.vm_facts]
+        return self._vm_rows.number(columns, table.num_rows)
 
-    def encode_disks(self, table: pa.Table) -> Coded:
-        """Turn a table of disks into codes; a column of facts that is missing is unknown.
+    def encode_disks(self, table: pa.Table) -> Numbers:
+        """Give each row of a table of disks a number, the same for rows of the same facts.
 
         Parameters
         ----------
         table : pyarrow.Table
-            One row per disk: ``role`` (``os`` or ``data``), and a column for each fact. A row that
-            stands for disks that are not listed says ``no`` in a column ``listed``.
+            One row per disk: ``role`` (``os`` or ``data``), and a column for each fact; one that is
+            missing is unknown. A row that stands for disks that are not listed says ``no`` in a
+            column ``listed``.
 
         Raises
         ------
         ValueError
             If the role of a disk is neither; the message says what stands there.
         """
-        columns = {name: self._codes(name, table) for name in self.disk_facts}
-        return Coded(table.num_rows, {**columns, "role": _roles(table), "listed": _listed(table)})
+        columns = [self._codes(name, table) for name in self.disk_facts]
+        return self._disk_rows.number([_roles(table), _listed(table), *columns], table.num_rows)
 
-    def unlisted(self, roles: Numbers) -> Coded:
-        """Give rows that stand for disks which are not listed: nothing is known of them."""
-        columns: dict[str, Numbers | int] = {
-            name: self._columns[name].nothing for name in self.disk_facts
-        }
-        return Coded(len(roles), {**columns, "role": roles, "listed": 0})
+    def unlisted(self, roles: Numbers) -> Numbers:
+        """Give numbers for rows that stand for disks which are not listed: nothing is known."""
+        nothing = [self._columns[name].nothing for name in self.disk_facts]
+        return self._disk_rows.number([roles, 0, *nothing], len(roles))
+
+    def roles(self, disks: Numbers) -> Numbers:
+        """Give the role of each disk, as a place in :data:`ROLES`, by its number."""
+        return self._disk_rows[:][:, _ROLE].take(disks)
 
     def judge(
-        self, vms: Coded, disks: Coded, owners: Numbers, names: Names | None = None
+        self, vms: Numbers, disks: Numbers, owners: Numbers, names: Names | None = None
     ) -> Judged:
         """Give the verdict of every VM.
 
         Parameters
         ----------
-        vms, disks : Coded
+        vms, disks : array of int
             As :meth:`encode_vms` and :meth:`encode_disks` give them.
         owners : array of int
             For each disk the place of its VM, ascending.
         names : callable, optional
             Gives names and ids of all VMs; called only if single VMs were answered for.
         """
-        on_vms = {name: vms[name] for name in self.vm_facts}
-        on_disks = {name: disks[name] for name in self.disk_facts}
-        self._answer(on_vms, on_disks, disks["listed"], owners, names)
-        shared = [_spread(on_vms[name], owners) for name in self._shared]
-        vm_numbers, vm_rows = distinct_rows([*on_vms.values()], vms.length)
-        disk_columns = [disks["role"], *on_disks.values(), *shared]
-        disk_numbers, disk_rows = distinct_rows(disk_columns, disks.length)
+        if names is not None and self.scalar.answered_vms:
+            vms, disks = self._answer_singly(vms, disks, owners, names())
         with self._lock:
-            of_vms = self._vms.number(vm_rows).take(vm_numbers)
-            of_disks = self._disks.number(disk_rows).take(disk_numbers)
-            sets = self._numbered_sets(of_disks, owners, vms.length)
+            of_vms = self._configured_vms().take(vms)
+            if self._shared:
+                of_disks = self._configured_together(vms, disks, owners)
+            else:
+                of_disks = self._configured_disks().take(disks)
+            sets = self._numbered_sets(of_disks, owners, len(vms))
             cases = self._numbered_cases(of_vms, sets)
         return Judged(self, cases, of_vms, of_disks, owners)
 
@@ -947,51 +941,78 @@ class ColumnEvaluator:
         column = self._columns[name]
         return column.codes(table[name]) if name in table.column_names else column.nothing
 
-    def _answer(
+    # ----- rows of codes to configurations
+
+    def _configured_vms(self) -> Numbers:
+        """Give the configuration of each row of codes of a VM."""
+        known = self._configuration_of_vm_row
+        if len(rows := self._vm_rows[len(known) :]):
+            known.append(self._vms.number(self._answered_vms(rows, self.scalar.answers())))
+        found: Numbers = known.rows
+        return found
+
+    def _configured_disks(self) -> Numbers:
+        """Give the configuration of each row of codes of a disk."""
+        known = self._configuration_of_disk_row
+        if len(rows := self._disk_rows[len(known) :]):
+            known.append(self._disks.number(self._answered_disks(rows, self.scalar.answers())))
+        found: Numbers = known.rows
+        return found
+
+    def _configured_together(self, vms: Numbers, disks: Numbers, owners: Numbers) -> Numbers:
+        """Give the configuration of each disk, of which some facts are those of its VM."""
+        pairs = pa.array(vms.take(owners).astype(np.int64) << 32 | disks).dictionary_encode()
+        keys = pairs.dictionary.to_numpy(zero_copy_only=False)
+        answers = self.scalar.answers()
+        shared = [self.vm_facts.index(name) for name in self._shared]
+        of_vms = self._answered_vms(self._vm_rows[keys >> 32], answers)[:, shared]
+        of_disks = self._answered_disks(self._disk_rows[keys & (2**32 - 1)], answers)
+        numbers = self._disks.number(np.hstack([of_disks, of_vms]))
+        return np.asarray(numbers.take(pairs.indices.to_numpy(zero_copy_only=False)))
+
+    def _answer_singly(
         self,
-        on_vms: dict[str, Numbers | int],
-        on_disks: dict[str, Numbers | int],
-        listed_or_not: Numbers | int,
+        vms: Numbers,
+        disks: Numbers,
         owners: Numbers,
-        names: Names | None,
-    ) -> None:
-        """Fill in what a person answered, where a fact is not known for sure.
+        names: Iterable[tuple[str, str]],
+    ) -> tuple[Numbers, Numbers]:
+        """Fill in what a person answered for single VMs, where a fact is not known for sure.
 
         An answer for one VM counts more than one for all, and one by its id more than by its name.
         Each fills only what is still open, so the one that counts most goes first.
         """
-        single, for_all = set(self.scalar.answered_vms), self.scalar.answers()
-        listed = np.full(len(owners), True) & (np.asarray(listed_or_not) == 1)
-        if single and names is not None:
-            for held in reversed(tuple(zip(*names(), strict=True))):
-                chosen: dict[str, list[int]] = {}
-                for place, name in enumerate(held):
-                    if name.lower() in single:
-                        chosen.setdefault(name.lower(), []).append(place)
-                for name, places in chosen.items():
-                    of_vms = np.zeros(len(held), bool)
-                    of_vms[places] = True
-                    self._fill(on_vms, self.scalar.answers(name), of_vms)
-                    self._fill(on_disks, self.scalar.answers(name), of_vms.take(owners) & listed)
-        if for_all:
-            self._fill(on_vms, for_all, None)
-            self._fill(on_disks, for_all, listed)
+        vms, disks = vms.copy(), disks.copy()
+        single = set(self.scalar.answered_vms)
+        for held in reversed(tuple(zip(*names, strict=True))):
+            chosen: dict[str, list[int]] = {}
+            for place, name in enumerate(held):
+                if name.lower() in single:
+                    chosen.setdefault(name.lower(), []).append(place)
+            for name, places in chosen.items():
+                answers = self.scalar.answers(name)
+                rows = self._answered_vms(self._vm_rows[vms[places]], answers)
+                vms[places] = self._vm_rows.number_rows(rows)
+                mine = np.flatnonzero(np.isin(owners, places))
+                rows = self._answered_disks(self._disk_rows[disks[mine]], answers)
+                disks[mine] = self._disk_rows.number_rows(rows)
+        return vms, disks
 
-    def _fill(
-        self,
-        columns: dict[str, Numbers | int],
-        answers: Mapping[str, str | int],
-        where: Bools | None,
-    ) -> None:
-        for name in columns.keys() & answers.keys():
-            codes, column = columns[name], self._columns[name]
-            if isinstance(codes, int):
-                if where is None:
-                    columns[name] = int(column.answered(np.array([codes]), answers[name])[0])
-                    continue
-                codes = np.full(len(where), codes, np.uint16)
-            filled = column.answered(codes, answers[name])
-            columns[name] = filled if where is None else np.where(where, filled, codes)
+    def _answered_vms(self, rows: Numbers, answers: Mapping[str, str | int]) -> Numbers:
+        """Give rows of codes of VMs with answers filled in where they leave something open."""
+        for place, name in enumerate(self.vm_facts):
+            if name in answers:
+                rows[:, place] = self._columns[name].answered(rows[:, place], answers[name])
+        return rows
+
+    def _answered_disks(self, rows: Numbers, answers: Mapping[str, str | int]) -> Numbers:
+        """Give rows of codes of disks with answers filled in; those of no listed disk stay."""
+        listed = rows[:, _LISTED] == 1
+        for place, name in enumerate(self.disk_facts, start=_BEFORE_FACTS):
+            if name in answers:
+                filled = self._columns[name].answered(rows[:, place], answers[name])
+                rows[:, place] = np.where(listed, filled, rows[:, place])
+        return rows
 
     # ----- disks to sets, sets and VMs to cases
 
@@ -1048,7 +1069,7 @@ class ColumnEvaluator:
         return number
 
     def _numbered_cases(self, of_vms: Numbers, sets: Numbers) -> Numbers:
-        pairs, new = self._pairs.number(pa.array(of_vms * 2**31 + sets))
+        pairs, new = self._pairs.number(pa.array(of_vms.astype(np.int64) << 32 | sets))
         if len(new):
             meanings = self._vms.packed.rows[of_vms[new]] | self._set_meanings.rows[sets[new]]
             self._case_of_pair.append(self.cases.number(meanings))
@@ -1098,10 +1119,6 @@ def _bits_or(of_disks: Numbers, first: int, starts: Numbers) -> Numbers:
     table[first : first + _WORD] = bits
     words: Numbers = np.bitwise_or.reduceat(table.take(of_disks), starts)
     return words
-
-
-def _spread(codes: Numbers | int, owners: Numbers) -> Numbers | int:
-    return codes if isinstance(codes, int) else codes.take(owners)
 
 
 def _roles(disks: pa.Table) -> Numbers | int:

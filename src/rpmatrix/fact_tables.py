@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.columns import Coded, ColumnEvaluator
+from rpmatrix.columns import ROLES, ColumnEvaluator
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, names_of
 from rpmatrix.records import Problem
 
@@ -34,18 +34,18 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some rows of a table of facts: who they are, and what is known of them as codes."""
+    """Some rows of a table of facts: who they are, and the numbers of what is known of them."""
 
     about: pa.Table
-    coded: Coded
+    known: NDArray[np.int32]
     weight: float = 0  # bytes of input that it was read from
 
     def rows(self, places: NDArray[np.integer[Any]]) -> Batch:
         """Give some rows, in rising order; those that stand together are not copied."""
         first, count = int(places[0]), len(places)
         if int(places[-1]) - first == count - 1:
-            return Batch(self.about.slice(first, count), self.coded.slice(first, first + count))
-        return Batch(self.about.take(places), self.coded.take(places))
+            return Batch(self.about.slice(first, count), self.known[first : first + count])
+        return Batch(self.about.take(places), self.known.take(places))
 
 
 class TableReader:
@@ -78,14 +78,10 @@ class TableReader:
         for row in bad.tolist():
             told = f"the role of a disk is os or data, not {table['role'][row].as_py()!r}"
             self._fail(file, first + row, "role", f"{told}; the disk counts as not known")
-        coded = Coded.joined(
-            [
-                self._evaluator.encode_disks(table.take(good)),
-                self._evaluator.unlisted(np.ones(len(bad), np.uint8)),
-            ]
-        )
-        order = np.argsort(np.concatenate([good, bad]), kind="stable")
-        return Batch(about, coded.take(order))
+        known = np.zeros(table.num_rows, np.int32)
+        known[good] = self._evaluator.encode_disks(table.take(good))
+        known[bad] = self._evaluator.unlisted(np.ones(len(bad), np.uint8))
+        return Batch(about, known)
 
     def _identified(self, table: pa.Table, file: str, first: int) -> pa.Table:
         self.rows += table.num_rows
@@ -154,7 +150,7 @@ class DisksOfParts:
             if self._most is None:
                 self.held.clear()
                 continue
-            if sum(one.coded.length for one in self.held) > self._most:
+            if sum(len(one.known) for one in self.held) > self._most:
                 raise OutOfOrderError
             if passed:
                 break
@@ -168,7 +164,7 @@ class DisksOfParts:
         owners: list[NDArray[np.int64]],
     ) -> bool:
         """Part what belongs to these VMs from what does not; tell whether the last row does not."""
-        if not batch.coded.length:
+        if not len(batch.known):
             return False
         places = join.places(batch.about["vm_id"])
         mine = places >= 0
@@ -265,19 +261,15 @@ def _with_unlisted(
 
     Every VM has an OS disk; a VM of which no disk is told may have any.
     """
-    counts = np.bincount(owners, minlength=vms)
-    roles = disks.coded["role"]
-    of_os = owners if isinstance(roles, int) and roles == 0 else owners[np.asarray(roles) == 0]
-    if isinstance(roles, int) and roles:
-        of_os = owners[:0]
+    of_os = owners[evaluator.roles(disks.known) == ROLES.index("os")]
     without_os = np.flatnonzero(np.bincount(of_os, minlength=vms) == 0)
-    without_any = np.flatnonzero(counts == 0)
+    without_any = np.flatnonzero(np.bincount(owners, minlength=vms) == 0)
     if not len(without_os):
         return disks, owners
     added = np.concatenate([without_os, without_any])
     kinds = np.repeat(np.array([0, 1], np.uint8), [len(without_os), len(without_any)])
     order = np.argsort(np.concatenate([owners, added]), kind="stable")
-    coded = Coded.joined([disks.coded, evaluator.unlisted(kinds)]).take(order)
+    known = np.concatenate([disks.known, evaluator.unlisted(kinds)])[order]
     roles_of = pa.array(["os", "data"]).take(pa.array(kinds))
     blank = pa.table(
         [
@@ -289,7 +281,7 @@ def _with_unlisted(
         schema=disks.about.schema,
     )
     about = pa.concat_tables([disks.about, blank]).take(order)
-    return Batch(about, coded), np.concatenate([owners, added])[order]
+    return Batch(about, known), np.concatenate([owners, added])[order]
 
 
 # --------------------------------------------------------------------------- files of facts
@@ -478,7 +470,7 @@ class Judging:
         """Judge tables that are in memory, in one part."""
         of_vms = self.reader.vms(vms)
         of_disks = self.reader.disks(_NO_DISKS if disks is None else disks)
-        yield from self._parts(iter([of_vms]), iter([of_disks]), of_disks.coded.length + 1)
+        yield from self._parts(iter([of_vms]), iter([of_disks]), len(of_disks.known) + 1)
 
     def files(self, files: Files, *, in_order: bool = True) -> Iterator[Part]:
         """Judge files that belong together.
@@ -533,7 +525,7 @@ class Judging:
         for batch in _gathered(vms, PART):
             yield self._part(batch, held)
         self._left = [*held.held, *disks]
-        self.orphans += sum(batch.coded.length for batch in self._left)
+        self.orphans += sum(len(batch.known) for batch in self._left)
 
     def _check_order(self, files: Files) -> None:
         """See whether a disk that found no VM belongs to one that had been judged before."""
@@ -559,13 +551,13 @@ class Judging:
         places = np.concatenate(owners) if owners else np.zeros(0, np.int64)
         if len(places) and (np.diff(places) < 0).any():
             order = np.argsort(places, kind="stable")
-            places, disks = places[order], Batch(disks.about.take(order), disks.coded.take(order))
-        disks, places = _with_unlisted(self.evaluator, disks, places, vms.coded.length)
+            places, disks = places[order], Batch(disks.about.take(order), disks.known.take(order))
+        disks, places = _with_unlisted(self.evaluator, disks, places, len(vms.known))
 
         def names() -> Iterator[tuple[str, str]]:
             return zip(names_of(vms.about).to_pylist(), ids.to_pylist(), strict=True)
 
-        judged = self.evaluator.judge(vms.coded, disks.coded, places.astype(np.int32), names)
+        judged = self.evaluator.judge(vms.known, disks.known, places.astype(np.int32), names)
         return Part(vms.about, disks.about, judged)
 
 
@@ -577,7 +569,7 @@ def _gathered(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
     waiting: list[Batch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(one.coded.length for one in waiting) >= rows:
+        if sum(len(one.known) for one in waiting) >= rows:
             yield _joined(waiting)
             waiting = []
     if waiting:
@@ -590,5 +582,5 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     tables = [batch.about for batch in batches]
     return Batch(
         pa.concat_tables(tables, promote_options="permissive"),
-        Coded.joined([batch.coded for batch in batches]),
+        np.concatenate([batch.known for batch in batches]),
     )
