@@ -91,6 +91,7 @@ __all__ = ["main"]
 COMMANDS: Final = {
     "assess": ("Give the verdict of every VM in each mode.", "cli"),
     "explain": ("Say why one VM gets its verdicts.", "cli"),
+    "fleet": ("Judge an inventory of any size, and tell what it adds up to.", "cli_fleet"),
     "plan": ("Say what to run for each VM, step by step.", "cli_plan"),
     "commands": ("Write the commands of a plan, to be pasted.", "cli_plan"),
     "schedule": ("Hold a schedule against the limits.", "cli_answers"),
@@ -103,7 +104,7 @@ COMMANDS: Final = {
     "fix": ("Repair in the tables what a machine may repair.", "cli"),
     "show": ("Show a row of the tables.", "cli"),
     "facts": ("List what can be answered with --assume.", "cli"),
-    "sample": ("Print the records of a synthetic VM.", "cli"),
+    "sample": ("Print the records of a synthetic VM, or make a fleet of them.", "cli"),
     "drift": ("Say what a copy of the article says otherwise.", "cli_tables"),
     "impact": ("Say whose verdict changes with other tables.", "cli_tables"),
     "workbook": ("Write the tables as a workbook, or read one back.", "cli_tables"),
@@ -250,6 +251,12 @@ def _verdict_names(text: str) -> tuple[str, ...]:
             f"{(wrong or [text])[0]!r} is none of {', '.join(VERDICTS[1:])}"
         )
     return names
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 # --- assess -----------------------------------------------------------------------------------
@@ -827,9 +834,11 @@ def run_facts(arguments: argparse.Namespace) -> int:
 
 
 def run_sample(arguments: argparse.Namespace) -> int:
-    """Print a sample, or the list of them."""
+    """Print a sample, or the list of them; or write a fleet of synthetic VMs."""
     from rpmatrix.samples import sample_names, sample_title, sample_vm
 
+    if arguments.fleet is not None:
+        return _write_sample_fleet(arguments)
     with output(arguments.output) as stream:
         if arguments.name is None:
             Page(stream).entries(((name, sample_title(name)) for name in sample_names()), indent=0)
@@ -838,6 +847,16 @@ def run_sample(arguments: argparse.Namespace) -> int:
             print_json(sample_vm(arguments.name), stream)
         except LookupError as error:
             raise UsageError(str(error.args[0])) from error
+    return FINE
+
+
+def _write_sample_fleet(arguments: argparse.Namespace) -> int:
+    from rpmatrix.cli_fleet import write_sample_fleet
+
+    if arguments.name is not None:
+        raise UsageError(f"--fleet makes VMs of many kinds; leave {arguments.name!r} away")
+    client, layout = arguments.client, arguments.layout
+    write_sample_fleet(arguments.fleet, arguments.output, sys.stdout, client=client, layout=layout)
     return FINE
 
 
@@ -938,7 +957,22 @@ def _facts_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _sample_arguments(parser: argparse.ArgumentParser) -> None:
+    from rpmatrix.sample_fleets import CLIENTS, LAYOUTS
+
     parser.add_argument("name", nargs="?", metavar="NAME", help="which one; a list if left out")
+    parser.add_argument(
+        "--fleet",
+        type=_positive,
+        metavar="VMS",
+        help="make so many VMs with their disks; --output names a folder for their files, "
+        "without it they are printed as lines of JSON",
+    )
+    parser.add_argument(
+        "--client", choices=CLIENTS, default=CLIENTS[0], help="whose output a fleet looks like"
+    )
+    parser.add_argument(
+        "--layout", choices=LAYOUTS, default=LAYOUTS[0], help="how the files of a fleet are written"
+    )
     add_output(parser)
 
 
@@ -1025,7 +1059,8 @@ An answer counts where the input leaves the fact unknown.""",
         run_sample,
         """\
   rpmatrix sample                                      (lists the names)
-  rpmatrix sample sql-with-ultra-data-disk | rpmatrix assess -""",
+  rpmatrix sample sql-with-ultra-data-disk | rpmatrix assess -
+  rpmatrix sample --fleet 2000 --output exports/""",
         """
 For a first try without an Azure account, and for workshops.""",
     ),

@@ -56,6 +56,11 @@ class FleetResult:
         told = f"{self.summary.vms} VMs, {self.summary.disks} disks, {len(self.problems)} problems"
         return f"FleetResult({told})"
 
+    def _repr_html_(self) -> str:
+        from rpmatrix import report_fleet
+
+        return report_fleet.fleet(self)
+
     @property
     def held(self) -> tuple[Part, ...]:
         """The parts that are in memory; none if they were written."""
@@ -171,11 +176,14 @@ class FleetResult:
 
         alone: Counter[tuple[str, str, str]] = Counter()
         touched: Counter[tuple[str, str, str]] = Counter()
-        for (mode, _, _, _, _, missing, exclusions), count in self.summary.outcomes.items():
+        for (mode, verdict, _, _, _, missing, exclusions), count in self.summary.outcomes.items():
+            # Leaving disks out makes no VM eligible that something else stands against.
+            helped = {"fact": "unknown", "exclusion": "exclude_disks"}
             for kind, members in (("fact", missing), ("exclusion", exclusions)):
                 for one in members:
                     touched[kind, one, mode] += count
-                    alone[kind, one, mode] += count * (len(members) == 1)
+                    settled = len(members) == 1 and verdict == helped[kind]
+                    alone[kind, one, mode] += count * settled
         rows = []
         for (kind, one, mode), count in touched.items():
             if kind == "fact":
