@@ -15,16 +15,25 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.article import Statement, normalise, read_article
 from rpmatrix.matrix import ABOUT, MODES, Matrix
-from rpmatrix.tables import SEPARATOR, Row, read_schema, write_file, write_table
+from rpmatrix.tables import (
+    SEPARATOR,
+    Problem,
+    Row,
+    TablesError,
+    read_schema,
+    write_file,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -934,6 +943,9 @@ class _Reporter:
                 if hashed in self.terms or _is_name(word, new)
             }
         )
+        if not named:
+            # What a row speaks of may be reworded, but not by leaving out what it is about.
+            lost = sorted({*lost, *self._left_out(old, new)})
         if gained:
             yield f"now speaks of {', '.join(gained)}"
         if lost:
@@ -941,6 +953,12 @@ class _Reporter:
         union = before | now
         if before and now and len(before & now) * 5 < len(union) * 2:
             yield "says it in almost entirely other words"
+
+    def _left_out(self, old: _Entry, new: _Entry) -> Iterator[str]:
+        known = new.traits.label | new.traits.text
+        gone = old.traits.label - known
+        if old.form == "row" and new.traits.label - old.traits.label:
+            yield from (self.terms[word] for word in gone if word in self.terms)
 
     def _spelled(self, one: _Entry, words: Iterable[str]) -> Iterator[tuple[str, str]]:
         wanted = set(words)
@@ -1053,8 +1071,7 @@ def write_skeleton(
     """
     if report.unseen:
         raise ValueError("the copy of the article is cut off; take a whole one")
-    if report.is_another_article:
-        raise ValueError("this is hardly a copy of the article: too little of it was found again")
+    _refuse_another_article(report)
     edition = edition or folder.name
     if not re.fullmatch("[a-z][a-z0-9-]*", edition) or edition in editions(report.matrix):
         raise ValueError(
@@ -1063,17 +1080,73 @@ def write_skeleton(
         )
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"there is something in {folder}; choose a new folder")
-    skeleton = _Skeleton(report, edition, (today or date.today()).isoformat())
-    folder.mkdir(parents=True, exist_ok=True)
-    schema = read_schema()
-    written = []
-    for name, rows in skeleton.tables.items():
-        if rows:
-            path = folder / schema[name].file
-            write_table(path, schema[name].names, rows.values())
-            written.append(path)
-    write_file(folder / ABOUT, json.dumps(skeleton.about, indent=2) + "\n")
-    return (*written, folder / ABOUT)
+    return _Skeleton(report, edition, (today or date.today()).isoformat()).write(folder)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """The tables as they would be if a copy of the article were taken at its word.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        The tables.
+    unwritten : tuple of (str, str)
+        Table and id of each row that the copy calls for and that only a person can write, such as
+        one of which nobody has said yet when it applies. The tables do without it.
+    """
+
+    matrix: Matrix
+    unwritten: tuple[tuple[str, str], ...]
+
+
+def foresee(report: DriftReport, load: Callable[[Path], Matrix]) -> Foreseen:
+    """Take a copy of the article at its word, for a look ahead and no more.
+
+    It does what `write_skeleton` does, in a folder that is gone afterwards, and puts a word in the
+    place of what only a person can say.
+
+    Parameters
+    ----------
+    report : DriftReport
+        As `drift` gives it.
+    load : callable
+        Loads the tables of the report with one overlay more on top, whose folder it gets.
+
+    Returns
+    -------
+    Foreseen
+
+    Raises
+    ------
+    ValueError
+        If the copy is another article.
+    rpmatrix.tables.TablesError
+        If what the copy says does not fit the tables at all.
+    """
+    _refuse_another_article(report)
+    taken = (*editions(report.matrix), *report.matrix.layers)
+    names = (f"pasted-copy-{number}" for number in range(1, len(taken) + 2))
+    name = next(one for one in names if one not in taken)
+    skeleton = _Skeleton(report, name, date.today().isoformat())
+    skeleton.fill_in()
+    unwritten: dict[tuple[str, str], None] = {}
+    with TemporaryDirectory(prefix="rpmatrix-") as scratch:
+        folder = Path(scratch) / name
+        while True:
+            skeleton.write(folder)
+            try:
+                return Foreseen(load(folder), tuple(unwritten))
+            except TablesError as error:
+                dropped = skeleton.drop(error.problems)
+                if not dropped:
+                    raise
+            unwritten.update(dict.fromkeys(one for one in dropped if one[0] != "statements"))
+
+
+def _refuse_another_article(report: DriftReport) -> None:
+    if report.is_another_article:
+        raise ValueError("this is hardly a copy of the article: too little of it was found again")
 
 
 _OUTCOME_OF: Final = {
@@ -1105,6 +1178,50 @@ class _Skeleton:
         for change in report.changes:
             self._take(change)
         self._forget_withdrawn()
+
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write the rows, and what the overlay says of itself."""
+        folder.mkdir(parents=True, exist_ok=True)
+        schema = read_schema()
+        written = []
+        for name, rows in self.tables.items():
+            path = folder / schema[name].file
+            if rows:
+                write_table(path, schema[name].names, rows.values())
+                written.append(path)
+            else:
+                path.unlink(missing_ok=True)
+        write_file(folder / ABOUT, json.dumps(self.about, indent=2) + "\n")
+        return (*written, folder / ABOUT)
+
+    def fill_in(self) -> None:
+        """Put a word in the place of what only a person can say."""
+        self.about["owner"] = "Nobody yet"
+        for row in self.tables["scenarios"].values():
+            outcomes = {row[mode] for mode in MODES}
+            told = f"See what the copy says: {row['title']}."
+            if "supported_with_caveat" in outcomes:
+                row["caveat"] = row["caveat"] or told
+            if "exclude_disk" in outcomes:
+                row["remedy"] = row["remedy"] or told
+
+    def drop(self, problems: Iterable[Problem]) -> list[tuple[str, str]]:
+        """Do without the rows that do not fit; a statement stays, as one that feeds no row yet."""
+        tables = {schema.file: name for name, schema in read_schema().items()}
+        dropped = []
+        for problem in problems:
+            table = tables.get(problem.file.rpartition("/")[2], "")
+            row = self.tables.get(table, {}).get(problem.row_id)
+            if row is None:
+                continue
+            if table == "statements" and row["data"] == "yes":
+                row.update(data="no", no_data_reason="Nobody has written its row yet.")
+            elif table != "statements":
+                del self.tables[table][problem.row_id]
+            else:
+                continue
+            dropped.append((table, problem.row_id))
+        return dropped
 
     def _name_statements(self) -> dict[int, str]:
         names: dict[int, str] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -197,10 +197,10 @@ class Impact:
                 "before": one.before.verdict,
                 "after": one.after.verdict,
                 "rows": " | ".join(one.rows),
-                "disks_before": _disks(one.before),
-                "disks_after": _disks(one.after),
-                "caveats_gained": " | ".join(_only(one.after.caveats, one.before.caveats)),
-                "caveats_lost": " | ".join(_only(one.before.caveats, one.after.caveats)),
+                "disks_before": excluded_disks(one.before),
+                "disks_after": excluded_disks(one.after),
+                "caveats_gained": " | ".join(only_in(one.after.caveats, one.before.caveats)),
+                "caveats_lost": " | ".join(only_in(one.before.caveats, one.after.caveats)),
             }
 
     def __str__(self) -> str:
@@ -209,13 +209,13 @@ class Impact:
             if one.kind == "verdict":
                 what = f"{one.before.verdict} -> {one.after.verdict}"
             elif one.kind == "disks":
-                what = f"other disks to exclude: {_disks(one.after) or 'none'}"
+                what = f"other disks to exclude: {excluded_disks(one.after) or 'none'}"
             else:
-                gained = [f"+{row}" for row in _only(one.after.caveats, one.before.caveats)]
-                lost = [f"-{row}" for row in _only(one.before.caveats, one.after.caveats)]
+                gained = [f"+{row}" for row in only_in(one.after.caveats, one.before.caveats)]
+                lost = [f"-{row}" for row in only_in(one.before.caveats, one.after.caveats)]
                 what = f"caveats {' '.join([*gained, *lost])}"
             by = f" by {', '.join(one.rows)}" if one.kind != "caveats" else ""
-            lines.append(f"{_label(one)}, {one.mode}: {what}{by}")
+            lines.append(f"{label_of(one)}, {one.mode}: {what}{by}")
         count = len({one.vm_id for one in self.changes})
         rows = sum(one.table != "statements" for one in self.row_changes)
         lines.append(
@@ -238,6 +238,7 @@ def impact(
     modes: Iterable[str] = MODES,
     strict: bool = False,
     answers: Answers | None = None,
+    tell: Callable[[int], object] | None = None,
 ) -> Impact:
     """Say whose verdict changes when one matrix takes the place of another, and by which row.
 
@@ -255,6 +256,8 @@ def impact(
     answers : mapping of str to str, optional
         Values for facts that the payload leaves unknown, as for `rpmatrix.assess`. An answer
         counts in each matrix that knows the fact.
+    tell : callable, optional
+        Gets, after each VM, how many were judged.
 
     Returns
     -------
@@ -274,13 +277,15 @@ def impact(
     touched = _touched(row_changes(before, after), before, after)
     pairs: list[tuple[Verdict, Verdict]] = []
     changes: list[VmChange] = []
-    for vm in vms.vms:
+    for number, vm in enumerate(vms.vms, start=1):
         both = zip(old.verdicts(old.read(vm)), new.verdicts(new.read(vm)), strict=True)
         for one, other in both:
             if one.mode in wanted:
                 pairs.append((one, other))
                 change = _compared(one, other, old, new, touched)
                 changes += [change] if change else []
+        if tell:
+            tell(number)
     return Impact(before, after, vms, tuple(changes), tuple(pairs))
 
 
@@ -312,8 +317,8 @@ def matrix_of(names: Iterable[str]) -> Matrix:
     for name in names:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name):
             days.append(date.fromisoformat(name))
-        elif (Path(name) / DESCRIPTOR).is_file():
-            folders.append(Path(name))
+        elif (folder := Path(name).expanduser()) and (folder / DESCRIPTOR).is_file():
+            folders.append(folder)
         else:
             overlays.append(name)
     for found, what in ((folders, "folders of base tables"), (days, "days")):
@@ -403,8 +408,8 @@ def _compared(
     if not kind:
         return None
     if kind == "caveats":
-        gained = _only(other.caveats, one.caveats)
-        rows = (*gained, *_only(one.caveats, other.caveats))
+        gained = only_in(other.caveats, one.caveats)
+        rows = (*gained, *only_in(one.caveats, other.caveats))
         direction = "worse" if len(gained) == len(rows) else "other" if gained else "better"
     else:
         rows = _rows_behind(one, other, old, new, touched)
@@ -418,7 +423,7 @@ def _compared(
 def _kind(one: Verdict, other: Verdict) -> str:
     if (one.verdict, one.floor, one.ceiling) != (other.verdict, other.floor, other.ceiling):
         return "verdict"
-    if _disks(one) != _disks(other):
+    if excluded_disks(one) != excluded_disks(other):
         return "disks"
     # Nobody needs to know more of what does not work at all.
     blocked = one.verdict == "not_supported"
@@ -455,16 +460,19 @@ def _outcomes(verdict: Verdict, evaluator: Evaluator) -> Mapping[str, str]:
     return {row: known[row] if row in excluded else f"perhaps {known[row]}" for row in rows}
 
 
-def _label(change: VmChange) -> str:
+def label_of(change: VmChange) -> str:
+    """Name a VM by its name and its resource group, since several may have that name."""
     group = id_parts(change.vm_id).get("resource_group", "")
     return f"{change.vm_name} in {group}" if group else change.vm_name
 
 
-def _disks(verdict: Verdict) -> str:
+def excluded_disks(verdict: Verdict) -> str:
+    """Give the ids of the disks that a verdict excludes, or their places where there is no id."""
     return " | ".join(disk.id or disk.label for disk in verdict.exclude_disks)
 
 
-def _only(these: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+def only_in(these: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    """Give what is in one collection and not in the other, in its order."""
     left_out = set(others)
     return tuple(one for one in these if one not in left_out)
 
