@@ -35,6 +35,7 @@ from rpmatrix.shell import (
     titled,
     word,
 )
+from rpmatrix.summaries import FleetError
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
@@ -102,6 +103,11 @@ def _check_targets(arguments: argparse.Namespace) -> None:
     suffix = out.suffix.lower()[1:]
     if suffix in _FORMS and arguments.form not in (None, suffix):
         raise UsageError(f"--out {arguments.out} is written as {suffix}; leave --form away")
+    if out.is_file() and suffix not in _FORMS:
+        raise UsageError(
+            f"--out {arguments.out} is a file; name a folder, or a file that ends with .parquet or "
+            ".csv"
+        )
     for path in map(Path, arguments.paths):
         if path.exists() and out.resolve().is_relative_to(path.resolve()):
             raise UsageError(
@@ -118,7 +124,6 @@ def _judged(
         from pyarrow import ArrowException
 
         from rpmatrix.fleet import assess_files
-        from rpmatrix.parts import FleetError
     try:
         with _progress() as told:
             return assess_files(
@@ -252,12 +257,8 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
     verdicts = result.by("mode")
     return {
         "matrix": {"digest": result.matrix.digest, "layers": list(result.matrix.layers)},
-        "counts": {
-            "records": result.records,
-            "vms": result.summary.vms,
-            "disks": result.summary.disks,
-            "problems": len(result.problems),
-        },
+        "vms": result.summary.vms,
+        "disks": result.summary.disks,
         "verdicts": {
             mode: {name: int(verdicts.loc[mode, name]) for name in VERDICTS}
             for mode in modes
@@ -273,6 +274,7 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
         "limits": rows(result.limits()),
         "notes": list(result.notes),
         "problems": [fields_of(one) for one in result.problems],
+        "counts": {"records": result.records, **result.counts},
         "out": None if result.out is None else str(result.out),
     }
 
@@ -282,8 +284,7 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
 
 def _print_fleet(page: Page, result: FleetResult, modes: Sequence[str]) -> None:
     told = to_dict(result, modes)
-    counts = told["counts"]
-    page.line(f"{_counted(counts['vms'], 'VM')}, {_counted(counts['disks'], 'disk')}", style="bold")
+    page.line(f"{_counted(told['vms'], 'VM')}, {_counted(told['disks'], 'disk')}", style="bold")
     page.blank()
     _print_verdicts(page, told["verdicts"])
     _print_what_first(page, told["what_first"])
@@ -307,6 +308,12 @@ def _right(numbers: Iterable[int]) -> list[str]:
     return [text.rjust(width) for text in texts]
 
 
+def _share(number: int, whole: int) -> str:
+    """Tell a share so that a few of many do not look like none."""
+    tenths = round(1000 * number / whole) / 10 if whole else 0.0
+    return "< 0.1 %" if number and not tenths else f"{tenths:.1f} %"
+
+
 def _more(page: Page, count_of_all: int, what: str) -> None:
     if count_of_all > SHOWN:
         page.line(f"... and {count_of_all - SHOWN:,} more {what}; --json gives all", indent=2)
@@ -328,7 +335,7 @@ def _print_verdicts(page: Page, verdicts: Mapping[str, Mapping[str, int]]) -> No
                     page.text(mode if place == 0 else "", style="bold"),
                     page.verdict(name),
                     counts[name],
-                    f"{100 * counts[name] / total:.1f} %" if total else "",
+                    _share(counts[name], total),
                 )
             )
     numbers = _right(row[2] for row in rows)
@@ -345,24 +352,30 @@ def _print_verdicts(page: Page, verdicts: Mapping[str, Mapping[str, int]]) -> No
 def _print_what_first(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
-    page.heading("What to do first, by VMs: those that it settles alone, and all that wait for it")
-    shown = found[:SHOWN]
-    alone = _right(row["alone"] for row in shown)
-    touched = _right(row["touched"] for row in shown)
+    page.heading("What to do first, by VMs: those that it settles alone, and all that it touches")
+    by_thing: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in found:
+        by_thing.setdefault((row["kind"], row["id"]), []).append(row)
+    numbers = {
+        name: iter(_right(row[name] for of_modes in by_thing.values() for row in of_modes))
+        for name in ("alone", "touched")
+    }
     rows = []
-    for row, of_alone, of_touched in zip(shown, alone, touched, strict=True):
-        told = "find out" if row["kind"] == "fact" else "leave out"
-        disks = f" ({_counted(row['disks'], 'disk')})" if row["disks"] else ""
+    for (kind, one), of_modes in list(by_thing.items())[:SHOWN]:
+        alone, touched = ([next(numbers[name]) for _ in of_modes] for name in numbers)
+        told = "find out" if kind == "fact" else "leave out"
+        disks = max(row["disks"] for row in of_modes)
+        of = f" ({_counted(disks, 'disk')})" if disks else ""
         rows.append(
             (
-                page.text(of_alone, style="bold"),
-                page.text(of_touched),
-                page.text(row["mode"]),
-                page.text(f"{told}{disks}: {row['title']} [{row['id']}]", row["how"]),
+                page.text(*alone, style="bold"),
+                page.text(*touched),
+                page.text(*(row["mode"] for row in of_modes)),
+                page.text(f"{told}{of}: {of_modes[0]['title']} [{one}]", of_modes[0]["how"]),
             )
         )
     page.table(("Alone", "In all", "Mode", "What to do"), rows, keep=3)
-    _more(page, len(found), "things")
+    _more(page, len(by_thing), "things")
 
 
 def _print_reasons(
