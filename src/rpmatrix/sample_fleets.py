@@ -14,7 +14,13 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rpmatrix.bulk import FactTables
 
 Record = dict[str, Any]
 
@@ -550,3 +556,105 @@ def _columns(record: Record) -> Iterable[str]:
     more = ("subscriptionId", "managedBy", "sku", "plan", "properties", "tags", "identity", "zones")
     usual = (*fixed, *more, "extendedLocation", "resources", "etag")
     return dict.fromkeys((*usual, *record))
+
+
+# --------------------------------------------------------------------------- tables of facts
+
+
+def write_fact_tables(
+    folder: str | Path, vms: int, *, seed: int = 7, partitions: int = 1, distinct: int = 50_000
+) -> list[tuple[Path, Path]]:
+    """Write a fleet as tables of facts, in partitions that can be judged apart from each other.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to write; made if need be.
+    vms : int
+        How many VMs.
+    seed : int
+        As for :func:`sample_fleet`.
+    partitions : int
+        How many pairs of files.
+    distinct : int
+        How many VMs are made one by one. Further ones are like these, in other subscriptions: a
+        million takes a minute.
+
+    Returns
+    -------
+    list of tuple of Path
+        The files of VMs and of disks of each partition: ``vms/part-000.parquet`` and
+        ``disks/part-000.parquet``.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = _fact_tables(min(vms, distinct), seed)
+    homes = [Path(folder) / name for name in ("vms", "disks")]
+    for home in homes:
+        home.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number in range(partitions):
+        start, stop = (vms * at // partitions for at in (number, number + 1))
+        pieces = list(_pieces(made, start, stop, seed))
+        paths = homes[0] / f"part-{number:03}.parquet", homes[1] / f"part-{number:03}.parquet"
+        for path, tables in zip(paths, zip(*pieces, strict=True), strict=True):
+            pq.write_table(pa.concat_tables(tables), path, row_group_size=131_072)
+        written.append(paths)
+    return written
+
+
+def _fact_tables(vms: int, seed: int) -> FactTables:
+    """Read the facts of a fleet from its records, as those of any other fleet."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import msgspec
+
+    from rpmatrix.bulk import BulkReader
+    from rpmatrix.matrix import load_matrix
+
+    reader = BulkReader(load_matrix())
+    with TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as pool:
+        paths = write_fleet(scratch, vms, seed=seed, layout="ndjson", dumps=msgspec.json.encode)
+        for path in paths:
+            for _ in reader.add_file(path, pool):
+                pass
+        (tables,) = reader.tables(vms)
+    return tables
+
+
+def _pieces(
+    made: FactTables, start: int, stop: int, seed: int
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Give some VMs and their disks: those that were made, and after them others like them."""
+    import numpy as np
+    import pyarrow as pa
+
+    count = made.vms.num_rows
+    while start < stop:
+        copy, first = divmod(start, count)
+        last = min(count, first + stop - start)
+        edges = np.searchsorted(made.owners, [first, last])
+        disks = made.disks.slice(edges[0], edges[1] - edges[0])
+        owners = made.vms["vm_id"].take(pa.array(made.owners[edges[0] : edges[1]]))
+        pair = made.vms.slice(first, last - first), disks.add_column(0, "vm_id", owners)
+        yield _elsewhere(pair[0], seed, copy), _elsewhere(pair[1], seed, copy)
+        start += last - first
+
+
+def _elsewhere(table: pa.Table, seed: int, copy: int) -> pa.Table:
+    """Give rows with plain texts, and from the first copy on in subscriptions of their own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        cells = column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+        if copy and name.endswith("_id") and pa.types.is_string(cells.type):
+            known = pc.unique(pc.utf8_slice_codeunits(cells, 15, 51)).to_pylist()
+            for one in filter(None, known):
+                other = _guid(random.Random(f"copy {seed} {copy} {one}"))
+                cells = pc.replace_substring(cells, one, other)
+        columns.append(cells)
+    return pa.table(columns, names=table.column_names)
