@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rpmatrix.exercises import check_answer, exercise
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
     from rpmatrix.panels_extend import OverlayPanel
+    from rpmatrix.panels_fleet import FleetPanel
     from rpmatrix.panels_plan import (
         CrossRegionPanel,
         EncryptionPanel,
@@ -32,6 +33,7 @@ _LATE = {
     "EncryptionPanel": "panels_plan",
     "ErrorPanel": "panels_plan",
     "ExercisePanel": "workshop_panel",
+    "FleetPanel": "panels_fleet",
     "MatrixPanel": "panels",
     "OverlayPanel": "panels_extend",
     "Plan": "planning",
@@ -52,6 +54,7 @@ __all__ = [
     "EncryptionPanel",
     "ErrorPanel",
     "ExercisePanel",
+    "FleetPanel",
     "Inventory",
     "Matrix",
     "MatrixPanel",

@@ -48,6 +48,7 @@ LARGEST_MESSAGE: Final = 256 * 2**20
 _HERE: Final = Path(__file__).resolve().parent
 _TITLES: Final = {
     "EligibilityPanel": "Check a VM",
+    "FleetPanel": "Check a fleet",
     "MatrixPanel": "Read the matrix",
     "PlanPanel": "Plan",
     "CrossRegionPanel": "Other region",

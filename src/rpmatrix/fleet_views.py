@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 from rpmatrix import report
 from rpmatrix.documents import Sheet, guarded, workbook_of
 from rpmatrix.eligibility import VERDICTS, Assessment, ExcludedDisk, Question, Verdict
+from rpmatrix.inventory import vm_groups
 from rpmatrix.markup import (
     Html,
     badge,
     fragment,
+    joined,
     page,
     paragraph,
     plural,
@@ -30,11 +32,12 @@ from rpmatrix.markup import (
     soft,
     spaced,
     tag,
+    title,
     wide,
 )
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.records import id_parts, region
-from rpmatrix.report_matrix import MODE_TITLES
+from rpmatrix.report_matrix import MODE_TITLES, row_card
 from rpmatrix.summaries import Summary
 
 if TYPE_CHECKING:
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
 
 PAGE_SIZE: Final = 25
 """VMs on one page."""
+
+UNTOLD: Final = "-"
+"""Stands in a filter for a region or subscription that is not known."""
 
 SEPARATOR: Final = " | "
 """Parts what stands in one cell, as in every table of verdicts."""
@@ -223,7 +229,8 @@ class VmTable:
             (self.subscription, wanted.subscription.lower()),
         ):
             if value:
-                kept = self._both(kept, self._having(column, column.places(value.__eq__)))
+                told = "" if value == UNTOLD else value
+                kept = self._both(kept, self._having(column, column.places(told.__eq__)))
         if wanted.verdict or wanted.because:
             modes = [wanted.mode] if wanted.mode else [mode for mode in MODES if mode in self.modes]
             found = [self._judged(self.modes[mode], wanted) for mode in modes]
@@ -691,7 +698,16 @@ def summary_of(found: Assessment) -> Summary:
         made.caveats.update((one.mode, row) for row in one.caveats)
         made.assumptions.update((one.mode, fact) for fact in one.assumptions)
         made.exclusions.update({(one.mode, row): count for row, count in rows.items()})
+    for (kind, group), members in vm_groups(found.inventory).items():
+        for vm in members:
+            made.groups.update(
+                (_SETS.get(kind, kind), group, one.mode, one.verdict) for one in found.of(vm.id)
+            )
     return made
+
+
+# What a fleet calls a set of VMs by which a single VM is protected.
+_SETS: Final = {"flexible_scale_set": "scale_set"}
 
 
 def result_of(found: Assessment) -> FleetResult:
@@ -710,7 +726,7 @@ def result_of(found: Assessment) -> FleetResult:
         summary_of(found),
         inventory.problems,
         inventory.notes,
-        sum(inventory.counts.values()),
+        inventory.counts["records"],
         counts=inventory.counts,
     )
 
@@ -858,3 +874,36 @@ def _where(row: VmRow) -> Html:
         for place, one in enumerate(lines)
         if one
     )
+
+
+def vm_card(row: VmRow, matrix: Matrix) -> str:
+    """Show the verdicts on one VM, and the rows that they name, where no record explains more.
+
+    Parameters
+    ----------
+    row : VmRow
+        The VM.
+    matrix : Matrix
+        What decided.
+    """
+    cards = [
+        tag(
+            "div",
+            paragraph(tag("strong", MODE_TITLES[one.mode])),
+            report.verdict_cell(one),
+            class_="rpm-card",
+        )
+        for one in row.verdicts
+    ]
+    rows = dict.fromkeys(
+        one for verdict in row.verdicts for one in (*verdict.reasons, *verdict.caveats)
+    )
+    about = page(
+        title(row.name or row.id),
+        soft(row.id),
+        tag("div", cards, class_="rpm-cards"),
+        soft(
+            "The input holds facts alone, no records of Azure: there is no more evidence to show."
+        ),
+    )
+    return joined(about, *(row_card(matrix, one) for one in rows))
