@@ -239,7 +239,9 @@ def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Number
     # Which columns stand in the key: place, weight and size of each; below them all, the number of
     # a row of `before`.
     digits: list[tuple[int, int, int]] = []
-    before: Numbers = np.zeros((1, len(columns)), np.uint16)
+    sizes = [one if isinstance(one, int) else int(one.max(initial=0)) for one in columns]
+    kind_of_row = np.uint16 if max(sizes, default=0) < 2**16 else np.int64
+    before: Numbers = np.zeros((1, len(columns)), kind_of_row)
     radix = 1
 
     def numbered() -> tuple[Numbers, Numbers]:
@@ -251,13 +253,13 @@ def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Number
         return encoded.indices.to_numpy(zero_copy_only=False), rows
 
     fixed = []
-    for place, column in enumerate(columns):
+    for place, (column, most) in enumerate(zip(columns, sizes, strict=True)):
         if isinstance(column, int):
             fixed.append((place, column))
             continue
         if not len(column):
             continue
-        size = int(column.max()) + 1
+        size = most + 1
         if int(column.min()) == size - 1:
             fixed.append((place, size - 1))
             continue

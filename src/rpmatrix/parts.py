@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.columns import SEPARATOR, Judged
+from rpmatrix.columns import SEPARATOR, Judged, distinct_rows
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES
 from rpmatrix.records import region
@@ -20,6 +20,8 @@ from rpmatrix.summaries import Summary as Summary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Numbers = NDArray[Any]
 
 
 VM_COLUMNS: Final = (
@@ -122,29 +124,29 @@ class Part:
 
     def summary(self) -> Summary:
         """Count the part."""
-        judged, known = self.judged, self.judged.evaluator.cases
-        counted = np.bincount(judged.cases, minlength=len(known))
+        counted = np.bincount(self.judged.cases, minlength=len(self.judged.evaluator.cases))
         present = np.flatnonzero(counted)
-        counts = counted[present].tolist()
-        made = Summary(len(judged.cases), len(judged.owners))
+        made = Summary(len(self.judged.cases), len(self.judged.owners))
         for mode in MODES:
-            verdicts = (
-                [VERDICTS[code] for code in getattr(known, name)(mode)[present]]
-                for name in ("verdict", "floor", "ceiling")
-            )
-            lists = (
-                known.lists(name, mode, present) for name in ("reasons", "missing", "exclusions")
-            )
-            for *told, count in zip(*verdicts, *lists, counts, strict=True):
-                made.outcomes[mode, *told] += count
-            for name in ("caveats", "assumptions"):
-                counter = getattr(made, name)
-                for members, count in zip(known.lists(name, mode, present), counts, strict=True):
-                    for member in members:
-                        counter[mode, member] += count
+            self._count_cases(made, mode, present, counted[present])
             self._count_disks(made, mode)
         self._count_places(made)
         return made
+
+    def _count_cases(self, made: Summary, mode: str, cases: Numbers, counts: Numbers) -> None:
+        known = self.judged.evaluator.cases
+        told: list[tuple[Any, Sequence[Any]]] = [
+            (getattr(known, name)(mode)[cases], VERDICTS)
+            for name in ("verdict", "floor", "ceiling")
+        ]
+        told += [known.coded(name, mode, cases) for name in ("reasons", "missing", "exclusions")]
+        for outcome, count in _counted(told, counts):
+            made.outcomes[mode, *outcome] += count
+        for name in ("caveats", "assumptions"):
+            counter = getattr(made, name)
+            for (members,), count in _counted([known.coded(name, mode, cases)], counts):
+                for member in members:
+                    counter[mode, member] += count
 
     def _count_disks(self, made: Summary, mode: str) -> None:
         judged = self.judged
@@ -157,37 +159,43 @@ class Part:
                 made.exclusions[mode, row] += count
 
     def _count_places(self, made: Summary) -> None:
-        where = [subscriptions_of(self.vms), encoded_column(self.vms, "location")]
+        where = [_lowered(subscriptions_of(self.vms)), encoded_column(self.vms, "location")]
         verdicts = {mode: self.judged.verdicts(mode) for mode in MODES}
         for mode, codes in verdicts.items():
-            for (subscription, place, verdict), count in _counted(*where, (codes, VERDICTS)):
-                made.places[subscription.lower(), region(place), mode, verdict] += count
-            for kind in ("availability_set", "scale_set"):
-                if f"{kind}_id" in self.vms.column_names:
-                    members = encoded_column(self.vms, f"{kind}_id")
-                    for (group, verdict), count in _counted(members, (codes, VERDICTS)):
-                        if group:
-                            made.groups[kind, group.lower(), mode, verdict] += count
+            for (subscription, place, verdict), count in _counted([*where, (codes, VERDICTS)]):
+                made.places[subscription, region(place), mode, verdict] += count
+        for kind in ("availability_set", "scale_set"):
+            if f"{kind}_id" not in self.vms.column_names:
+                continue
+            groups, names = _lowered(encoded_column(self.vms, f"{kind}_id"))
+            members = np.flatnonzero(np.array([name != "" for name in names])[groups])
+            for mode, codes in verdicts.items():
+                told = [(groups[members], names), (codes[members], VERDICTS)]
+                for (group, verdict), count in _counted(told):
+                    made.groups[kind, group, mode, verdict] += count
 
 
 Encoded = tuple[Any, Sequence[str]]
 
 
-def _counted(*columns: Encoded) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Count the combinations of some columns that are given as codes and their meaning."""
-    key = np.zeros(len(columns[0][0]), np.int64)
-    for codes, values in columns:
-        key *= max(len(values), 1)
-        key += codes
-    encoded = pa.array(key).value_counts()
-    for number, count in zip(
-        encoded.field("values").to_pylist(), encoded.field("counts").to_pylist(), strict=True
-    ):
-        told: list[str] = []
-        for _, values in reversed(columns):
-            number, place = divmod(number, max(len(values), 1))
-            told.append(values[place])
-        yield tuple(reversed(told)), count
+def _counted(
+    columns: Sequence[tuple[Any, Sequence[Any]]], counts: Numbers | None = None
+) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """Count the combinations of some columns that are given as codes and what these mean.
+
+    A row counts once, or as often as `counts` says.
+    """
+    numbers, rows = distinct_rows([codes for codes, _ in columns], len(columns[0][0]))
+    found = np.bincount(numbers, counts, len(rows)).astype(np.int64)
+    told = [
+        [meaning[code] for code in rows[:, at].tolist()] for at, (_, meaning) in enumerate(columns)
+    ]
+    yield from zip(zip(*told, strict=True), found.tolist(), strict=True)
+
+
+def _lowered(encoded: Encoded) -> Encoded:
+    codes, values = encoded
+    return codes, [value.lower() for value in values]
 
 
 def encoded_column(table: pa.Table, name: str) -> Encoded:
