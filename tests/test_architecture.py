@@ -63,6 +63,7 @@ ORDER = (
         "report_matrix",
         "report_schedule",
         "report_plan",
+        "report_change",
         "report",
         "report_fleet",
     ),
@@ -74,6 +75,7 @@ ORDER = (
         "exercises",
         "panels",
         "panels_plan",
+        "panels_change",
         "panels_fleet",
         "panels_extend",
         "workshop_panel",
@@ -107,6 +109,7 @@ TOP_LEVEL_GUESTS = {
     "panels_extend": {"ipywidgets"},
     "panels_fleet": {"ipywidgets"},
     "panels_plan": {"ipywidgets"},
+    "panels_change": {"ipywidgets"},
     "workshop_panel": {"ipywidgets"},
 }
 # The one step to the right: function and modules.
@@ -114,7 +117,14 @@ DISPLAY = ("_repr_html_", {"report", "report_fleet"})
 # A package that has one home, so that a change in it is felt in one place.
 ONLY_IN = {
     "anywidget": {"panels"},
-    "ipywidgets": {"panels", "panels_extend", "panels_fleet", "panels_plan", "workshop_panel"},
+    "ipywidgets": {
+        "panels",
+        "panels_change",
+        "panels_extend",
+        "panels_fleet",
+        "panels_plan",
+        "workshop_panel",
+    },
     "openpyxl": {"workbook", "documents"},
     "rich": {"shell", "cli_fleet"},
 }

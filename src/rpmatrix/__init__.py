@@ -14,6 +14,7 @@ from rpmatrix.matrix import Matrix, load_matrix
 if TYPE_CHECKING:
     from rpmatrix.exercises import check_answer, exercise
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
+    from rpmatrix.panels_change import WhatChangedPanel
     from rpmatrix.panels_extend import OverlayPanel
     from rpmatrix.panels_fleet import FleetPanel
     from rpmatrix.panels_plan import (
@@ -39,6 +40,7 @@ _LATE = {
     "Plan": "planning",
     "PlanPanel": "panels_plan",
     "SchedulePanel": "panels_plan",
+    "WhatChangedPanel": "panels_change",
     "check_answer": "exercises",
     "check_environment": "panels",
     "exercise": "exercises",
@@ -63,6 +65,7 @@ __all__ = [
     "PlanPanel",
     "SchedulePanel",
     "Verdict",
+    "WhatChangedPanel",
     "assess",
     "check_answer",
     "check_environment",

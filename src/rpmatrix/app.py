@@ -55,6 +55,7 @@ _TITLES: Final = {
     "EncryptionPanel": "Encryption",
     "SchedulePanel": "Schedule",
     "ErrorPanel": "Errors",
+    "WhatChangedPanel": "What changed",
 }
 """What a panel is called in the navigation, in the order of the navigation."""
 _EXTENSIONS: Final = (
