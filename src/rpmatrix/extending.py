@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from rpmatrix.impact import Impact, impact, matrix_of
 from rpmatrix.inventory import Inventory
-from rpmatrix.matrix import ABOUT, ABOUT_KEYS, check_overlay
+from rpmatrix.matrix import ABOUT, ABOUT_KEYS, Matrix, check_overlay
 from rpmatrix.tables import (
     DESCRIPTOR,
     SEPARATOR,
@@ -160,7 +160,7 @@ class OverlayEditor:
         self._history = [self._stored]
         self._at = 0
         self._run: Hashable = None
-        self._judged: tuple[OverlayDraft, tuple[Problem, ...]] | None = None
+        self._judged: tuple[OverlayDraft, tuple[Problem, ...], Matrix | None] | None = None
         draft = self._edited(edits or {})
         self._change(replace(draft, about={**draft.about, **(about or {})}))
 
@@ -383,10 +383,17 @@ class OverlayEditor:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """All that ``rpmatrix check`` would say of the draft, were it saved as it is."""
+        return self._judgement[1]
+
+    @property
+    def _judgement(self) -> tuple[OverlayDraft, tuple[Problem, ...], Matrix | None]:
+        """Give the draft with its problems, or else with the matrix that it makes."""
         if self._judged is None or self._judged[0] is not self.draft:
             with self._laid_out() as folder:
-                self._judged = self.draft, check_overlay(folder, *self.below)
-        return self._judged[1]
+                problems = check_overlay(folder, *self.below)
+                made = None if problems else matrix_of([*self.below, str(folder)])
+            self._judged = self.draft, problems, made
+        return self._judged
 
     def problems_at(self, table: str, place: int) -> dict[str, list[Problem]]:
         """Give what is wrong in one row, by column."""
@@ -413,8 +420,10 @@ class OverlayEditor:
         rpmatrix.tables.TablesError
             If the draft is not in order.
         """
-        with self._laid_out() as folder:
-            return impact(self.matrix, matrix_of([*self.below, str(folder)]), inventory)
+        _, problems, made = self._judgement
+        if made is None:
+            raise TablesError(self.folder, problems)
+        return impact(self.matrix, made, inventory)
 
     @contextmanager
     def _laid_out(self) -> Iterator[Path]:

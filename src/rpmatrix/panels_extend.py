@@ -46,6 +46,7 @@ from rpmatrix.tables import (
     FixReport,
     Problem,
     Schema,
+    TableSchema,
     TablesError,
     column_letter,
     read_schema,
@@ -123,7 +124,10 @@ class OverlayPanel(Panel):
         self._tried: tuple[object, Impact] | None = None
         lies_on = tuple([below] if isinstance(below, str) else below)
         super().__init__(_controls(str(folder), lies_on, str(inventory)))
+        said = _plain_page(heading("What the overlay says of itself"))
+        self._about_title = widgets.HTML(said, layout=layout())
         self._about_box = widgets.Box([], layout=_grid())
+        self._rows_title = widgets.HTML(_plain_page(heading("Its rows")), layout=layout())
         self._form_title = widgets.HTML(layout=layout())
         self._form = widgets.Box([], layout=_grid())
         self._help = widgets.HTML(layout=layout())
@@ -131,7 +135,9 @@ class OverlayPanel(Panel):
         self.children = [
             *self._copier,
             *(made[name] for name in ("folder", "below", "inventory")),
+            self._about_title,
             self._about_box,
+            self._rows_title,
             *(made[name] for name in ("table", "row", "base_row")),
             _row_of(made[name] for name in _ABOVE),
             self._form_title,
@@ -250,6 +256,8 @@ class OverlayPanel(Panel):
         for name, control in self._controls.items():
             if name not in always:
                 control.layout.display = shown
+        for heading_shown in (self._about_title, self._rows_title):
+            heading_shown.layout.display = shown
         keys = dict.fromkeys((*ABOUT_KEYS, *editor.draft.about)) if editor else {}
         if [*keys] != [*self._about_fields]:
             self._about_fields = {key: self._about_field(key) for key in keys}
@@ -313,8 +321,7 @@ class OverlayPanel(Panel):
         control = widgets.Text(
             description=key.replace("_", " ").capitalize(),
             tooltip=meaning,
-            style=WIDE,
-            layout=layout(),
+            **_wide(),
         )
         field = _Field(control, f"{meaning[:1].upper()}{meaning[1:]}.")
         self._watch(control, lambda: self._about_changed(key, field))
@@ -448,6 +455,8 @@ class OverlayPanel(Panel):
             return page(heading("Whose verdict changes"), soft(wanted))
         inventory = self._inventory()
         notes = report.problems(inventory.problems, inventory.notes) if self._path else ""
+        many = len(inventory.vms) > MANY_VMS
+        self._controls["preview"].layout.display = None if many else "none"
         found = self._impact()
         if found is None:
             wanted = f"{plural(len(inventory.vms), 'VM')}: press Preview the impact."
@@ -516,7 +525,6 @@ class _Field:
 
 
 def _controls(folder: str, below: tuple[str, ...], inventory: str) -> dict[str, widgets.Widget]:
-    common: dict[str, Any] = {"style": WIDE, "layout": layout()}
     stacks = dict.fromkeys([(), *((name,) for name in overlay_names()), below])
     schema = read_schema()
     controls: dict[str, widgets.Widget] = {
@@ -525,35 +533,45 @@ def _controls(folder: str, below: tuple[str, ...], inventory: str) -> dict[str, 
             description="Folder of the overlay",
             placeholder="contoso",
             continuous_update=False,
-            **common,
+            **_wide(),
         ),
         "below": widgets.Dropdown(
             options=[(" + ".join(("base", *stack)), stack) for stack in stacks],
             value=below,
             description="It lies on",
-            **common,
+            **_wide(),
         ),
         "inventory": widgets.Text(
             value=inventory,
             description="Try it on",
             placeholder="the samples, or a file or folder with your VMs",
             continuous_update=False,
-            **common,
+            **_wide(),
         ),
         "table": widgets.Dropdown(
-            options=[(f"{name}: {one.title}", name) for name, one in schema.items()],
+            options=[(_table_title(one), name) for name, one in schema.items()],
             description="Table",
-            **common,
+            **_wide(),
         ),
         "row": widgets.Dropdown(
-            options=[("none", _NO_ROW)], description="Row of the overlay", **common
+            options=[("none", _NO_ROW)], description="Row of the overlay", **_wide()
         ),
-        "base_row": widgets.Dropdown(options=[], description="Row below", **common),
+        "base_row": widgets.Dropdown(options=[], description="Row below", **_wide()),
     }
     for name, (label, tip) in _BUTTONS.items():
         controls[name] = widgets.Button(description=label, tooltip=tip, layout=layout())
     controls["save"].button_style = "primary"
     return controls
+
+
+def _wide() -> dict[str, Any]:
+    """Give what all controls have in common; each has a layout of its own, to be hidden alone."""
+    return {"style": WIDE, "layout": layout()}
+
+
+def _table_title(schema: TableSchema) -> str:
+    spoken = schema.name.replace("_", " ")
+    return spoken if schema.title.lower() == spoken else f"{spoken}: {schema.title}"
 
 
 def _grid() -> widgets.Layout:
@@ -575,8 +593,7 @@ def _cell_control(column: Column, longest: int) -> widgets.Widget:
     common: dict[str, Any] = {
         "description": column.name.replace("_", " ").capitalize(),
         "tooltip": column.description,
-        "style": WIDE,
-        "layout": layout(),
+        **_wide(),
     }
     if column.enum:
         return widgets.Dropdown(options=[("", "")], **common)
@@ -662,23 +679,24 @@ def _rows(editor: OverlayEditor, name: str) -> Html:
         (editor.draft.line(name, place), place, row) for place, row in enumerate(editor.rows(name))
     )
     shown = [
-        [str(line), *_cells(row, below.get(row["id"]), editor.problems_at(name, place))]
+        _cells(row, line, below.get(row["id"]), editor.problems_at(name, place))
         for line, place, row in lines
     ]
-    columns = ["", *(f"{letter} {one}" for letter, one in zip(letters, schema.names, strict=True))]
+    columns = [f"{letter} {one}" for letter, one in zip(letters, schema.names, strict=True)]
     count = plural(len(shown), "row")
     return fragment([heading(f"{schema.file}: {count}"), table(schema.file, columns, shown)])
 
 
-def _cells(row: Cells, below: Cells | None, wrong: Mapping[str, object]) -> Iterator[Child]:
+def _cells(row: Cells, line: int, below: Cells | None, wrong: Mapping[str, object]) -> list[Child]:
+    shown: list[Child] = []
     for column, text in row.items():
-        parts: list[Child] = [tag("strong", "✕ ")] if column in wrong else []
-        parts.append(text)
+        parts: list[Child] = [tag("strong", "✕ ") if column in wrong else None, text]
         if column == "id":
-            parts.append(soft("replaces the row below" if below else "a new row"))
+            parts.append(soft(f"line {line}, {'replaces the row below' if below else 'new'}"))
         elif below is not None and below[column] != text:
             parts.append(soft(f"below: {below[column] or 'empty'}"))
-        yield wide(fragment(parts)) if len(text) > LONGEST_LINE else fragment(parts)
+        shown.append(wide(fragment(parts)) if len(text) > LONGEST_LINE else fragment(parts))
+    return shown
 
 
 def _saved(done: FixReport, folder: str) -> Iterator[Html]:
