@@ -180,10 +180,10 @@ class _StepText:
         return tuple(dict.fromkeys(note for one in self.commands for note in one.notes))
 
 
-def _written(found: VmPlan, client: str, phases: Iterable[str]) -> list[_StepText]:
+def _written(matrix: Matrix, found: VmPlan, client: str, phases: Iterable[str]) -> list[_StepText]:
     """Write the steps of some phases."""
     return [
-        _StepText(step, tuple(write(one, client) for one in step.operations))
+        _StepText(step, tuple(write(one, client, matrix=matrix) for one in step.operations))
         for step in found.steps
         if step.phase in phases
     ]
@@ -245,6 +245,7 @@ def _plan(
 
 def _plan_dict(found: Plan, client: str, phases: Sequence[str]) -> dict[str, Any]:
     whole = found.assessment.to_dict()
+    matrix = found.assessment.matrix
     return {
         "matrix": whole["matrix"],
         "target_region": found.target_region,
@@ -257,7 +258,7 @@ def _plan_dict(found: Plan, client: str, phases: Sequence[str]) -> dict[str, Any
                 "mode": one.mode,
                 "verdict": one.verdict.to_dict(),
                 "comparison": plain(one.comparison),
-                "steps": [_step_dict(text) for text in _written(one, client, phases)],
+                "steps": [_step_dict(text) for text in _written(matrix, one, client, phases)],
                 "not_saved": plain(one.not_saved),
                 "what_if": plain(one.what_if),
                 "questions": plain(one.questions),
@@ -400,7 +401,7 @@ def _print_assumed(page: Page, matrix: Matrix, found: VmPlan) -> None:
 def _print_steps(
     page: Page, matrix: Matrix, found: VmPlan, client: str, phases: Sequence[str]
 ) -> None:
-    texts = _written(found, client, phases)
+    texts = _written(matrix, found, client, phases)
     if texts:
         page.heading("Steps")
     for text in texts:
@@ -525,7 +526,7 @@ def run_commands(arguments: argparse.Namespace) -> int:
     phases = _chosen_phases(arguments, WRITTEN_PHASES)
     found = _plan(result, arguments)
     labels = {vm: printable(label) for vm, label in labels_of(result).items()}
-    written = [(one, _written(one, arguments.client, phases)) for one in found.vms]
+    written = [(one, _written(result.matrix, one, arguments.client, phases)) for one in found.vms]
     told = [
         line
         for one, texts in written

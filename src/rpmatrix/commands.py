@@ -20,11 +20,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.operations import (
     COLLECTION,
     DISK,
@@ -113,7 +114,13 @@ class Command:
         return bool(self.text)
 
 
-def write(operation: Operation, client: str, *, api_version: str | None = None) -> Command:
+def write(
+    operation: Operation,
+    client: str,
+    *,
+    api_version: str | None = None,
+    matrix: Matrix | None = None,
+) -> Command:
     r"""Write an operation down for a client.
 
     Parameters
@@ -125,6 +132,8 @@ def write(operation: Operation, client: str, *, api_version: str | None = None) 
     api_version
         API version to use instead of the one chosen from what the operation uses. It is
         checked in any case; clients that choose by themselves ignore it and say so.
+    matrix
+        What knows the API versions; the seed edition if it is left out.
 
     Raises
     ------
@@ -148,7 +157,11 @@ def write(operation: Operation, client: str, *, api_version: str | None = None) 
     """
     if client not in CLIENTS:
         raise ValueError(f"unknown client {client!r}: choose one of {', '.join(CLIENTS)}")
-    request = _request(operation, choose_api_version(operation, api_version))
+    matrix = matrix or load_matrix()
+    request = replace(
+        _request(operation, choose_api_version(operation, api_version, matrix)),
+        parents_version=api_versions(matrix).generally_known["compute"],
+    )
     written = _WRITERS[client](operation, request)
     notes = [*written.notes]
     if api_version is not None and written.text and written.chooses_version:
@@ -202,6 +215,8 @@ class _Request:
     action: str | None = None
     expand: str | None = None
     body: dict[str, Any] | None = None
+    # Of what a text only refers to, such as the collection of a restore point.
+    parents_version: str = ""
 
     @property
     def path(self) -> str:
@@ -1118,7 +1133,7 @@ def _bicep_resource(
 
 def _bicep_text(operation: Operation, request: _Request) -> _Written:
     version = request.api_version
-    parents = api_versions().generally_known["compute"]
+    parents = request.parents_version
     group: str
     match operation:
         case CreateCollection():

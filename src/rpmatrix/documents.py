@@ -236,7 +236,7 @@ def _step_rows(plan: Plan) -> Iterator[Sequence[str]]:
     for vm in plan.vms:
         for step in vm.steps:
             texts = [
-                write(operation, plan.client).text
+                write(operation, plan.client, matrix=plan.assessment.matrix).text
                 for operation in step.operations
                 if step.phase in SAFE_PHASES and plan.client in CLIENTS
             ]

@@ -747,7 +747,9 @@ def line_of(operation: Operation) -> Line:
             return "compute"
 
 
-def capabilities_of(operation: Operation) -> tuple[ApiCapability, ...]:
+def capabilities_of(
+    operation: Operation, matrix: Matrix | None = None
+) -> tuple[ApiCapability, ...]:
     """List what the request of an operation uses, for the choice of an API version."""
     needed: set[str] = set()
     match operation:
@@ -789,10 +791,12 @@ def capabilities_of(operation: Operation) -> tuple[ApiCapability, ...]:
                 needed.add("premium-ssd-v2")
         case _:
             needed.add("restore-point")
-    return tuple(item for item in api_versions().capabilities if item.id in needed)
+    return tuple(item for item in api_versions(matrix).capabilities if item.id in needed)
 
 
-def choose_api_version(operation: Operation, requested: str | None = None) -> str:
+def choose_api_version(
+    operation: Operation, requested: str | None = None, matrix: Matrix | None = None
+) -> str:
     """Choose the API version for an operation, or check the one asked for.
 
     Without a request, it is the newest version all clients know, or, if
@@ -805,6 +809,8 @@ def choose_api_version(operation: Operation, requested: str | None = None) -> st
     requested
         A version to use instead, such as ``2024-11-01``. Versions newer than the
         published ones are let through: they may exist by now.
+    matrix
+        What knows the versions; the seed edition if it is left out.
 
     Raises
     ------
@@ -812,9 +818,9 @@ def choose_api_version(operation: Operation, requested: str | None = None) -> st
         If the version is malformed, belongs to the other line of Microsoft.Compute, or lacks
         something the operation uses; the message says what needs which version.
     """
-    known = api_versions()
+    known = api_versions(matrix)
     line = line_of(operation)
-    needed = capabilities_of(operation)
+    needed = capabilities_of(operation, matrix)
     if requested is None:
         version = known.generally_known[line]
         if all(item.minimum <= version for item in needed):

@@ -356,7 +356,9 @@ class Plan:
                     # What several VMs need, such as a list of all collections, is asked for once.
                     for operation in step.operations:
                         if (step.phase, operation) not in written:
-                            written[step.phase, operation] = write(operation, client or self.client)
+                            written[step.phase, operation] = write(
+                                operation, client or self.client, matrix=self.assessment.matrix
+                            )
         return tuple(written.values())
 
     def __repr__(self) -> str:
