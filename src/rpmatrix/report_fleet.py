@@ -289,7 +289,7 @@ def what_first(result: FleetResult, modes: Modes = MODES) -> str:
 
 def _what_first(result: FleetResult, modes: Modes) -> Html | None:
     found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for row in _records(result.what_first()):
+    for row in result.rows("what_first"):
         if row["mode"] in modes:
             found.setdefault((row["kind"], row["id"]), {})[row["mode"]] = row
     if not found:
@@ -352,7 +352,7 @@ def reasons(result: FleetResult, modes: Modes = MODES) -> str:
 def _reasons(result: FleetResult, modes: Modes) -> Html | None:
     counts: dict[str, dict[str, dict[str, int]]] = {}
     titles: dict[str, str] = {}
-    for row in _records(result.reasons()):
+    for row in result.rows("reasons"):
         if row["verdict"] != "supported" and row["mode"] in modes:
             of_modes = counts.setdefault(row["row_id"], {})
             of_modes.setdefault(row["mode"], {})[row["verdict"]] = row["vms"]
@@ -398,8 +398,10 @@ def _by_subscription(result: FleetResult, modes: Modes) -> Html | None:
 
 def _places(result: FleetResult, modes: Modes, what: str, title: str) -> Html | None:
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for (place, mode), counts in result.by(what).iterrows():
-        found.setdefault(place, {})[mode] = {name: int(counts[name]) for name in VERDICTS}
+    for (subscription, region, mode, verdict), count in result.summary.places.items():
+        place = region if what == "region" else subscription
+        counts = found.setdefault(place, {}).setdefault(mode, dict.fromkeys(VERDICTS, 0))
+        counts[verdict] += count
     if not found:
         return None
     sizes = {
@@ -445,7 +447,7 @@ def sets(result: FleetResult, modes: Modes = MODES) -> str:
 
 
 def _sets(result: FleetResult, modes: Modes) -> Html | None:
-    found = [row for row in _records(result.groups()) if row["mode"] in modes]
+    found = [row for row in result.rows("groups") if row["mode"] in modes]
     if not found:
         return None
     counts: dict[str, dict[str, Counter[str]]] = {}
@@ -500,7 +502,7 @@ def limits(result: FleetResult, modes: Modes = MODES) -> str:
 
 
 def _limits(result: FleetResult, modes: Modes) -> Html | None:
-    found = _records(result.limits())
+    found = result.rows("limits")
     if not found:
         return None
     over = sum(row["state"] == "exceeded" for row in found)
@@ -543,7 +545,7 @@ def assumptions(result: FleetResult, modes: Modes = MODES) -> str:
 
 
 def _assumptions(result: FleetResult, modes: Modes) -> Html | None:
-    found = _by_mode(result.assumptions(), "fact_id", modes)
+    found = _by_mode(result.rows("assumptions"), "fact_id", modes)
     if not found:
         return None
     rows = []
@@ -565,7 +567,7 @@ def caveats(result: FleetResult, modes: Modes = MODES) -> str:
 
 
 def _caveats(result: FleetResult, modes: Modes) -> Html | None:
-    found = _by_mode(result.caveats(), "row_id", modes)
+    found = _by_mode(result.rows("caveats"), "row_id", modes)
     if not found:
         return None
     rows = []
@@ -583,10 +585,12 @@ def _caveats(result: FleetResult, modes: Modes) -> Html | None:
     )
 
 
-def _by_mode(frame: Any, name: str, modes: Modes) -> dict[str, dict[str, int]]:
-    """Give counts by row or fact and mode, in the order of the frame."""
+def _by_mode(
+    rows: Iterable[Mapping[str, Any]], name: str, modes: Modes
+) -> dict[str, dict[str, int]]:
+    """Give counts by row or fact and mode, in the order of the rows."""
     found: dict[str, dict[str, int]] = {}
-    for row in _records(frame):
+    for row in rows:
         if row["mode"] in modes:
             found.setdefault(row[name], {})[row["mode"]] = row["vms"]
     return found
@@ -634,12 +638,6 @@ def _problems(result: FleetResult, modes: Modes) -> Html | None:
 
 def _shown(name: str, content: Html | None) -> str:
     return page(heading(name), content) if content else ""
-
-
-def _records(frame: Any) -> list[dict[str, Any]]:
-    """Give the rows of a frame."""
-    found: list[dict[str, Any]] = frame.to_dict("records")
-    return found
 
 
 # --------------------------------------------------------------------------- all of them

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES, Matrix
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rpmatrix.parts import Part
+
+
+# The names of columns, and rows of as many cells.
+_Table = tuple[Sequence[str], Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,32 +139,65 @@ class FleetResult:
             observed=False,
         )
 
+    def rows(self, what: str) -> list[dict[str, Any]]:
+        """Give the rows of a table of this result as they are, where there is no pandas.
+
+        Parameters
+        ----------
+        what : str
+            ``reasons``, ``caveats``, ``assumptions``, ``what_first``, ``groups`` or ``limits``: the
+            method that gives the same as a frame.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these.
+        """
+        names, rows = self._table(what)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _table(self, what: str) -> _Table:
+        if what not in _TABLES:
+            raise ValueError(f"tables are {', '.join(_TABLES)}, not {what!r}")
+        return _TABLES[what](self)
+
+    def _frame(self, what: str) -> pd.DataFrame:
+        import pandas as pd
+
+        names, rows = self._table(what)
+        return pd.DataFrame(rows, columns=names)
+
     def reasons(self) -> pd.DataFrame:
         """Count VMs by mode, verdict and the row that is a reason for it."""
-        counts: Counter[tuple[str, str, str]] = Counter()
+        return self._frame("reasons")
+
+    def _reasons(self) -> _Table:
+        counts: Counter[tuple[str, ...]] = Counter()
         for (mode, verdict, _, _, reasons, _, _), count in self.summary.outcomes.items():
             for row in reasons:
                 counts[mode, verdict, row] += count
-        return self._rows(counts, ("mode", "verdict", "row_id"))
+        return self._counted(counts, ("mode", "verdict", "row_id"))
 
     def caveats(self) -> pd.DataFrame:
         """Count VMs by mode and the row that adds a caveat."""
-        return self._rows(self.summary.caveats, ("mode", "row_id"))
+        return self._frame("caveats")
+
+    def _caveats(self) -> _Table:
+        return self._counted(self.summary.caveats, ("mode", "row_id"))
 
     def assumptions(self) -> pd.DataFrame:
         """Count VMs by mode and the fact that was assumed and matters."""
-        return self._rows(self.summary.assumptions, ("mode", "fact_id"))
+        return self._frame("assumptions")
 
-    def _rows(self, counts: Mapping[Any, int], names: Sequence[str]) -> pd.DataFrame:
-        import pandas as pd
+    def _assumptions(self) -> _Table:
+        return self._counted(self.summary.assumptions, ("mode", "fact_id"))
 
-        rows = [(*key, count) for key, count in counts.items()]
-        frame = pd.DataFrame(rows, columns=[*names, "vms"])
+    def _counted(self, counts: Mapping[Any, int], names: Sequence[str]) -> _Table:
         titles = {row.id: row["title"] for row in self.matrix.table("scenarios")}
         titles |= {fact.id: fact.title for fact in self.matrix.facts.values()}
-        frame["title"] = [titles.get(one, "") for one in frame[names[-1]]]
-        frame = frame.sort_values(["vms", *names], ascending=[False, *[True] * len(names)])
-        return frame.reset_index(drop=True)
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        rows = [(*key, count, titles.get(key[-1], "")) for key, count in ordered]
+        return (*names, "vms", "title"), rows
 
     def what_first(self) -> pd.DataFrame:
         """Tell what to do first: which fact settles, and which exclusion frees, most VMs.
@@ -172,8 +209,9 @@ class FleetResult:
             the number of VMs for which nothing else is in the way, ``touched`` those for which it
             is one thing among others, ``disks`` the disks to exclude, ``how`` what to do.
         """
-        import pandas as pd
+        return self._frame("what_first")
 
+    def _what_first(self) -> _Table:
         alone: Counter[tuple[str, str, str]] = Counter()
         touched: Counter[tuple[str, str, str]] = Counter()
         for (mode, verdict, _, _, _, missing, exclusions), count in self.summary.outcomes.items():
@@ -184,7 +222,7 @@ class FleetResult:
                     touched[kind, one, mode] += count
                     settled = len(members) == 1 and verdict == helped[kind]
                     alone[kind, one, mode] += count * settled
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         for (kind, one, mode), count in touched.items():
             if kind == "fact":
                 fact = self.matrix.facts[one]
@@ -193,11 +231,8 @@ class FleetResult:
                 row = self.matrix.row(one)
                 title, how, disks = row["title"], row["remedy"], self.summary.exclusions[mode, one]
             rows.append((kind, one, title, mode, alone[kind, one, mode], count, disks, how))
-        names = ["kind", "id", "title", "mode", "alone", "touched", "disks", "how"]
-        frame = pd.DataFrame(rows, columns=names)
-        order = ["alone", "touched", "kind", "id", "mode"]
-        frame = frame.sort_values(order, ascending=[False, False, True, True, True])
-        return frame.reset_index(drop=True)
+        rows.sort(key=lambda row: (-row[4], -row[5], row[0], row[1], row[3]))
+        return ("kind", "id", "title", "mode", "alone", "touched", "disks", "how"), rows
 
     def groups(self) -> pd.DataFrame:
         """Tell of each availability set and scale set whether all of its VMs can be protected.
@@ -208,8 +243,9 @@ class FleetResult:
             One row per set and mode: how many of the VMs given have each verdict, and ``protected``
             (``all``, ``some``, ``none`` or ``unknown``). Members that were not given do not count.
         """
-        import pandas as pd
+        return self._frame("groups")
 
+    def _groups(self) -> _Table:
         found: dict[tuple[str, str, str], Counter[str]] = {}
         for (kind, group, mode, verdict), count in self.summary.groups.items():
             found.setdefault((kind, group, mode), Counter())[verdict] += count
@@ -221,8 +257,7 @@ class FleetResult:
             if counts["unknown"] and not counts["not_supported"]:
                 protected = "unknown"
             rows.append((*key, total, *(counts[one] for one in VERDICTS), protected))
-        names = ["kind", "group_id", "mode", "vms", *VERDICTS, "protected"]
-        return pd.DataFrame(rows, columns=names)
+        return ("kind", "group_id", "mode", "vms", *VERDICTS, "protected"), rows
 
     def limits(self) -> pd.DataFrame:
         """Hold what the fleet needs per subscription and region against the limits.
@@ -230,8 +265,9 @@ class FleetResult:
         Every VM that can have a restore point needs a collection of its own in its region. Those
         that exist already are not told by VMs: the count is what one collection per VM comes to.
         """
-        import pandas as pd
+        return self._frame("limits")
 
+    def _limits(self) -> _Table:
         from rpmatrix.rules import holds
 
         needed: dict[tuple[str, str], Counter[str]] = {}
@@ -247,8 +283,17 @@ class FleetResult:
                 kept = holds(row["comparator"], vms, row["value"])
                 state = "within" if kept else "exceeded"
                 rows.append((subscription, place, row.id, vms, row["value"], row["unit"], state))
-        names = ["subscription", "region", "row_id", "needed", "bound", "unit", "state"]
-        return pd.DataFrame(rows, columns=names)
+        return ("subscription", "region", "row_id", "needed", "bound", "unit", "state"), rows
+
+
+_TABLES: Final[Mapping[str, Callable[[FleetResult], _Table]]] = {
+    "reasons": FleetResult._reasons,
+    "caveats": FleetResult._caveats,
+    "assumptions": FleetResult._assumptions,
+    "what_first": FleetResult._what_first,
+    "groups": FleetResult._groups,
+    "limits": FleetResult._limits,
+}
 
 
 def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
