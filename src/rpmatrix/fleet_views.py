@@ -827,7 +827,8 @@ def vm_page(found: Selection, number: int = 1, opened: str = "") -> str:
     if not len(found):
         return page(told, soft("Leave out a filter to see more."))
     head = [tag("th", name, scope="col") for name in ("VM", "Where", *map(_title, modes))]
-    body = [_table_row(row, modes, opened) for row in found.page(number)]
+    several = len(found.table.subscriptions) > 1
+    body = [_table_row(row, modes, opened, several) for row in found.page(number)]
     return page(told, _counts(found, modes), scrolling("VMs", tag("tr", head), body, whole=True))
 
 
@@ -855,25 +856,27 @@ def _counts(found: Selection, modes: Sequence[str]) -> Html:
     return fragment(lines)
 
 
-def _table_row(row: VmRow, modes: Sequence[str], opened: str) -> Html:
+def _table_row(row: VmRow, modes: Sequence[str], opened: str, several: bool) -> Html:
     by_mode = {one.mode: one for one in row.verdicts}
     return tag(
         "tr",
         tag("th", row.name or row.id, scope="row"),
-        tag("td", _where(row)),
+        tag("td", _where(row, several=several)),
         [tag("td", wide(report.verdict_cell(by_mode.get(mode)))) for mode in modes],
         aria_current="true" if opened == row.id else None,
     )
 
 
-def _where(row: VmRow) -> Html:
+def _where(row: VmRow, *, several: bool) -> Html:
+    """Say where a VM is; its subscription, if there are several."""
     group = id_parts(row.id).get("resource_group", "")
-    lines = [row.region or "region not known", group, row.subscription]
-    return fragment(
-        tag("div", one, class_="rpm-soft" if place else None)
-        for place, one in enumerate(lines)
-        if one
-    )
+    lines = [row.region or "region not known", group, row.subscription if several else ""]
+    shown = [
+        tag("div", line, class_="rpm-soft" if place else None)
+        for place, line in enumerate(lines)
+        if line
+    ]
+    return wide(fragment(shown))
 
 
 def vm_card(row: VmRow, matrix: Matrix) -> str:

@@ -35,7 +35,7 @@ from rpmatrix.fleet_views import (
     vm_page,
 )
 from rpmatrix.inventory import Inventory, read_inventory
-from rpmatrix.markup import joined, page, plural, soft, tag, word
+from rpmatrix.markup import heading, joined, page, plural, soft, tag, word
 from rpmatrix.matrix import MODES, Fact, Matrix
 from rpmatrix.panels import WIDE, Panel, layout
 from rpmatrix.report_matrix import row_title, value_title
@@ -212,20 +212,23 @@ class FleetPanel(Panel):
         self._said = widgets.Label()
         self._waiting = widgets.HBox([self._bar, self._said], layout=layout(display="none"))
         self._summary = widgets.HTML(layout=layout())
+        self._more = widgets.HTML(layout=layout())
         self._file = widgets.HTML(layout=layout())
         of = self._controls
         rows = widgets.Layout(display="flex", flex_flow="row wrap", width="auto")
         self._answering = _folded(
             "Answer for the whole fleet", [of["fact"], of["answer"], of["answer_text"]]
         )
-        self._taking = _folded(
-            "Take along", [widgets.HBox([of["form"], of["write"]], layout=rows), self._file]
-        )
         self._listing = widgets.VBox(
             [
+                widgets.HTML(page(heading("The VMs")), layout=layout()),
                 widgets.Box([of[name] for name in _VIEW], layout=_side_by_side()),
                 widgets.HBox([of["back"], of["page"], of["on"]], layout=rows),
                 of["vm"],
+                _folded(
+                    "Save as a file",
+                    [widgets.HBox([of["form"], of["write"]], layout=rows), self._file],
+                ),
             ],
             layout=layout(),
         )
@@ -235,9 +238,9 @@ class FleetPanel(Panel):
             *(of[name] for name in inputs),
             self._answering,
             self._waiting,
-            of["section"],
             self._summary,
-            self._taking,
+            of["section"],
+            self._more,
             self._listing,
             self._view,
         ]
@@ -248,7 +251,7 @@ class FleetPanel(Panel):
             self._watch(of[name], self._input_changed)
         self._watch(of["upload"], self._uploaded)
         self._watch(of["strict"], self._judge_again)
-        self._watch(of["section"], self._show_summary)
+        self._watch(of["section"], self._show_section)
         for name in _VIEW:
             self._watch(of[name], self._list_again)
         for name in ("page", "vm"):
@@ -269,7 +272,7 @@ class FleetPanel(Panel):
     @property
     def html(self) -> str:
         """What the panel shows: the summary, and below it the list."""
-        return joined(self._summary.value, self._view.value)
+        return joined(self._summary.value, self._more.value, self._view.value)
 
     @property
     def uploads(self) -> Uploads:
@@ -440,12 +443,12 @@ class FleetPanel(Panel):
         for of_kind, names in shown.items():
             for name in names:
                 self._controls[name].layout.display = None if of_kind == kind else "none"
-        for part in (self._listing, self._taking, self._answering, self._controls["section"]):
+        for part in (self._listing, self._answering, self._controls["section"]):
             part.layout.display = "none"
-        self._file.value = self._summary.value = ""
+        self._file.value = self._summary.value = self._more.value = ""
         there = not self._empty and self.fleet.table.vms > 0
         if there:
-            for part in (self._listing, self._taking, self._answering, self._controls["section"]):
+            for part in (self._listing, self._answering, self._controls["section"]):
                 part.layout.display = None
         self._quiet = True
         self._offer(start)
@@ -584,15 +587,15 @@ class FleetPanel(Panel):
     # --- what is shown
 
     def _show_summary(self) -> None:
-        if self._empty:
-            self._summary.value = ""
-            return
-        result, section = self.result, self._controls["section"].value
-        shown = [report_fleet.summary(result)]
-        if section:
-            told = _SECTIONS[section](result)
-            shown.append(told or page(soft(f"{_SECTION_TITLES[section]}: nothing to tell.")))
-        self._summary.value = joined(*shown)
+        self._summary.value = "" if self._empty else report_fleet.summary(self.result)
+        self._show_section()
+
+    def _show_section(self) -> None:
+        section = self._controls["section"].value
+        shown = _SECTIONS[section](self.result) if section and not self._empty else ""
+        if section and not shown and not self._empty:
+            shown = page(soft(f"{_SECTION_TITLES[section]}: nothing to tell."))
+        self._more.value = shown
 
     def render(self) -> str:
         """Give the HTML of the VM that is open, and of the page of the list."""
