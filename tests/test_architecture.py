@@ -86,6 +86,7 @@ ORDER = (
         "cli_answers",
         "cli_tables",
         "cli_documents",
+        "cli_exercise",
         "cli_open",
         "cli_plan",
         "cli_fleet",

@@ -100,6 +100,7 @@ COMMANDS: Final = {
     "error": ("Say what an error means, and what to do about it.", "cli_answers"),
     "report": ("Write an assessment or plans as one document.", "cli_documents"),
     "case": ("Save a case in one file, masked if wanted, or open one.", "cli_documents"),
+    "exercise": ("Ask the cards of the workshop, and mark the answers.", "cli_exercise"),
     "check": ("Check the tables of the matrix, or of an overlay.", "cli"),
     "fix": ("Repair in the tables what a machine may repair.", "cli"),
     "show": ("Show a row of the tables.", "cli"),

@@ -68,6 +68,9 @@ can be copied, which key the copy has, whether a schedule fits, and which error 
 KEYS: Final = ("platform", "source", "named", "none")
 """What may encrypt the copy of a disk."""
 
+CARDS: Final = 12
+"""How many cards a set has if nobody says otherwise: each kind twice."""
+
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 # Schedules of cards begin then, so that an answer does not hang on the day of the workshop.
@@ -200,6 +203,23 @@ class Marked:
 
     def _repr_html_(self) -> str:
         return marked(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the records of a card show of its VM, or of one of the disks.
+
+    Attributes
+    ----------
+    label, place : str
+        The name, and what it is: ``VM``, ``OS disk`` or ``data disk, lun 0``.
+    facts : tuple of (str, str)
+        What is known, and what is kept back although a record could show it.
+    """
+
+    label: str
+    place: str
+    facts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -991,6 +1011,28 @@ def kind_title(kind: str) -> str:
     return _TITLES[kind]
 
 
+def shown_by_records(card: Exercise) -> tuple[Shown, ...]:
+    """Tell what the records of a card show: of the VM first, then of each disk.
+
+    Returns
+    -------
+    tuple of Shown
+        Empty if the card is not about a VM.
+    """
+    if not card.records:
+        return ()
+    vm = card.assessment.inventory.vms[0]
+    facts = card.assessment.evaluator.read(vm)
+    region = [("Region", vm.location)] if vm.location else []
+    return (
+        Shown(vm.name, "VM", (*region, *_seen(card.matrix, facts.readings))),
+        *(
+            Shown(one.disk.label, _place(one.disk), tuple(_seen(card.matrix, one.readings)))
+            for one in facts.disks
+        ),
+    )
+
+
 def card(found: Exercise) -> str:
     """Show a card: the question, what there is to choose, and what the records show.
 
@@ -1020,18 +1062,12 @@ def card(found: Exercise) -> str:
 
 
 def _vm(found: Exercise) -> Html:
-    vm = found.assessment.inventory.vms[0]
-    facts = found.assessment.evaluator.read(vm)
-    seen = [fragment([tag("strong", "Region: "), vm.location])] if vm.location else []
-    seen += _seen(found.matrix, facts.readings)
-    rows = [
-        [one.disk.label, _place(one.disk), wide(bullets(_seen(found.matrix, one.readings)))]
-        for one in facts.disks
-    ]
+    vm, *disks = shown_by_records(found)
+    rows = [[one.label, one.place, wide(_facts(one))] for one in disks]
     return fragment(
         [
-            heading(f"What the records show of {vm.name}"),
-            bullets(seen),
+            heading(f"What the records show of {vm.label}"),
+            _facts(vm),
             table("Disks", ["Disk", "Place", "What is known"], rows),
             details(
                 f"The records, {len(found.records)} in number, as Azure gives them",
@@ -1046,22 +1082,23 @@ def _vm(found: Exercise) -> Html:
     )
 
 
+def _facts(shown: Shown) -> Html:
+    return bullets(fragment([tag("strong", f"{name}: "), value]) for name, value in shown.facts)
+
+
 def _place(disk: Disk) -> str:
     return "OS disk" if disk.role == "os" else f"data disk, lun {disk.lun}"
 
 
-def _seen(matrix: Matrix, readings: Mapping[str, Reading]) -> list[Html]:
+def _seen(matrix: Matrix, readings: Mapping[str, Reading]) -> Iterator[tuple[str, str]]:
     """Tell what records show, and what they keep back although they could show it."""
-    told = []
     for fact_id, reading in readings.items():
         fact = matrix.facts[fact_id]
         shown = str(reading.value)
         if reading.how == "read" and shown != "no":
-            title = report.value_title(matrix, fact_id, shown)
-            told.append(fragment([tag("strong", f"{fact.title}: "), title]))
+            yield fact.title, report.value_title(matrix, fact_id, shown)
         elif reading.value is None and fact.grain == "disk" and fact_id in ("disk_sku", "storage"):
-            told.append(fragment([tag("strong", f"{fact.title}: "), "not shown"]))
-    return told
+            yield fact.title, "not shown"
 
 
 def marked(found: Marked) -> str:

@@ -8,14 +8,11 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from rpmatrix import exercises, report
-from rpmatrix.exercises import KINDS, Exercise, ExerciseError, Marked
+from rpmatrix.exercises import CARDS, KINDS, Exercise, ExerciseError, Marked
 from rpmatrix.markup import joined
 from rpmatrix.matrix import Matrix
 from rpmatrix.panels import Panel
 from rpmatrix.tables import SEPARATOR
-
-CARDS: Final = 12
-"""How many cards a set has if nobody says otherwise: each kind twice."""
 
 LONGEST_OPTION: Final = 90
 """A choice of more characters is cut in the list; the card shows it in full."""
