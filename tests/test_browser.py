@@ -39,6 +39,24 @@ def shows_panel(path: Path) -> bool:
     return any("Panel(" in line for lines in last_lines for line in lines)
 
 
+def test_an_overlay_is_edited_with_keys_alone(open_in_lab: Callable[[str], Any]) -> None:
+    page = open_in_lab("90-extend-the-matrix.ipynb")
+    panel = page.locator(".jp-OutputArea .rpm-panel").nth(1)
+    panel.get_by_label("Title", exact=True).focus()
+    page.keyboard.press("Home")
+    page.keyboard.type("=")
+    wrong = panel.get_by_text("which a spreadsheet takes for a formula")
+    wrong.first.wait_for()
+    assert wrong.count() == 2, "below its field, and in the list"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.labels[0].innerText") == "Grain"
+    panel.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
+    panel.get_by_text("Nothing is wrong").wait_for()
+    title = panel.get_by_label("Title", exact=True).element_handle()
+    page.wait_for_function("title => title.value.startsWith('Ultra')", arg=title, timeout=5000)
+
+
 # --- the app ---------------------------------------------------------------------------------
 
 
