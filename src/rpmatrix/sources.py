@@ -37,24 +37,33 @@ class BrokenError(ValueError):
     """What seemed to be values one after the other is not; the ordinary reader must read it."""
 
 
-@dataclass(frozen=True)
 class Chunk:
     """Some values that stand one after the other.
 
-    Attributes
+    Parameters
     ----------
-    text : bytes
+    view : memoryview
         The values, with what parts them.
     in_lines : bool
         Whether each stands on a line of its own; else commas part them.
+    made_here : bool
+        Whether they were written by this module.
     """
 
-    text: bytes
-    in_lines: bool
+    def __init__(self, view: Any, in_lines: bool, made_here: bool = False) -> None:
+        self.size = len(view)
+        self.in_lines = in_lines
+        self.made_here = made_here
+        self._view = view
+
+    @cached_property
+    def text(self) -> bytes:
+        """The values as objects, one after the other: lines, or one object that holds a list."""
+        return bytes(self._view) if self.in_lines else b"".join((_BEGIN, self._view, _END))
 
     def first(self) -> Json:
         """Give the first value, parsed; None if there is none."""
-        text = self.text[:_LONGEST].decode(errors="replace").lstrip()
+        text = bytes(self._view[:_LONGEST]).decode(errors="replace").lstrip()
         try:
             value, _ = _PLAIN.raw_decode(text)
         except (ValueError, RecursionError):
@@ -71,12 +80,15 @@ class Chunk:
         """
         try:
             if self.in_lines:
-                return list(map(bytes, _ANY.decode_lines(self.text)))
-            return list(map(bytes, _VALUES.decode(b"".join((b"[", self.text, b"]")))))
+                found: Any = _ANY.decode_lines(self.text)
+            else:
+                found = _VALUES.decode(memoryview(self.text)[len(_BEGIN) - 1 : 1 - len(_END)])
         except msgspec.DecodeError as error:
             raise BrokenError(str(error)) from None
+        return list(map(bytes, found))
 
 
+_BEGIN, _END = b'{"":[', b"]}"
 # The longest record that is looked at to tell what a chunk holds.
 _LONGEST: Final = 1 << 20
 _PLAIN: Final = json.JSONDecoder(strict=False)
@@ -97,6 +109,8 @@ class Source:
         Whether the text is lines.
     projected : bool
         Whether they are rows of which columns were chosen, so that a record may not be whole.
+    made_here : bool
+        Whether this module wrote the text.
     """
 
     def __init__(
@@ -107,12 +121,15 @@ class Source:
         *,
         in_lines: bool = False,
         projected: bool = False,
+        made_here: bool = False,
     ) -> None:
         self.name = name
         self.place = place
         self.projected = projected
+        self.size = len(text)
         self._text = text
         self._in_lines = in_lines
+        self._made_here = made_here
 
     @cached_property
     def _values(self) -> list[msgspec.Raw]:
@@ -155,7 +172,7 @@ class Source:
                 at = near.find(mark)
                 cut, wide = (wide + at if at >= 0 else -1), wide + _LONGEST - len(mark)
             stop = end if cut < 0 else cut + kept
-            yield Chunk(bytes(self._text[start:stop]), self._in_lines)
+            yield Chunk(self._text[start:stop], self._in_lines, self._made_here)
             start = stop + 1
 
     def value(self, number: int) -> Json:
@@ -175,8 +192,8 @@ class Opened:
         Its values, if they can be read one by one.
     records, problems, notes
         What was read of it in the ordinary way, and what else there is to say.
-    size : int
-        Bytes to read.
+    ordinarily : callable
+        Reads the input in the ordinary way, whatever it seems to hold.
     """
 
     name: str
@@ -184,12 +201,12 @@ class Opened:
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    size: int = 0
+    ordinarily: Callable[[], Opened] | None = None
 
 
 def open_file(path: Path) -> Opened:
     """Open a file of records in any form: JSON, NDJSON, CSV, Parquet, packed or not."""
-    name, size = str(path), path.stat().st_size
+    name = str(path)
     try:
         with path.open("rb") as given:
             beginning = given.read(_HEAD)
@@ -203,7 +220,6 @@ def open_file(path: Path) -> Opened:
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or error
         found = Opened(name, problems=[Problem(name, "", "", f"cannot be read ({reason})")])
-    found.size = size
     return found
 
 
@@ -236,8 +252,9 @@ def _written(blocks: Iterable[bytes]) -> BinaryIO:
 
 def _text(name: str, file: BinaryIO) -> Opened:
     """Open a text: a list, an answer that holds one, lines, a table, or anything else."""
-    whole = _mapped(file)
-    if not _is_plain(whole):
+    given = _mapped(file)
+    whole = given
+    if not _seems_plain(bytes(whole[:_HEAD])):
         try:
             written = decode(bytes(whole)).lstrip("\ufeff").encode()
         except UnicodeError:
@@ -251,14 +268,26 @@ def _text(name: str, file: BinaryIO) -> Opened:
     first = bytes(whole[start : start + 1])
     found: Opened | None = None
     if first == b"[":
-        found = _list(name, whole)
+        found = _list(name, whole[start:])
     elif first == b"{":
         found = _answer(name, whole) or _lines(name, whole, start)
     elif len(whole):
-        lines = codecs.iterdecode(iter(_mapped_lines(whole)), "utf-8")
-        table = table_rows(lines)
-        found = table and open_rows(name, table[1], projected=table[0])
-    return found or _ordinary(name, bytes(whole))
+        found = _table(name, whole)
+    if found is None:
+        return _ordinary(name, bytes(given))
+    return replace(found, ordinarily=lambda: _ordinary(name, bytes(given)))
+
+
+def _table(name: str, whole: Any) -> Opened | None:
+    """Open a table whose rows are records."""
+    table = table_rows(codecs.iterdecode(_mapped_lines(whole), "utf-8"))
+    if table is None:
+        return None
+    projected, rows = table
+    try:
+        return open_rows(name, rows, projected=projected)
+    except UnicodeDecodeError:
+        return None
 
 
 _BLANK: Final = b" \t\r\n"
@@ -279,24 +308,10 @@ def _mapped_lines(whole: Any) -> Iterator[bytes]:
         yield line
 
 
-def _is_plain(whole: Any) -> bool:
-    """Tell UTF-8 without a mark from everything else."""
-    if bytes(whole[:4]).startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        return False
-    if bytes(whole[:200]).count(0):
-        return False
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    pending = False
-    for start in range(0, len(whole), _BLOCK):
-        block = bytes(whole[start : start + _BLOCK])
-        if block.isascii() and not pending:
-            continue
-        try:
-            decoder.decode(block)
-        except UnicodeDecodeError:
-            return False
-        pending = bool(decoder.getstate()[0])
-    return not pending
+def _seems_plain(beginning: bytes) -> bool:
+    """Tell UTF-8 without a mark; what is not shows by its beginning, or when it is parsed."""
+    marked = beginning.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"))
+    return not marked and not beginning[:200].count(0)
 
 
 _VALUES: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -376,7 +391,9 @@ def open_rows(
             yield msgspec.json.encode(row) + b"\n"
 
     whole = _mapped(_written(lines()))
-    source = Source(name, whole, places.__getitem__, in_lines=True, projected=projected)
+    source = Source(
+        name, whole, places.__getitem__, in_lines=True, projected=projected, made_here=True
+    )
     return Opened(name, source, problems=problems)
 
 
@@ -415,8 +432,3 @@ def _ordinary(name: str, whole: bytes) -> Opened:
         [replace(one, file=name) for one in found.problems],
         [renamed(note) for note in found.notes],
     )
-
-
-def read_ordinarily(path: Path) -> Opened:
-    """Read a file in the ordinary way, whatever it seems to hold."""
-    return replace(_ordinary(str(path), path.read_bytes()), size=path.stat().st_size)
