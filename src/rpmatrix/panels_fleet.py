@@ -40,6 +40,7 @@ from rpmatrix.matrix import MODES, Fact, Matrix
 from rpmatrix.panels import WIDE, Panel, layout
 from rpmatrix.report_matrix import row_title, value_title
 from rpmatrix.sample_fleets import sample_fleet
+from rpmatrix.summaries import FleetError
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
@@ -204,7 +205,7 @@ class FleetPanel(Panel):
             "sort": sort,
             "section": section,
         }
-        self._guarded(partial(self._load, start, page, vm))()
+        self._guarded(partial(self._load, start, page, vm, asked=True))()
 
     def _arrange(self) -> None:
         """Put the controls where they are needed: the input, the summary, the list, the files."""
@@ -397,13 +398,14 @@ class FleetPanel(Panel):
             Its id.
         """
         found = self.fleet.assessment
-        if found is None:
+        if found is not None:
+            return found.explain(vm)
+        try:
             inventory = self.result.inventory_of(vm)
-            if not inventory.vms:
-                return None
-            strict = self._controls["strict"].value
-            found = assess(inventory, self.matrix, strict=strict, answers=self._answers)
-            return found.explain(found.inventory.vms[0].id)
+        except FleetError:  # tables of facts, not records
+            return None
+        strict = self._controls["strict"].value
+        found = assess(inventory, self.matrix, strict=strict, answers=self._answers)
         return found.explain(vm)
 
     # --- what happens when a control changes
@@ -431,7 +433,9 @@ class FleetPanel(Panel):
         self._controls["upload"].value = ()
         self._input_changed()
 
-    def _load(self, start: Mapping[str, str], number: int = 1, vm: str = "") -> None:
+    def _load(
+        self, start: Mapping[str, str], number: int = 1, vm: str = "", *, asked: bool = False
+    ) -> None:
         """Read and judge the input, and offer what can be asked of it."""
         kind, _ = self._source
         shown = {
@@ -451,7 +455,9 @@ class FleetPanel(Panel):
             for part in (self._listing, self._answering, self._controls["section"]):
                 part.layout.display = None
         self._quiet = True
-        self._offer(start)
+        self._offer(start, asked=asked and there)
+        if not _offers(self._controls["section"], start["section"]):
+            raise LookupError(f"section may be {', '.join(_SECTIONS)}, not {start['section']!r}")
         self._controls["section"].value = start["section"]
         self._quiet = False
         self._show_summary()
@@ -459,8 +465,8 @@ class FleetPanel(Panel):
             self._offer_answers()
         self._list(number, vm)
 
-    def _offer(self, start: Mapping[str, str]) -> None:
-        """Offer the regions, subscriptions and reasons that there are."""
+    def _offer(self, start: Mapping[str, str], *, asked: bool) -> None:
+        """Offer the regions, subscriptions and reasons that there are, and set the filters."""
         table = None if self._empty else self.fleet.table
         causes = table.causes if table else {}
         offered = {
@@ -472,9 +478,9 @@ class FleetPanel(Panel):
             self._controls[name].options = options
         for name in _VIEW:
             control, value = self._controls[name], start[name]
-            if isinstance(control, widgets.Dropdown) and value not in [
-                one for _, one in control.options
-            ]:
+            if not _offers(control, value):
+                if asked:
+                    raise LookupError(f"{name}: there is no {value!r} in this fleet")
                 value = _DEFAULTS[name]  # there is no such place or reason any more
             control.value = value
 
@@ -496,7 +502,7 @@ class FleetPanel(Panel):
         control = self._controls["page"]
         control.max = pages
         control.value = min(max(number, 1), pages)
-        control.description = f"Page, of {pages:,}"
+        control.description = f"Page (of {pages:,})"
         self._offer_vms(vm)
         self._quiet = False
         self._refresh()
@@ -609,7 +615,9 @@ class FleetPanel(Panel):
             )
         opened = self._controls["vm"].value
         listed = vm_page(self.selection, self._controls["page"].value, opened)
-        return joined(self._in_full(opened), listed)
+        if not opened:
+            return listed
+        return joined(self._in_full(opened), page(heading("The list")), listed)
 
     def _in_full(self, vm: str) -> str:
         """Give everything about one VM, made once."""
@@ -708,6 +716,10 @@ def _contents(kind: str, value: Any) -> Sequence[Any]:
         pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
         return [str(file) for file in sorted(anchor.glob(pattern)) if file.is_file()]
     return [str(path)]
+
+
+def _offers(control: widgets.Widget, value: str) -> bool:
+    return not isinstance(control, widgets.Dropdown) or value in [one for _, one in control.options]
 
 
 class _Waiting:
