@@ -463,17 +463,9 @@ def _print_limits(page: Page, matrix: Matrix, found: Sequence[Mapping[str, Any]]
         rows.sort(key=lambda row: -row["needed"])
         over = [row for row in rows if row["state"] == "exceeded"]
         most = rows[0]
-        if over:
-            page.finding(
-                "not_supported",
-                f"exceeded in {len(over):,} of {len(rows):,}",
-                titled(matrix, row_id),
-                indent=2,
-            )
-        else:
-            page.finding(
-                "supported", f"within in all {len(rows):,}", titled(matrix, row_id), indent=2
-            )
+        verdict = "not_supported" if over else "supported"
+        state = f"exceeded in {len(over):,} of {len(rows):,}" if over else "within"
+        page.finding(verdict, state, titled(matrix, row_id), indent=2)
         for row in over[:SHOWN] or [most]:
             place = ", ".join((row["region"] or "region not known", row["subscription"] or ""))
             least = "" if over else "most: "
