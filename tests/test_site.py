@@ -41,6 +41,59 @@ def test_without_npm_it_says_what_npm_is_for(
         site.build_site(tmp_path / "new", downloads=tmp_path / "none", tell=lambda line: None)
 
 
+KEPT = {"ipython": "9.0", "micropip": "0.9"}
+
+
+@pytest.fixture
+def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What was downloaded, with a wheel of each package and an older one beside each."""
+    monkeypatch.setattr(site, "_run", lambda command, what, cwd=None: pytest.fail(f"ran {what}"))
+    _, pyodide = site._needed()
+    core, wheels = tmp_path / "kept" / pyodide / "core", tmp_path / "kept" / pyodide / "wheels"
+    core.mkdir(parents=True)
+    wheels.mkdir()
+    for name in site._PYODIDE_FILES:
+        (core / name).write_bytes(b"")
+    packages = {name: {"version": one, "depends": []} for name, one in KEPT.items()}
+    lock = {"info": {"python": "3.13.2"}, "packages": packages}
+    (core / "pyodide-lock.json").write_text(json.dumps(lock))
+    for name, number in {**KEPT, **site._installed(site._OF_HERE)}.items():
+        for one in (number, "0.0.1", "999"):
+            (wheels / f"{name.replace('-', '_')}-{one}-py3-none-any.whl").write_bytes(b"")
+    return tmp_path / "kept"
+
+
+def test_what_was_carried_is_not_fetched_again(carried: Path) -> None:
+    before = sorted(carried.rglob("*"))
+    lines: list[str] = []
+    assert site.fetch_downloads(carried, tell=lines.append) == carried
+    assert f'rpmatrix site BUILD_DIR --downloads "{carried}"' in lines[-1]
+    assert sorted(carried.rglob("*")) == before
+    _, pyodide = site._needed()
+    _, wheels = site._fetch(carried / pyodide, pyodide)
+    assert {path.name.split("-")[1] for path in wheels}.isdisjoint({"0.0.1", "999"})
+    assert len(wheels) == len(KEPT) + len(site._OF_HERE)
+
+
+def test_only_what_is_missing_is_fetched_and_without_a_network_the_way_is_told(
+    carried: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def fails(command: list[str], what: str, cwd: Path | None = None) -> None:
+        ran.extend(command)
+        raise site.SiteError(f"{what} failed with exit code 1:\nno network")
+
+    monkeypatch.setattr(site, "_run", fails)
+    number = site._installed(["comm"])["comm"]
+    (gone,) = carried.glob(f"*/wheels/comm-{number}-*.whl")
+    gone.unlink()
+    with pytest.raises(site.SiteError, match="rpmatrix site --downloads FOLDER") as raised:
+        site.fetch_downloads(carried, tell=lambda line: None)
+    assert [one for one in ran if "==" in one] == [f"comm=={number}"]
+    assert "no network" in str(raised.value)
+
+
 def test_an_extension_that_is_not_there_is_told_with_the_places() -> None:
     with pytest.raises(site.SiteError, match=r"@nobody/nothing .* not installed; looked for in /"):
         site._extension("@nobody/nothing")

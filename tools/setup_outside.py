@@ -12,7 +12,6 @@ parsers/       grammars of PowerShell, Bicep and HCL; the versioned models of th
 bicep-types/   the resource types of Bicep, one JSON file each, as Azure's own server tells them
                (needs npm, Linux, macOS or Windows; without them this part is left out)
 axe-core/      rules of accessibility, as one script that judges a page in a browser (needs npm)
-pyodide/       Python for a browser, which the static site is built from (needs npm)
 
 The tests that need a part are skipped, with this command as the reason, where it is missing.
 """
@@ -49,16 +48,7 @@ TYPES = [
 ]
 
 # Packages of npm of which some files are taken as they are.
-SCRIPTS = {
-    "axe-core": ("axe-core@4.14.1", ["axe.min.js"]),
-    "pyodide": (
-        "pyodide@314.0.6",  # the release that the pinned jupyterlite-pyodide-kernel is made for
-        [
-            *("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"),
-            *("python_stdlib.zip", "pyodide-lock.json"),
-        ],
-    ),
-}
+SCRIPTS = {"axe-core": ("axe-core@4.14.1", ["axe.min.js"])}
 
 
 def folder() -> Path:

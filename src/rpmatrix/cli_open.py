@@ -8,7 +8,7 @@ from typing import Final
 from rpmatrix.app import FIRST_PAGE, app_pages, open_app
 from rpmatrix.launcher import LauncherError
 from rpmatrix.shell import FINE, Subcommand, UsageError
-from rpmatrix.site import SiteError, build_site
+from rpmatrix.site import SiteError, build_site, fetch_downloads
 
 
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,15 +40,30 @@ def run_app(arguments: argparse.Namespace) -> int:
 
 
 def _site_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="BUILD_DIR", help="an empty folder, or a new one")
+    parser.add_argument(
+        "folder", nargs="?", metavar="BUILD_DIR", help="an empty folder, or a new one"
+    )
+    parser.add_argument(
+        "--downloads",
+        metavar="FOLDER",
+        help="keep what is downloaded here (default: in your cache); alone, only download",
+    )
 
 
 def run_site(arguments: argparse.Namespace) -> int:
-    """Build the static site."""
+    """Build the static site, or fetch what that needs."""
+    if not arguments.folder and not arguments.downloads:
+        raise UsageError("name the folder to build in: rpmatrix site BUILD_DIR")
     try:
-        build_site(arguments.folder)
+        if arguments.folder:
+            build_site(arguments.folder, downloads=arguments.downloads)
+        else:
+            fetch_downloads(arguments.downloads)
     except SiteError as error:
         raise UsageError(str(error)) from None
+    except OSError as error:
+        where = error.filename or arguments.folder or arguments.downloads
+        raise UsageError(f"cannot write {str(where)!r}: {error.strerror or error}") from None
     return FINE
 
 
@@ -58,7 +73,9 @@ SUBCOMMANDS: Final = {
         run_site,
         """\
   rpmatrix site build/
-  python -m http.server --directory build/""",
+  python -m http.server --directory build/
+  rpmatrix site --downloads carried/           (only downloads)
+  rpmatrix site build/ --downloads carried/    (needs no network then)""",
         """
 Any web server can serve it; whoever opens it needs nothing installed.""",
     ),

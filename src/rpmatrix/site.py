@@ -2,7 +2,8 @@
 
 JupyterLite brings the pages, Pyodide the Python; both, the package with its tables, and the
 notebooks stand in one folder that any web server can serve, and a page asks nobody else. Building
-it needs npm, for Pyodide, and the extra ``site``; what was downloaded is kept for the next time.
+it needs npm, for Pyodide, and the extra ``site``; what was downloaded is kept for the next time, in
+a folder that a machine without a network can be given.
 
 Pyodide has no pandas that could come along, and the core does not need it. What needs it says so.
 """
@@ -32,7 +33,7 @@ from typing import Any, Final
 
 from rpmatrix.tables import data_folder
 
-__all__ = ["NOT_THERE", "SiteError", "build_site"]
+__all__ = ["NOT_THERE", "SiteError", "build_site", "fetch_downloads"]
 
 _HERE: Final = Path(__file__).resolve().parent
 _KERNEL_EXTENSION: Final = "@jupyterlite/pyodide-kernel-extension"
@@ -53,6 +54,10 @@ NOT_THERE: Final = re.compile(r"\b(pandas|numpy|pyarrow|openpyxl)\b|\.frame\(|_f
 _NOTE: Final = (
     "**Not in this browser:** the next cell needs pandas or a package like it, which the Python "
     "that runs in a browser does not have here. Install rpmatrix to run it."
+)
+_OFFLINE: Final = (
+    "Without a network, run `rpmatrix site --downloads FOLDER` where there is one, bring that "
+    "folder, and name it with --downloads here."
 )
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -94,16 +99,8 @@ def build_site(
     target = Path(folder).expanduser().resolve()
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise SiteError(f"{target} is not empty; name a folder that is, or a new one")
-    for module, name in (
-        ("jupyterlite_core", "jupyterlite-core"),
-        ("jupyterlite_pyodide_kernel", "jupyterlite-pyodide-kernel"),
-        ("pip", "pip"),
-    ):
-        if importlib.util.find_spec(module) is None:
-            raise SiteError(f"{name} is not installed; run: pip install 'rpmatrix[site]'")
-    extensions = [_extension(name) for name in _EXTENSIONS]
-    pyodide = _pyodide_version(extensions[_EXTENSIONS.index(_KERNEL_EXTENSION)])
-    kept = (Path(downloads).expanduser().resolve() if downloads else _cache()) / pyodide
+    extensions, pyodide = _needed()
+    kept = _kept(downloads, pyodide)
     with tempfile.TemporaryDirectory(prefix="rpmatrix-", ignore_cleanup_errors=True) as scratch:
         lite = Path(scratch).resolve()
         say(f"Bringing Pyodide {pyodide} and wheels (kept in {kept}) ...")
@@ -119,6 +116,55 @@ def build_site(
     say(f"The site is in {target} ({megabytes:.0f} MB). Serve that folder, for example with:")
     say(f'  python -m http.server --directory "{target}"')
     return target
+
+
+def fetch_downloads(downloads: str | Path, *, tell: Callable[[str], object] | None = None) -> Path:
+    """Fetch what :func:`build_site` would, so that it can build on a machine without a network.
+
+    There the same releases of the packages must be installed, and the folder be given to it.
+
+    Parameters
+    ----------
+    downloads
+        The folder to keep it in; what is there already is not fetched again.
+    tell
+        Gets each line on the progress; written to the standard output if it is left out.
+
+    Returns
+    -------
+    Path
+        The absolute path of the folder, ready to be carried.
+
+    Raises
+    ------
+    SiteError
+        If something that is needed is missing, or a download failed.
+    """
+    say = tell or _say
+    _, pyodide = _needed()
+    folder = Path(downloads).expanduser().resolve()
+    say(f"Fetching Pyodide {pyodide} and wheels into {folder} ...")
+    _fetch(_kept(folder, pyodide), pyodide)
+    say("All is there. On a machine without a network, with the same folder:")
+    say(f'  rpmatrix site BUILD_DIR --downloads "{folder}"')
+    return folder
+
+
+def _needed() -> tuple[list[Path], str]:
+    """Give the extensions a site is built from, and the release of Pyodide that fits them."""
+    for module, name in (
+        ("jupyterlite_core", "jupyterlite-core"),
+        ("jupyterlite_pyodide_kernel", "jupyterlite-pyodide-kernel"),
+        ("pip", "pip"),
+    ):
+        if importlib.util.find_spec(module) is None:
+            raise SiteError(f"{name} is not installed; run: pip install 'rpmatrix[site]'")
+    extensions = [_extension(name) for name in _EXTENSIONS]
+    return extensions, _pyodide_version(extensions[_EXTENSIONS.index(_KERNEL_EXTENSION)])
+
+
+def _kept(downloads: str | Path | None, pyodide: str) -> Path:
+    return (Path(downloads).expanduser().resolve() if downloads else _cache()) / pyodide
 
 
 def _say(line: str) -> None:
@@ -168,39 +214,49 @@ def _pyodide_version(extension: Path) -> str:
 
 def _distribution(kept: Path, pyodide: str, target: Path) -> None:
     """Put together a Python for the browser that names only files beside it."""
+    lock, wheels = _fetch(kept, pyodide)
+    target.mkdir(parents=True)
+    for path in (*(kept / "core" / name for name in _PYODIDE_FILES), *wheels):
+        shutil.copyfile(path, target / path.name)
+    _own_wheel(target)
+    brought = {name: path for (name, _), path in _wheels(target).items()}
+    lock["packages"] = {name: _lock_entry(path, brought) for name, path in brought.items()}
+    (target / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+
+def _fetch(kept: Path, pyodide: str) -> tuple[dict[str, Any], list[Path]]:
+    """Fetch what is not kept yet; give the index of Pyodide, and the wheels to bring along."""
     core, wheels = kept / "core", kept / "wheels"
     if not all((core / name).is_file() for name in _PYODIDE_FILES):
         _fetch_pyodide(pyodide, core)
     lock = json.loads((core / "pyodide-lock.json").read_text(encoding="utf-8"))
     wanted = {**_closure(lock["packages"], _OF_PYODIDE), **_installed(_OF_HERE)}
-    have = _wheels(wheels)
-    missing = [name for name, one in wanted.items() if have.get(name, ("",))[0] != one]
+    missing = [name for name, number in wanted.items() if (name, number) not in _wheels(wheels)]
     if missing:
         wheels.mkdir(parents=True, exist_ok=True)
         python = ".".join(lock["info"]["python"].split(".")[:2])
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--only-binary=:all:", "--implementation=cp", "--abi=none", "--platform=any"]
         command += [f"--python-version={python}", f"--dest={wheels}"]
-        _run([*command, *(f"{name}=={wanted[name]}" for name in missing)], "pip download")
-        have = _wheels(wheels)
-    target.mkdir(parents=True)
-    for name in _PYODIDE_FILES:
-        shutil.copyfile(core / name, target / name)
-    for name in wanted:
-        shutil.copyfile(have[name][1], target / have[name][1].name)
-    _own_wheel(target)
-    brought = {name: path for name, (_, path) in _wheels(target).items()}
-    lock["packages"] = {name: _lock_entry(path, brought) for name, path in brought.items()}
-    (target / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+        named = [f"{name}=={wanted[name]}" for name in missing]
+        try:
+            _run([*command, *named], "pip download")
+        except SiteError as error:
+            raise SiteError(f"{kept} lacks {', '.join(named)}. {_OFFLINE}\n{error}") from None
+    have = _wheels(wheels)
+    return lock, [have[name, number] for name, number in wanted.items()]
 
 
 def _fetch_pyodide(pyodide: str, core: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise SiteError("npm is not installed, which brings Pyodide; install Node.js")
+        raise SiteError(f"npm is not installed, which brings Pyodide; install Node.js. {_OFFLINE}")
     core.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rpmatrix-") as scratch:
-        _run([npm, "pack", f"pyodide@{pyodide}"], "npm pack", cwd=Path(scratch))
+        try:
+            _run([npm, "pack", f"pyodide@{pyodide}"], "npm pack", cwd=Path(scratch))
+        except SiteError as error:
+            raise SiteError(f"Pyodide is not in {core}. {_OFFLINE}\n{error}") from None
         (archive,) = Path(scratch).glob("*.tgz")
         with tarfile.open(archive) as bundle:
             for name in _PYODIDE_FILES:
@@ -236,10 +292,10 @@ def _installed(names: Iterable[str]) -> dict[str, str]:
         ) from error
 
 
-def _wheels(folder: Path) -> dict[str, tuple[str, Path]]:
-    """Give the version and the file of each wheel in a folder, by the name of the package."""
+def _wheels(folder: Path) -> dict[tuple[str, str], Path]:
+    """Give each wheel in a folder, by the name and the version of its package."""
     parts = ((path.name.split("-"), path) for path in sorted(folder.glob("*.whl")))
-    return {_normal(part[0]): (part[1], path) for part, path in parts}
+    return {(_normal(part[0]), part[1]): path for part, path in parts}
 
 
 def _lock_entry(wheel: Path, brought: Mapping[str, Path]) -> dict[str, Any]:
