@@ -350,6 +350,15 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "source": "A keeper's log",
         }
     ],
+    "exports": [
+        {
+            "id": "export-log",
+            "title": "A page of the log",
+            "rows": "40",
+            "remedy": "Turn the page.",
+            "source": "A keeper's log",
+        }
+    ],
     "rulings": [
         {
             "id": "r-api",
