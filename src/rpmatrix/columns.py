@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -569,6 +570,13 @@ class Cases:
             )
         }
         self._after = {mode: self._consequences(mode) for mode in MODES}
+        self._named: dict[tuple[bool, bytes], tuple[str, ...]] = {}
+        # What follows from the exclusions comes after them.
+        grains = [layout.rules.rows[row].grain for row in layout.rows]
+        self._order = sorted(
+            range(len(grains)), key=lambda at: (grains[at] == "verdict", layout.rows[at])
+        )
+        self._rows_in_order = [layout.rows[at] for at in self._order]
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -712,18 +720,25 @@ class Cases:
         codes, lists = self.coded(name, mode, cases)
         return [lists[code] for code in codes.tolist()]
 
+    @cached_property
+    def _rulings_of(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        matrix, rows = self._layout.matrix, self._layout.rows
+        return {(row, mode): matrix.rulings(row, mode) for row in rows for mode in MODES}
+
     def _rulings(self, rows: Sequence[str], mode: str) -> tuple[str, ...]:
-        touched = (ruling for row in rows for ruling in self._layout.matrix.rulings(row, mode))
+        touched = (ruling for row in rows for ruling in self._rulings_of[row, mode])
         return tuple(dict.fromkeys(touched))
 
     def _names(self, name: str, mark: bytes) -> tuple[str, ...]:
-        layout = self._layout
-        marked = np.unpackbits(np.frombuffer(mark, np.uint8))
-        if name in ("missing", "assumptions"):
-            return tuple(one for one, bit in zip(layout.facts, marked, strict=False) if bit)
-        rows = [one for one, bit in zip(layout.rows, marked, strict=False) if bit]
-        # What follows from the exclusions comes after them.
-        return tuple(sorted(rows, key=lambda row: (layout.rules.rows[row].grain == "verdict", row)))
+        of_facts = name in ("missing", "assumptions")
+        named = self._named.get((of_facts, mark))
+        if named is None:
+            given = self._layout.facts if of_facts else self._rows_in_order
+            marked = np.unpackbits(np.frombuffer(mark, np.uint8))
+            places = range(len(given)) if of_facts else self._order
+            named = tuple(one for one, at in zip(given, places, strict=True) if marked[at])
+            self._named[of_facts, mark] = named
+        return named
 
 
 def _any(marked: Bools) -> Bools:
@@ -1029,11 +1044,8 @@ class ColumnEvaluator:
         # ones: the first word is all that most VMs need.
         encoded = pa.array(_bits_or(of_disks, 0, starts)).dictionary_encode()
         numbers = encoded.indices.to_numpy(zero_copy_only=False)
-        known = [
-            self._set_of((word,) if word else ())
-            for word in encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
-        ]
-        sets[with_disks] = np.array(known, np.int64).take(numbers)
+        known = self._set_numbers(encoded.dictionary.to_numpy(zero_copy_only=False)[:, None])
+        sets[with_disks] = known.take(numbers)
         rare = np.flatnonzero(of_disks >= _WORD)
         if len(rare):
             self._add_rare(sets, of_disks, owners, rare)
@@ -1050,25 +1062,21 @@ class ColumnEvaluator:
             axis=1,
         )
         rows, places = np.unique(words, axis=0, return_inverse=True)
-        known = np.array([self._set_of(tuple(row)) for row in rows.tolist()], np.int64)
-        sets[vms] = known[places.reshape(-1)]
+        sets[vms] = self._set_numbers(rows)[places.reshape(-1)]
 
-    def _set_of(self, words: tuple[int, ...]) -> int:
-        """Give the number of a set of configurations, told by words of bits."""
-        while words and not words[-1]:
-            words = words[:-1]
-        number = self._sets.get(words)
-        if number is None:
-            number = self._sets[words] = len(self._sets)
-            members = [
-                _WORD * at + bit
-                for at, word in enumerate(words)
-                for bit in range(word.bit_length())
-                if word >> bit & 1
-            ]
-            meanings = self._disks.packed.rows[members]
-            self._set_meanings.append(np.bitwise_or.reduce(meanings, axis=0)[None])
-        return number
+    def _set_numbers(self, words: Numbers) -> Numbers:
+        """Give the numbers of sets of configurations, each told by a row of words of bits."""
+        keys = [_trimmed(tuple(row)) for row in words.tolist()]
+        new = [at for at, key in enumerate(keys) if key not in self._sets]
+        if new:
+            fresh = np.ascontiguousarray(words[new].astype("<u8")).view(np.uint8)
+            members = np.unpackbits(fresh, axis=1, bitorder="little")[:, : len(self._disks.packed)]
+            meanings = self._layout.unpack(self._disks.packed.rows[: members.shape[1]])
+            # What holds for a set is what holds for one of its members.
+            together = members.astype(np.float32) @ meanings.astype(np.float32) > 0
+            self._set_meanings.append(np.packbits(together, axis=1))
+            self._sets |= {keys[at]: len(self._sets) + place for place, at in enumerate(new)}
+        return np.array([self._sets[key] for key in keys], np.int64)
 
     def _numbered_cases(self, of_vms: Numbers, sets: Numbers) -> Numbers:
         pairs, new = self._pairs.number(pa.array(of_vms.astype(np.int64) << 32 | sets))
@@ -1112,6 +1120,13 @@ class ColumnEvaluator:
         within = np.arange(len(places)) - np.repeat(np.cumsum(mine) - mine, mine)
         picked = firsts.take(numbers).take(places) + within
         return places, rows.astype(np.int16).take(picked), applies.take(picked)
+
+
+def _trimmed(words: tuple[int, ...]) -> tuple[int, ...]:
+    """Give words without the empty ones at the end."""
+    while words and not words[-1]:
+        words = words[:-1]
+    return words
 
 
 def _bits_or(of_disks: Numbers, first: int, starts: Numbers) -> Numbers:
