@@ -355,7 +355,7 @@ def test_rows_that_do_not_fit_are_problems_and_make_no_verdict_better() -> None:
 def test_disks_of_nobody_are_noted() -> None:
     stray = DISKS.head(2).assign(vm_id="/subscriptions/none")
     found = assess_frames(VMS, pd.concat([DISKS, stray]), MATRIX)
-    assert found.notes == ("2 rows of disks name a VM that is not among those given",)
+    assert found.notes == ("2 disks belong to no VM among those given",)
     assert rows_of(found) == EXPECTED
 
 

@@ -31,7 +31,7 @@ from rpmatrix.fact_tables import PART, Judging, holds_facts, paired_name, togeth
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import Part
 from rpmatrix.records import Problem
-from rpmatrix.rollups import FleetResult
+from rpmatrix.rollups import FleetResult, notes_on
 from rpmatrix.runs import Run, Share, Target, concluded, files_named, fingerprint
 from rpmatrix.summaries import FleetError, Summary
 
@@ -140,11 +140,12 @@ def _answer(setting: _Setting, number: int, judge: Callable[[], FleetResult]) ->
         found = judge()
     except (FleetError, OSError, pa.ArrowException) as error:
         return _Answer(number, error=str(error))
+    counted = set(notes_on(found.matrix, found.summary))
     return _Answer(
         number,
         found.summary,
         found.problems,
-        found.notes,
+        tuple(note for note in found.notes if note not in counted),
         found.records,
         tuple(found.counts.items()),
         found.held,
@@ -175,12 +176,12 @@ def _judge_tables(setting: _Setting, number: int, vms: pa.Table, disks: pa.Table
             if share:
                 share.write(f"{at:05}", part, mine)
             summary.add(mine)
+        summary.add(run.beside())
         return FleetResult(
             run.evaluator.matrix,
             summary,
             run.sorted_problems(),
-            tuple(run.notes()),
-            run.reader.rows,
+            records=run.reader.rows,
         )
 
     return _answer(setting, number, judge)
@@ -240,6 +241,7 @@ class _Driver:
         found = sorted(answers, key=lambda one: one.number)
         _raise_failed([(names[one.number], one.error) for one in found if one.error], len(found))
         summary, counts = Summary(), Counter[str]()
+        notes = [note for one in found for note in one.notes]
         for one in found:
             summary.add(one.summary or Summary())
             counts.update(dict(one.counts))
@@ -247,7 +249,7 @@ class _Driver:
             self.evaluator.matrix,
             summary,
             tuple(problem for one in found for problem in one.problems),
-            tuple(dict.fromkeys(note for one in found for note in one.notes)),
+            tuple(dict.fromkeys((*notes, *notes_on(self.evaluator.matrix, summary)))),
             sum(one.records for one in found),
             None,
             dict(counts),
@@ -475,8 +477,8 @@ def _collected(packed: DataFrame) -> list[_Answer]:
         text = str(error)
         if missing := re.search(r"No module named '(\w+)", text):
             raise FleetError(
-                f"the Python of Spark's workers has no {missing[1]}; install rpmatrix with its extra "
-                "fleet on every machine, in the Python that PYSPARK_PYTHON names"
+                f"the Python of Spark's workers has no {missing[1]}; install rpmatrix with its "
+                "extra fleet on every machine, in the Python that PYSPARK_PYTHON names"
             ) from None
         told = [line.strip() for line in text.splitlines() if _ERROR.match(line.strip())]
         raise FleetError(f"Spark could not finish: {(told or [text])[-1]}") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,6 +20,7 @@ import pyarrow.compute as pc
 from rpmatrix.columns import ROLES, ColumnEvaluator
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, names_of
 from rpmatrix.records import Problem
+from rpmatrix.summaries import Summary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,6 +58,8 @@ class TableReader:
         self._evaluator = evaluator
         self.problems: dict[Problem, None] = {}
         self.rows = 0
+        self.rows_of: dict[str, int] = {}
+        self._lock = Lock()
 
     def vms(self, table: pa.Table, file: str = "", first: int = 0) -> Batch:
         """Read rows of VMs; a row without an id is a problem."""
@@ -84,7 +89,12 @@ class TableReader:
         return Batch(about, known)
 
     def _identified(self, table: pa.Table, file: str, first: int) -> pa.Table:
-        self.rows += table.num_rows
+        # Rows may be read more than once, and by several threads.
+        with self._lock:
+            more = first + table.num_rows - self.rows_of.get(file, 0)
+            if more > 0 and file:
+                self.rows_of[file] = first + table.num_rows
+            self.rows += max(more, 0)
         if "vm_id" not in table.column_names:
             named = ", ".join(table.column_names[:8])
             raise FleetError(
@@ -136,6 +146,7 @@ class DisksOfParts:
         self._batches = batches
         self._most = most_held
         self.held: list[Batch] = []
+        self.rows = self.owned = 0  # gone through, and found to be of some VM
 
     def of(self, ids: pa.Array) -> tuple[list[Batch], list[NDArray[np.int64]]]:
         """Give batches of the disks of these VMs, and for each row the place of its VM."""
@@ -146,6 +157,7 @@ class DisksOfParts:
         for batch in held:
             self._sort_out(join, batch, found, owners)
         for batch in self._batches:
+            self.rows += len(batch.known)
             passed = self._sort_out(join, batch, found, owners)
             if self._most is None:
                 self.held.clear()
@@ -154,6 +166,7 @@ class DisksOfParts:
                 raise OutOfOrderError
             if passed:
                 break
+        self.owned += sum(map(len, owners))
         return found, owners
 
     def _sort_out(
@@ -419,7 +432,8 @@ class Judging:
     def __init__(self, evaluator: ColumnEvaluator, threads: int = 2) -> None:
         self.evaluator = evaluator
         self.reader = TableReader(evaluator)
-        self.orphans = 0
+        self.disks_without_vm = 0
+        self.listed: dict[str, tuple[str, ...]] = {}
         self.read = 0.0
         self._threads = threads
         self._left: list[Batch] = []
@@ -429,28 +443,39 @@ class Judging:
         problems = [
             [getattr(one, name) for name in PROBLEM_COLUMNS] for one in self.reader.problems
         ]
-        return {"rows": self.reader.rows, "orphans": self.orphans, "problems": problems}
+        return {
+            "rows": self.reader.rows,
+            "disks_without_vm": self.disks_without_vm,
+            "problems": problems,
+            "files": dict(self.reader.rows_of),
+            "listed": self.listed,
+        }
 
     def met_since(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Give what was met since then."""
         now = self.met()
         return {
             "rows": now["rows"] - before["rows"],
-            "orphans": now["orphans"] - before["orphans"],
+            "disks_without_vm": now["disks_without_vm"] - before["disks_without_vm"],
             "problems": now["problems"][len(before["problems"]) :],
+            "files": {file: n for file, n in now["files"].items() if file not in before["files"]},
+            "listed": now["listed"],
         }
 
     def forget(self, told: Mapping[str, Any]) -> None:
         """Go back to what had been met."""
-        self.reader.rows = self.orphans = 0
+        self.reader.rows = self.disks_without_vm = 0
         self.reader.problems.clear()
+        self.reader.rows_of.clear()
         self.remember(told)
 
     def remember(self, told: Mapping[str, Any]) -> None:
         """Take over what another run met."""
         self.reader.rows += told["rows"]
-        self.orphans += told["orphans"]
+        self.disks_without_vm += told["disks_without_vm"]
         self.reader.problems.update({Problem(*one): None for one in told["problems"]})
+        self.reader.rows_of.update(told["files"])
+        self.listed |= {group: tuple(ids) for group, ids in told["listed"].items()}
 
     def sorted_problems(self) -> tuple[Problem, ...]:
         """Give the problems in the order of files and rows."""
@@ -461,10 +486,11 @@ class Judging:
 
         return tuple(sorted(self.reader.problems, key=place))
 
-    def notes(self) -> Iterator[str]:
-        """Give what a reader should know of the disks."""
-        if self.orphans:
-            yield f"{self.orphans} rows of disks name a VM that is not among those given"
+    def beside(self) -> Summary:
+        """Count what was met besides VMs and their disks."""
+        files = Counter({(file,): rows for file, rows in self.reader.rows_of.items()})
+        listed, strays = dict(self.listed), self.disks_without_vm
+        return Summary(files=files, listed=listed, disks_without_vm=strays)
 
     def tables(self, vms: pa.Table, disks: pa.Table | None) -> Iterator[Part]:
         """Judge tables that are in memory, in one part."""
@@ -496,9 +522,12 @@ class Judging:
                 yield from self._parts(of_vms, of_disks, 4 * PART)
                 self._check_order(files)
                 return
+            all_of_them = owned = 0
             for batch in _gathered(of_vms, PART):
-                disks = _gathered(self._all_disks(files), 4 * PART)
-                yield self._part(batch, DisksOfParts(disks, None))
+                disks = DisksOfParts(_gathered(self._all_disks(files), 4 * PART), None)
+                yield self._part(batch, disks)
+                all_of_them, owned = disks.rows, owned + disks.owned
+            self.disks_without_vm += max(all_of_them - owned, 0)
 
     def _weighed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:
@@ -525,7 +554,7 @@ class Judging:
         for batch in _gathered(vms, PART):
             yield self._part(batch, held)
         self._left = [*held.held, *disks]
-        self.orphans += sum(len(batch.known) for batch in self._left)
+        self.disks_without_vm += sum(len(batch.known) for batch in self._left)
 
     def _check_order(self, files: Files) -> None:
         """See whether a disk that found no VM belongs to one that had been judged before."""

@@ -28,7 +28,7 @@ from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import Judging
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part, Summary
-from rpmatrix.rollups import FleetResult
+from rpmatrix.rollups import FleetResult, notes_on
 from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint
 
 __all__ = [
@@ -90,11 +90,12 @@ def _result(matrix: Matrix, run: Judging, parts: Sequence[Part]) -> FleetResult:
     summary = Summary()
     for part in parts:
         summary.add(part.summary())
+    summary.add(run.beside())
     return FleetResult(
         matrix,
         summary,
         run.sorted_problems(),
-        tuple(run.notes()),
+        tuple(notes_on(matrix, summary)),
         run.reader.rows,
         _parts=tuple(parts),
     )

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.columns import SEPARATOR, Judged, distinct_rows
+from rpmatrix.columns import NOT_SUPPORTED, SEPARATOR, UNKNOWN, Judged, distinct_rows
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES
 from rpmatrix.records import region
+from rpmatrix.summaries import NAMED, Member
 from rpmatrix.summaries import FleetError as FleetError
 from rpmatrix.summaries import Summary as Summary
 
@@ -173,6 +174,22 @@ class Part:
                 told = [(groups[members], names), (codes[members], VERDICTS)]
                 for (group, verdict), count in _counted(told):
                     made.groups[kind, group, mode, verdict] += count
+                stopped = members[(codes[members] == NOT_SUPPORTED) | (codes[members] == UNKNOWN)]
+                sets = [names[code] for code in groups[stopped].tolist()]
+                for group, member in zip(sets, self._told_of(stopped, mode), strict=True):
+                    key = (kind, group, mode)
+                    made.in_the_way[key] = (*made.in_the_way.get(key, ()), member)
+        for key, found in made.in_the_way.items():
+            made.in_the_way[key] = tuple(sorted(found)[:NAMED])
+
+    def _told_of(self, vms: Numbers, mode: str) -> Iterator[Member]:
+        """Tell of some VMs that cannot be protected, or not surely, which they are and why."""
+        known, cases = self.judged.evaluator.cases, self.judged.cases[vms]
+        ids = self.vms["vm_id"].take(pa.array(vms)).to_pylist()
+        verdicts = self.judged.verdicts(mode)[vms].tolist()
+        reasons, missing = (known.lists(name, mode, cases) for name in ("reasons", "missing"))
+        for vm_id, verdict, rows, facts in zip(ids, verdicts, reasons, missing, strict=True):
+            yield vm_id, VERDICTS[verdict], facts if verdict == UNKNOWN else rows
 
 
 Encoded = tuple[Any, Sequence[str]]
@@ -270,3 +287,31 @@ def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> list[str]:
         place = "OS disk" if of_os else f"data disk at lun {disk.get('lun')}"
         found.append(disk.get("disk_id") or disk.get("name") or place)
     return found
+
+
+def marks_of(ids: pa.Array) -> Numbers:
+    """Give a number for each text, whatever its letter case: equal texts have equal numbers.
+
+    Two that differ have the same number once in a long while.
+    """
+    if not len(ids):
+        return np.zeros(0, np.uint64)
+    _, raw_offsets, data = ids.buffers()
+    offsets = np.frombuffer(raw_offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    starts, stops = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+    lengths = stops - starts
+    # Eight bytes at a time, of which the last overlap those before; what a text shorter than that
+    # has in front of it is shifted out.
+    held = np.concatenate([np.zeros(8, np.uint8), np.frombuffer(data or b"", np.uint8)])
+    words = np.ndarray((len(held) - 7,), np.uint64, held, strides=(1,))
+    surplus = (8 * np.clip(8 - lengths, 0, 7)).astype(np.uint64)
+    marks = lengths.astype(np.uint64)
+    for at in range(0, int(lengths.max()), 8):
+        word = (words[np.minimum(starts + 8 + at, stops)] >> surplus) | _LOWER
+        mixed = (marks ^ word) * _MIX
+        marks = np.where(at < lengths, mixed ^ (mixed >> np.uint64(29)), marks)
+    return marks
+
+
+_LOWER: Final = np.uint64(0x2020202020202020)
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)

@@ -12,6 +12,7 @@ from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.records import Problem
 from rpmatrix.summaries import FleetError, Summary
+from rpmatrix.tables import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,8 +146,9 @@ class FleetResult:
         Parameters
         ----------
         what : str
-            ``reasons``, ``caveats``, ``assumptions``, ``what_first``, ``groups`` or ``limits``: the
-            method that gives the same as a frame.
+            ``reasons``, ``caveats``, ``assumptions``, ``what_first``, ``groups``,
+            ``members_in_the_way``, ``missing_members``, ``limits``, ``duplicates`` or
+            ``full_pages``: the method that gives the same as a frame.
 
         Raises
         ------
@@ -193,11 +195,14 @@ class FleetResult:
         return self._counted(self.summary.assumptions, ("mode", "fact_id"))
 
     def _counted(self, counts: Mapping[Any, int], names: Sequence[str]) -> _Table:
-        titles = {row.id: row["title"] for row in self.matrix.table("scenarios")}
-        titles |= {fact.id: fact.title for fact in self.matrix.facts.values()}
+        titles = self._titles()
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         rows = [(*key, count, titles.get(key[-1], "")) for key, count in ordered]
         return (*names, "vms", "title"), rows
+
+    def _titles(self) -> dict[str, str]:
+        titles = {row.id: row["title"] for row in self.matrix.table("scenarios")}
+        return titles | {fact.id: fact.title for fact in self.matrix.facts.values()}
 
     def what_first(self) -> pd.DataFrame:
         """Tell what to do first: which fact settles, and which exclusion frees, most VMs.
@@ -240,8 +245,13 @@ class FleetResult:
         Returns
         -------
         pandas.DataFrame
-            One row per set and mode: how many of the VMs given have each verdict, and ``protected``
-            (``all``, ``some``, ``none`` or ``unknown``). Members that were not given do not count.
+            One row per set and mode. ``kind`` is ``availability_set`` or ``scale_set``; ``vms`` and
+            the columns named by verdicts count the members that were given; ``in_the_way`` are
+            those that cannot be protected or of which that is not known. ``listed`` is how many
+            members the set's own record lists, nothing if no such record was given, and ``missing``
+            how many of these were not given. ``protected`` says for which of the members a restore
+            point can be created: ``all``, ``some`` or ``none`` of them, or ``unknown``, also if a
+            member was not given. A set is protected as a whole only by ``all``.
         """
         return self._frame("groups")
 
@@ -249,15 +259,155 @@ class FleetResult:
         found: dict[tuple[str, str, str], Counter[str]] = {}
         for (kind, group, mode, verdict), count in self.summary.groups.items():
             found.setdefault((kind, group, mode), Counter())[verdict] += count
+        for group in self.summary.listed:
+            for mode in MODES:
+                found.setdefault((_kind_of_set(group), group, mode), Counter())
+        missing = Counter(group for _, group, _ in self._missing_members()[1])
         rows = []
-        for key, counts in sorted(found.items()):
+        for (kind, group, mode), counts in sorted(found.items()):
             good = counts["supported"] + counts["exclude_disks"]
             total = counts.total()
             protected = "all" if good == total else "some" if good else "none"
-            if counts["unknown"] and not counts["not_supported"]:
+            open_ones = counts["unknown"] or (missing[group] and good == total)
+            if open_ones and not counts["not_supported"]:
                 protected = "unknown"
-            rows.append((*key, total, *(counts[one] for one in VERDICTS), protected))
-        return ("kind", "group_id", "mode", "vms", *VERDICTS, "protected"), rows
+            listed = self.summary.listed.get(group)
+            told = None if listed is None else len(listed)
+            of_verdicts = (counts[one] for one in VERDICTS)
+            stopped, absent = total - good, missing[group]
+            rows.append((kind, group, mode, total, *of_verdicts, stopped, told, absent, protected))
+        counted = ("vms", *VERDICTS, "in_the_way", "listed", "missing")
+        return ("kind", "group_id", "mode", *counted, "protected"), rows
+
+    def members_in_the_way(self) -> pd.DataFrame:
+        """Name the VMs for which their set cannot be protected as a whole.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per set, mode and member: ``kind``, ``group_id``, ``mode``, ``vm_id``,
+            ``verdict``, ``why`` (the rows of the matrix that refuse it, or the facts that are not
+            known) and ``titles`` of these. Of a set with many such members, the first
+            :data:`rpmatrix.summaries.NAMED` by id; ``groups`` counts them all.
+        """
+        return self._frame("members_in_the_way")
+
+    def _members_in_the_way(self) -> _Table:
+        titles = self._titles()
+        rows = []
+        for key, members in sorted(self.summary.in_the_way.items()):
+            for vm_id, verdict, why in members:
+                named = " | ".join(titles.get(one, one) for one in why)
+                rows.append((*key, vm_id, verdict, " | ".join(why), named))
+        return ("kind", "group_id", "mode", "vm_id", "verdict", "why", "titles"), rows
+
+    def missing_members(self) -> pd.DataFrame:
+        """Name the members that the record of a set lists and that were not given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per set and member: ``kind``, ``group_id``, ``vm_id``.
+        """
+        return self._frame("missing_members")
+
+    def _missing_members(self) -> _Table:
+        listed = self.summary.listed
+        given = self._given({one.lower() for members in listed.values() for one in members})
+        rows = [
+            (_kind_of_set(group), group, member)
+            for group, members in sorted(listed.items())
+            for member in members
+            if member.lower() not in given
+        ]
+        return ("kind", "group_id", "vm_id"), rows
+
+    def _given(self, keys: set[str]) -> set[str]:
+        """Find out which of some lower-cased ids are those of VMs that were given."""
+        if not keys:
+            return keys
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        wanted = pa.array(sorted(keys), pa.string())
+        found: set[str] = set()
+        for ids in self._ids():
+            met = pc.index_in(pc.utf8_lower(ids), value_set=wanted).drop_null().unique()
+            found.update(wanted.take(met).to_pylist())
+        return found
+
+    def _ids(self) -> Iterator[pa.Array]:
+        """Give the ids of VMs, part by part, as often as each was told of."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for batch in self.verdict_batches():
+            chosen = batch.select(["vm_id", "mode"])
+            of_mode = pc.equal(chosen["mode"].cast(pa.string()), MODES[0])
+            yield chosen["vm_id"].filter(of_mode).cast(pa.string()).combine_chunks()
+
+    def duplicates(self) -> pd.DataFrame:
+        """Name the VMs that tables of facts tell of more than once.
+
+        Each such row is judged by itself, and disks count for the first of them. Which row is the
+        newer one cannot be told from facts, so none is preferred: go by ``safest`` until the export
+        is mended. Records of one VM need none of this: they are read together, and a fact on which
+        they differ is not known.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per VM and mode: ``vm_id``, ``mode``, ``rows`` (how often it is told of),
+            ``verdicts`` (of each row, in their order) and ``safest`` (the least favourable of
+            them). All ids are read anew for this, with eight bytes of memory for each.
+        """
+        return self._frame("duplicates")
+
+    def _duplicates(self) -> _Table:
+        import numpy as np
+        import pyarrow as pa
+
+        from rpmatrix.parts import marks_of
+
+        marks = [marks_of(ids) for ids in self._ids()]
+        together = np.sort(np.concatenate([*marks, np.zeros(0, np.uint64)]))
+        twice = np.unique(together[1:][together[1:] == together[:-1]])
+        found: dict[tuple[str, str], list[str]] = {}
+        names: dict[str, str] = {}
+        if len(twice):
+            for batch in self.verdict_batches():
+                chosen = batch.select(["vm_id", "mode", "verdict"])
+                ids = chosen["vm_id"].cast(pa.string()).combine_chunks()
+                mine = chosen.filter(pa.array(np.isin(marks_of(ids), twice)))
+                columns = (mine[name].cast(pa.string()).to_pylist() for name in mine.column_names)
+                for vm_id, mode, verdict in zip(*columns, strict=True):
+                    names.setdefault(vm_id.lower(), vm_id)
+                    found.setdefault((vm_id.lower(), mode), []).append(verdict)
+        rows = [
+            (names[key], mode, len(told), " | ".join(told), max(told, key=_FROM_BEST.index))
+            for (key, mode), told in found.items()
+            if len(told) > 1
+        ]
+        return ("vm_id", "mode", "rows", "verdicts", "safest"), rows
+
+    def full_pages(self) -> pd.DataFrame:
+        """Name the inputs that may have been cut off: they hold as much as one export can give.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per file and row of the table ``exports``: ``file``, ``rows``, ``export_id``,
+            ``title`` and ``remedy``.
+        """
+        return self._frame("full_pages")
+
+    def _full_pages(self) -> _Table:
+        rows = [
+            (file, count, row.id, row["title"], row["remedy"])
+            for row in self.matrix.table("exports")
+            for file, count in _full_pages_of(row, self.summary)
+        ]
+        return ("file", "rows", "export_id", "title", "remedy"), rows
 
     def limits(self) -> pd.DataFrame:
         """Hold what the fleet needs per subscription and region against the limits.
@@ -292,8 +442,41 @@ _TABLES: Final[Mapping[str, Callable[[FleetResult], _Table]]] = {
     "assumptions": FleetResult._assumptions,
     "what_first": FleetResult._what_first,
     "groups": FleetResult._groups,
+    "members_in_the_way": FleetResult._members_in_the_way,
+    "missing_members": FleetResult._missing_members,
     "limits": FleetResult._limits,
+    "duplicates": FleetResult._duplicates,
+    "full_pages": FleetResult._full_pages,
 }
+_FROM_BEST: Final = ("supported", "exclude_disks", "unknown", "not_supported")
+
+
+def _kind_of_set(group: str) -> str:
+    return "availability_set" if "/availabilitysets/" in group else "scale_set"
+
+
+def _full_pages_of(row: Row, summary: Summary) -> list[tuple[str, int]]:
+    """Give the files that hold exactly as many rows as an export gives at most."""
+    most = int(row["rows"])
+    return sorted((file, count) for (file,), count in summary.files.items() if count == most)
+
+
+def notes_on(matrix: Matrix, summary: Summary) -> Iterator[str]:
+    """Tell what the input seems to lack, from what was counted."""
+    if summary.disks_without_vm:
+        yield f"{summary.disks_without_vm:,} disks belong to no VM among those given"
+    for row in matrix.table("exports"):
+        found = [file for file, _ in _full_pages_of(row, summary)]
+        if found:
+            more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+            yield (
+                f"{', '.join(found[:_NAMED])}{more}: exactly {int(row['rows']):,} rows, where "
+                f"an export may have ended ({row['title']}). {row['remedy']}"
+            )
+
+
+# How many files are named in a note.
+_NAMED: Final = 5
 
 
 def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from rpmatrix.fact_tables import (
 )
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, Summary, names_of
 from rpmatrix.records import Problem
-from rpmatrix.rollups import FleetResult, read_back
+from rpmatrix.rollups import FleetResult, notes_on, read_back
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def fingerprint(
 
 
 # Of what is written; another number makes an interrupted run begin again.
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 
 
 class Target:
@@ -303,11 +303,12 @@ class Run:
         if self._records:
             self._run_records(f"{len(self._jobs):05}")
         matrix = self._run.evaluator.matrix
+        self._summary.add(self._run.beside())
         result = FleetResult(
             matrix,
             self._summary,
             self._run.sorted_problems(),
-            (*self._notes, *self._run.notes()),
+            (*self._notes, *notes_on(matrix, self._summary)),
             self._run.reader.rows,
             None,
             self._counts,
@@ -333,24 +334,30 @@ class Run:
 
     def _of_records(self) -> Iterator[Part]:
         """Read all files of records, and judge their VMs: any may tell of any other."""
-        evaluator, size = self._run.evaluator, 0
+        evaluator, before = self._run.evaluator, self._run.read
         reader = BulkReader(evaluator.matrix, [*evaluator.vm_facts, *evaluator.disk_facts])
+        whole = 0
         with ThreadPoolExecutor(2) as pool:
             for path in self._records:
-                before = size
-                for step in reader.add_file(path, pool):
-                    size += step
-                    self._run.read += step * _READING
+                size = path.stat().st_size
+                for share in reader.add_file(path, pool):
+                    self._run.read = before + (whole + size * share) * _READING
                     self._tell()
-                self._run.read += (path.stat().st_size - (size - before)) * _READING
-                size = before + path.stat().st_size
+                whole += size
+        self._run.read = before + whole * _READING
         self._run.reader.rows += reader.records
         self._run.reader.problems.update(dict.fromkeys(reader.problems))
         self._notes += reader.notes
         self._counts = reader.counted()
+        self._run.reader.rows_of.update(reader.rows_of)
+        self._run.listed |= reader.listed_members()
+        loose: pa.Array | None = None
         for tables in reader.tables(PART):
-            self._run.read += size * (1 - _READING) * tables.vms.num_rows / reader.vms
+            loose = reader.loose_disks() if loose is None else loose
+            loose = _not_among(loose, tables.disks)
+            self._run.read += whole * (1 - _READING) * tables.vms.num_rows / reader.vms
             yield _judged(evaluator, tables)
+        self._run.disks_without_vm += reader.counts["disk"] if loose is None else len(loose)
 
     def _judge(
         self, job: str, parts: Iterator[Part], before: Mapping[str, Any]
@@ -417,6 +424,15 @@ def _told(result: FleetResult) -> dict[str, Any]:
         "problems": len(result.problems),
         "notes": list(result.notes),
     }
+
+
+def _not_among(loose: pa.Array, disks: pa.Table) -> pa.Array:
+    """Leave out the disks that are attached to VMs of a part."""
+    if not len(loose) or "disk_id" not in disks.column_names:
+        return loose
+    ids = pc.utf8_lower(disks["disk_id"].cast(pa.string()))
+    attached = pc.index_in(ids, value_set=loose).drop_null().unique()
+    return loose.filter(pc.invert(pc.is_in(pa.array(range(len(loose)), pa.int32()), attached)))
 
 
 def _judged(evaluator: ColumnEvaluator, tables: FactTables) -> Part:

@@ -12,6 +12,12 @@ class FleetError(ValueError):
     """An inventory cannot be read as a fleet; the message says which part and what to do."""
 
 
+# The id of a member of a set, its verdict, and the rows or facts that are why.
+Member = tuple[str, str, tuple[str, ...]]
+# How many members that are in the way are named for each set and mode.
+NAMED: Final = 20
+
+
 @dataclass
 class Summary:
     """What is counted of a fleet; summaries of parts add up.
@@ -30,6 +36,16 @@ class Summary:
         Disks to exclude by mode and row.
     groups : Counter
         VMs by kind and id of the set they are in, mode and verdict.
+    in_the_way : dict
+        By kind and id of a set and mode, members that cannot be protected, or of which that is not
+        known: id, verdict, and the rows or facts that are why. Of each set, so many at most as
+        :data:`NAMED` says, first by id.
+    files : Counter
+        Rows or records that were read of each file.
+    listed : dict
+        By the id of a set, the ids of its members as its own record lists them.
+    disks_without_vm : int
+        Disks that belong to no VM among those given; they are in no other count.
     """
 
     vms: int = 0
@@ -40,20 +56,37 @@ class Summary:
     assumptions: Counter[tuple[str, str]] = field(default_factory=Counter)
     exclusions: Counter[tuple[str, str]] = field(default_factory=Counter)
     groups: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    in_the_way: dict[tuple[str, str, str], tuple[Member, ...]] = field(default_factory=dict)
+    files: Counter[tuple[str]] = field(default_factory=Counter)
+    listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    disks_without_vm: int = 0
 
     def add(self, other: Summary) -> None:
         """Add what was counted of another part."""
         self.vms += other.vms
         self.disks += other.disks
+        self.disks_without_vm += other.disks_without_vm
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
+        for key, members in other.in_the_way.items():
+            together = {*self.in_the_way.get(key, ()), *members}
+            self.in_the_way[key] = tuple(sorted(together)[:NAMED])
+        for group, ids in other.listed.items():
+            self.listed[group] = tuple(dict.fromkeys((*self.listed.get(group, ()), *ids)))
 
     def to_json(self) -> dict[str, Any]:
         """Give the summary as values that JSON can hold."""
         counted = {
             name: [[*key, n] for key, n in getattr(self, name).items()] for name in _COUNTERS
         }
-        return {"vms": self.vms, "disks": self.disks, **counted}
+        return {
+            "vms": self.vms,
+            "disks": self.disks,
+            "disks_without_vm": self.disks_without_vm,
+            **counted,
+            "in_the_way": [[*key, members] for key, members in self.in_the_way.items()],
+            "listed": self.listed,
+        }
 
     @staticmethod
     def from_json(given: Mapping[str, Any]) -> Summary:
@@ -63,7 +96,14 @@ class Summary:
             counter = getattr(made, name)
             for *key, count in given[name]:
                 counter[tuple(tuple(one) if isinstance(one, list) else one for one in key)] = count
+        made.disks_without_vm = given["disks_without_vm"]
+        for *key, members in given["in_the_way"]:
+            told = tuple((vm_id, verdict, tuple(why)) for vm_id, verdict, why in members)
+            made.in_the_way[tuple(key)] = told
+        made.listed = {group: tuple(ids) for group, ids in given["listed"].items()}
         return made
 
 
-_COUNTERS: Final = ("outcomes", "places", "caveats", "assumptions", "exclusions", "groups")
+_COUNTERS: Final = (
+    *("outcomes", "places", "caveats", "assumptions", "exclusions", "groups", "files"),
+)
