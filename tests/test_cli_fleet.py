@@ -98,6 +98,21 @@ def test_the_page_tells_verdicts_and_what_to_do(run: Run) -> None:
     assert answer.err == ""
 
 
+@pytest.mark.parametrize(
+    ("number", "whole", "told"),
+    [
+        (0, 7, "0.0 %"),
+        (1, 1_000_000, "< 0.1 %"),
+        (1, 3, "33.3 %"),
+        (999_999, 1_000_000, "> 99.9 %"),
+        (7, 7, "100.0 %"),
+        (0, 0, "0.0 %"),
+    ],
+)
+def test_a_share_never_makes_few_none_or_most_all(number: int, whole: int, told: str) -> None:
+    assert cli_fleet._share(number, whole) == told
+
+
 def test_one_mode_tells_nothing_of_the_other(run: Run) -> None:
     answer = run("fleet", four(), "--mode", "crash")
     assert "application" not in answer.out.replace("use application consistency", "")

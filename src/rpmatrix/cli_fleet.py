@@ -309,9 +309,11 @@ def _right(numbers: Iterable[int]) -> list[str]:
 
 
 def _share(number: int, whole: int) -> str:
-    """Tell a share so that a few of many do not look like none."""
-    tenths = round(1000 * number / whole) / 10 if whole else 0.0
-    return "< 0.1 %" if number and not tenths else f"{tenths:.1f} %"
+    """Tell a share so that a few never look like none, and nearly all never like all."""
+    told = f"{100 * number / whole if whole else 0:.1f} %"
+    if number and told == "0.0 %":
+        return "< 0.1 %"
+    return "> 99.9 %" if number < whole and told == "100.0 %" else told
 
 
 def _more(page: Page, count_of_all: int, what: str) -> None:
@@ -339,10 +341,11 @@ def _print_verdicts(page: Page, verdicts: Mapping[str, Mapping[str, int]]) -> No
                 )
             )
     numbers = _right(row[2] for row in rows)
+    widest = max(len(row[3]) for row in rows)
     page.table(
         ("Mode", "Verdict", "VMs", "Share"),
         [
-            (mode, verdict, page.text(number), page.text(share.rjust(7)))
+            (mode, verdict, page.text(number), page.text(share.rjust(widest)))
             for (mode, verdict, _, share), number in zip(rows, numbers, strict=True)
         ],
         keep=4,
