@@ -289,12 +289,16 @@ class VmTable:
 
     @cached_property
     def causes(self) -> Mapping[str, int]:
-        """In how many verdicts each row is a reason, or each fact is missing; the most first."""
+        """Of how many verdicts each row or missing fact is why they are not ``supported``.
+
+        The most first. A filter takes the others too: rows that say that all is well.
+        """
         found: Counter[str] = Counter()
-        everything = self._places(self._all())
         for mode in self.modes.values():
+            hindered = self._having(mode.verdict, mode.verdict.places("supported".__ne__))
+            places = self._places(hindered)
             for column in (mode.reasons, mode.missing):
-                counts = self._counted(column, everything)
+                counts = self._counted(column, places)
                 for members, count in zip(column.values, counts, strict=True):
                     if count:
                         found.update(dict.fromkeys(members, count))
@@ -644,8 +648,8 @@ def table_of_result(result: FleetResult) -> VmTable:
         for mode, tables in found.items()
     }
     return _Arrays(
-        pa.chunked_array([chunk for one in vms for chunk in _texts(one["vm_id"])]),
-        pa.chunked_array([chunk for one in vms for chunk in _texts(names_of(one))]),
+        _texts([one["vm_id"] for one in vms]),
+        _texts([names_of(one) for one in vms]),
         verdicts,
         result.matrix,
         _alike([encoded_column(one, "location") for one in vms], region),
@@ -653,11 +657,12 @@ def table_of_result(result: FleetResult) -> VmTable:
     )
 
 
-def _texts(column: Any) -> list[Any]:
+def _texts(columns: Iterable[Any]) -> Any:
+    """Put columns of texts after each other, in a type that any number of them fits."""
     import pyarrow as pa
 
-    chunks: list[Any] = column.cast(pa.large_string()).chunks
-    return chunks
+    kind = pa.large_string()
+    return pa.chunked_array([chunk for one in columns for chunk in one.cast(kind).chunks], kind)
 
 
 def _alike(parts: Sequence[tuple[Any, Sequence[str]]], usual: Callable[[str], str]) -> Coded:
@@ -727,7 +732,7 @@ def result_of(found: Assessment) -> FleetResult:
         inventory.problems,
         inventory.notes,
         inventory.counts["records"],
-        counts=inventory.counts,
+        counts={name: n for name, n in inventory.counts.items() if name != "records"},
     )
 
 
@@ -905,8 +910,6 @@ def vm_card(row: VmRow, matrix: Matrix) -> str:
         title(row.name or row.id),
         soft(row.id),
         tag("div", cards, class_="rpm-cards"),
-        soft(
-            "The input holds facts alone, no records of Azure: there is no more evidence to show."
-        ),
+        soft("There is no record of this VM to show evidence from, only facts."),
     )
     return joined(about, *(row_card(matrix, one) for one in rows))

@@ -447,8 +447,10 @@ class FleetPanel(Panel):
         for of_kind, names in shown.items():
             for name in names:
                 self._controls[name].layout.display = None if of_kind == kind else "none"
-        for part in (self._listing, self._answering, self._controls["section"]):
+        for part in (self._listing, self._controls["section"]):
             part.layout.display = "none"
+        if not self._answers:  # a wrong one must be there to be mended
+            self._answering.layout.display = "none"
         self._file.value = self._summary.value = self._more.value = ""
         there = not self._empty and self.fleet.table.vms > 0
         if there:
