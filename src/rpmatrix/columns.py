@@ -703,14 +703,20 @@ class Cases:
             The place of each case's list, and the lists.
         """
         if name == "rulings":
-            parts = [self.coded(one, mode, cases) for one in ("reasons", "caveats")]
+            parts = [
+                self._listed(one, self._packed(one, mode, cases) & self._with_rulings[mode])
+                for one in ("reasons", "caveats")
+            ]
             codes, pairs = distinct_rows([part[0] for part in parts], len(parts[0][0]))
             lists = [parts[0][1][first] + parts[1][1][second] for first, second in pairs.tolist()]
             return codes, [self._rulings(rows, mode) for rows in lists]
-        packed = self._lists[mode, name].rows
-        packed = np.ascontiguousarray(packed if cases is None else packed[cases])
-        if not len(packed):
-            return np.zeros(0, np.int64), []
+        return self._listed(name, self._packed(name, mode, cases))
+
+    def _packed(self, name: str, mode: str, cases: Numbers | None) -> Bits:
+        rows: Bits = self._lists[mode, name].rows
+        return rows if cases is None else rows[cases]
+
+    def _listed(self, name: str, packed: Bits) -> tuple[Numbers, list[tuple[str, ...]]]:
         encoded = _marks(packed).dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         return codes, [self._names(name, mark) for mark in encoded.dictionary.to_pylist()]
@@ -724,6 +730,14 @@ class Cases:
     def _rulings_of(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         matrix, rows = self._layout.matrix, self._layout.rows
         return {(row, mode): matrix.rulings(row, mode) for row in rows for mode in MODES}
+
+    @cached_property
+    def _with_rulings(self) -> Mapping[str, Bits]:
+        """Which rows some ruling touches, as packed bits, for each mode."""
+        return {
+            mode: np.packbits([bool(self._rulings_of[row, mode]) for row in self._layout.rows])
+            for mode in MODES
+        }
 
     def _rulings(self, rows: Sequence[str], mode: str) -> tuple[str, ...]:
         touched = (ruling for row in rows for ruling in self._rulings_of[row, mode])
