@@ -14,9 +14,12 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
+from email.charset import QP, Charset
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from pathlib import Path
 
 import pytest
@@ -28,10 +31,12 @@ from rpmatrix.article import read_article
 from rpmatrix.drift import (
     KINDS,
     DriftReport,
+    Foreseen,
     NoStatementError,
     Traits,
     drift,
     editions,
+    foresee,
     write_skeleton,
 )
 from rpmatrix.matrix import Matrix, check_overlay, load_matrix
@@ -561,6 +566,196 @@ def test_a_saved_page_is_read_as_its_markdown(name: str, matrix: Matrix) -> None
 def test_a_saved_page_drifts_as_its_markdown(name: str, matrix: Matrix) -> None:
     text, expected = CHANGES[name]
     assert found(drift(page_of(text), matrix)) == expected
+
+
+def archived(page: str) -> str:
+    """Save a page as a browser does when it is to be one file."""
+    whole = MIMEMultipart("related")
+    charset = Charset("utf-8")
+    charset.body_encoding = QP
+    part = MIMEText("", "html")
+    del part["Content-Transfer-Encoding"]
+    part.set_payload(page, charset)
+    whole.attach(part)
+    return f"From: <Saved by a browser>\n{whole.as_string()}"
+
+
+def on_screen(markdown: str) -> str:
+    """What is copied where everything is chosen: no markup, tabs between the cells."""
+    text = re.sub(r"^---.*\n", "", markdown, flags=re.MULTILINE)
+    text = re.sub(r"^(?:#+|-| > -| >)\s+|\*\*", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\[!(\w+)\]", r"\1", re.sub(r"\[([^\]!]*)\]\([^)]*\)", r"\1", text))
+    lines = [line for line in text.replace(" | ", "\t").splitlines() if line.strip()]
+    around = ["Article", "07/05/2022", "In this article", "Makes", "Other limitations"]
+    return "\n".join([*around, *lines])
+
+
+def table_with(head: str, rule: str, row: Callable[[int, str, str], str]) -> str:
+    """The article with a table of another layout."""
+    rows = [row(number, label, said) for number, (label, said) in enumerate(ROWS, 1)]
+    written = [head, rule, *rows]
+    before, _, behind = article().partition("**Lamps** | **Burn they**")
+    return before + "\n".join(written) + "\n\n" + behind[behind.index("## Makes") :]
+
+
+def plain_cell(cell: str) -> str:
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell.replace("**", ""))
+
+
+HTML = page_of(article())
+FORMS = {
+    "a page within a comment": f"<!-- saved from url=(0014)about:internet -->\n{HTML}",
+    "a page in capitals": re.sub(r"</?[a-z]+", lambda found: found[0].upper(), HTML),
+    "a page without ends": re.sub(r"</(?:p|li|td|th|tr)>", "", HTML),
+    "paragraphs in cells": re.sub(r"<td>(.*?)</td>", r"<td><p>\1</p></td>", HTML),
+    "paragraphs in items": re.sub(r"<li>([^<]*)</li>", r"<li><p>\1</p></li>", HTML),
+    "a page in one file": archived(HTML),
+    "a part of a page": HTML[HTML.index("<h1>") : HTML.index("<section id=")],
+    "copied from the screen": on_screen(article()),
+    "bars around the table": table_with(
+        "| Lamps | Burn they |", "|---|---|", lambda _, label, said: f"| {label} | {said} |"
+    ),
+    "a table in HTML": table_with(
+        "<table>",
+        "<thead><tr><th>Lamps</th><th>Burn they</th></tr></thead>",
+        lambda number, label, said: (
+            f"<tr><td>{plain_cell(label)}</td><td>{plain_cell(said)}</td></tr>"
+            + ("</table>" if number == len(ROWS) else "")
+        ),
+    ),
+    "a column too many in the rows": table_with(
+        "Lamps | Burn they", "--- | ---", lambda _, label, said: f"{label} | {said} | "
+    ),
+    "an empty column": table_with(
+        "| Lamps | Burn they | Notes |",
+        "|---|---|---|",
+        lambda _, label, said: f"| {label} | {said} | |",
+    ),
+    "numbered rows": table_with(
+        "# | Lamps | Burn they",
+        "--- | --- | ---",
+        lambda number, label, said: f"{number} | {label} | {said}",
+    ),
+    "the answer first": table_with(
+        "Burn they | Lamps", "--- | ---", lambda _, label, said: f"{said} | {label}"
+    ),
+    "a column for each mode": table_with(
+        "Lamps | Application consistency | Crash consistency",
+        "--- | --- | ---",
+        lambda _, label, said: f"{label} | {said} | {said}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_form_of_a_copy_is_no_drift(name: str, matrix: Matrix) -> None:
+    report = drift(FORMS[name], matrix)
+    kinds = [one for one in found(report) if one[0] != "added"]
+    assert kinds == []
+    assert report.counts["unchanged"] == 27
+    # The head of a page that was copied along, and headings that the tables do not know.
+    assert report.counts.get("added", 0) <= (2 if name == "copied from the screen" else 0)
+
+
+def test_a_statement_is_found_in_the_line_of_the_copy(matrix: Matrix) -> None:
+    for name in ("a page within a comment", "a table in HTML", "copied from the screen"):
+        lines = FORMS[name].splitlines()
+        told = [one for change in drift(FORMS[name], matrix).changes for one in change.new]
+        rows = [one for one in told if one.kind == "table_row"]
+        assert len(rows) == len(ROWS)
+        for one in rows:
+            assert one.cells[0].split()[-1] in lines[one.line - 1], name
+
+
+def test_what_the_modes_answer_apart_is_read_apart(matrix: Matrix) -> None:
+    text = table_with(
+        "Lamps | Crash consistency | Application consistency",
+        "--- | --- | ---",
+        lambda number, label, said: f"{label} | {'No' if number == 1 else said} | {said}",
+    )
+    (change,) = drift(text, matrix).of_kind("outcome")
+    assert change.note == "answer: application-yes, crash-yes -> application-yes, crash-no"
+
+
+def test_a_row_may_become_a_line(matrix: Matrix) -> None:
+    lines = [f"- {label}: {said}" for label, said in ROWS]
+    before, _, behind = article().partition("**Lamps** | **Burn they**")
+    text = before + "\n".join(lines) + "\n\n" + behind[behind.index("## Makes") :]
+    report = drift(text, matrix)
+    assert report.counts["wording"] + report.counts["unchanged"] == 27
+    lines[0] = f"- {ROWS[0][0]}: No"
+    text = before + "\n".join(lines) + "\n\n" + behind[behind.index("## Makes") :]
+    (change,) = drift(text, matrix).of_kind("outcome")
+    assert change.note == "answer: application-yes, crash-yes -> application-no, crash-no"
+
+
+@pytest.mark.parametrize("length", range(120, len(article()), 13))
+def test_a_copy_that_ends_anywhere_is_never_believed(length: int, matrix: Matrix) -> None:
+    """What is not there is not seen, or said to be gone with a warning; nothing is invented."""
+    report = drift(article()[:length], matrix)
+    told = {kind for kind, _, _ in found(report)}
+    missing = len(report.unseen) + report.counts.get("removed", 0)
+    assert missing == 0 or report.warnings
+    assert "added" not in told or report.warnings
+    assert not told & {"split", "merged"}
+    whole = sum(len(one.old) for one in report.changes) + len(report.unseen)
+    assert whole == 27
+
+
+def test_a_copy_without_its_beginning_is_not_whole(matrix: Matrix, tmp_path: Path) -> None:
+    text = article()
+    report = drift(text[text.index("## Makes") :], matrix)
+    assert report.unseen[0] == "lamps-1"
+    assert report.counts == {"unchanged": 27 - len(report.unseen)}
+    assert report.warnings[0].startswith("The beginning is missing: the first 13 statements")
+    with pytest.raises(ValueError, match="cut off"):
+        write_skeleton(report, tmp_path / "later")
+
+
+def test_an_article_that_stands_there_twice_is_noticed(matrix: Matrix) -> None:
+    report = drift(article() + "\n" + article(), matrix)
+    assert report.counts == {"added": 27, "unchanged": 27}
+    assert "27 statements stand here again: the copy may hold the article twice." in report.warnings
+
+
+def test_another_article_is_no_edition(matrix: Matrix, tmp_path: Path) -> None:
+    report = drift("# Cooking\n\nBoil the water.\n\n- Salt\n- Pasta\n", matrix)
+    assert report.is_another_article
+    assert report.recognised < 3
+    with pytest.raises(ValueError, match="hardly a copy of the article"):
+        write_skeleton(report, tmp_path / "later")
+    with pytest.raises(ValueError, match="hardly a copy of the article"):
+        foresee(report, lambda folder: load_matrix(folder))
+    assert not drift(article(), matrix).is_another_article
+
+
+# --- a look ahead ---------------------------------------------------------------------------------
+
+
+def ahead(text: str, matrix: Matrix) -> Foreseen:
+    below = matrix.overlays[0].folder
+    return foresee(drift(text, matrix), lambda folder: load_matrix(below, folder))
+
+
+def test_a_look_ahead_takes_the_copy_at_its_word(matrix: Matrix) -> None:
+    foreseen = ahead(CHANGES["exclusion to no"][0], matrix)
+    row = foreseen.matrix.row("lamps-on-gas")
+    assert (row["application"], row["crash"]) == ("not_supported", "not_supported")
+    assert foreseen.unwritten == ()
+    assert not foreseen.matrix.overlays[-1].folder.exists()
+
+
+def test_what_only_a_person_can_write_is_named(matrix: Matrix) -> None:
+    foreseen = ahead(CHANGES["a row more"][0], matrix)
+    assert foreseen.unwritten == (("scenarios", "sizes-of-wick"),)
+    assert not foreseen.matrix.has_row("sizes-of-wick")
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_look_ahead_is_possible_for_every_change(name: str, matrix: Matrix) -> None:
+    foreseen = ahead(CHANGES[name][0], matrix)
+    assert foreseen.matrix.layers[:2] == matrix.layers
+    assert len(foreseen.matrix.layers) == 3
 
 
 # --- an overlay to begin with ---------------------------------------------------------------------

@@ -304,6 +304,8 @@ class _PageReader(HTMLParser):
         elif tag in self.CELLS and self._tables() == 1:
             self._end_cell()
             return
+        elif tag in ("tr", "thead", "tbody") and self._tables() == 1:
+            self._end_cell()
         elif tag in self.BLOCKS or tag in self.PARTS:
             self._part(tag, dict(reversed(self._open))[tag])
         while self._open and self._open.pop()[0] != tag:
@@ -376,7 +378,8 @@ class _PageReader(HTMLParser):
         text = " ".join("".join(self._text).split())
         self._text = []
         if cell in self.CELLS and self._rows:
-            self._rows[-1][0].append(text)
+            cells, place = self._rows[-1]
+            self._rows[-1] = ([*cells, text], place if any(cells) or not text else self._place)
             self._heads[-1] = self._heads[-1] and cell == "th"
             while self._open and self._open.pop()[0] != cell:
                 pass

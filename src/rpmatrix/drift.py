@@ -153,7 +153,7 @@ _VERBS: Final = re.compile(
 )
 # A row of the table in the form of a line: what it is about, and behind a sign the answer.
 _ANSWERED: Final = re.compile(
-    r"(?P<label>.{3,160}?)(?::| -) (?P<answer>(?:yes|no|supported|not supported|\d)\b.*)"
+    r"(?P<label>.{3,160}?)(?::| -) (?P<answer>(?:(?:yes|no|supported|not supported)\b|\d).*)"
 )
 _MODE_WORDS: Final = {
     "application": re.compile(r"\bapplication\b"),
@@ -839,11 +839,11 @@ def _doubts(report: DriftReport, pairing: _Pairing) -> Iterator[str]:
         if one.row is None or one.row.id not in gone:
             break
         tail += 1
-    if tail > 1 and not missing and not report.is_another_article:
-        yield (
-            f"The last {tail} statements of the edition are not in this copy: "
-            "they are gone, or the copy is cut off."
+    if tail and not missing and not report.is_another_article:
+        which = (
+            f"{tail} statements of the edition are" if tail > 1 else "statement of the edition is"
         )
+        yield f"The last {which} not in this copy: gone, or the copy is cut off."
     times = Counter(one.traits.fingerprint for one in new)
     known = Counter(one.traits.fingerprint for one in pairing.old)
     again = sum(count - max(1, known[one]) for one, count in times.items() if count > 1)
