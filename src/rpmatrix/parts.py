@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -84,18 +84,22 @@ class Part:
     def _exclude_disks(self, modes: Sequence[str]) -> pa.Array:
         """Give the disks to exclude of each VM and mode, as one text."""
         places = np.zeros((len(self.judged.cases), len(modes)), np.int32)
-        texts = {"": 0}
+        texts = [pa.array([""], pa.large_string())]
+        count = 1
         for at, mode in enumerate(modes):
             gone = np.flatnonzero(self.judged.excluded(mode))
             owners = self.judged.owners.take(gone)
-            labels = _labels(self.disks, gone)
             starts = np.flatnonzero(np.diff(owners, prepend=-1))
-            for start, stop in pairwise([*starts, len(gone)]):
-                text = SEPARATOR.join(labels[start:stop])
-                places[owners[start], at] = texts.setdefault(text, len(texts))
-        return pa.DictionaryArray.from_arrays(
-            places.reshape(-1), pa.array(list(texts), pa.string())
-        )
+            ends = pa.array([*starts, len(gone)], pa.int64())
+            of_vms = pa.LargeListArray.from_arrays(ends, _labels(self.disks, gone))
+            texts.append(pc.binary_join(of_vms, pa.scalar(SEPARATOR, pa.large_string())))
+            places[owners[starts], at] = np.arange(count, count + len(starts))
+            count += len(starts)
+        # Most VMs that lose disks lose the same ones in both modes.
+        distinct = pa.concat_arrays(texts).dictionary_encode()
+        codes = distinct.indices.to_numpy(zero_copy_only=False)
+        names = distinct.dictionary.cast(pa.string())
+        return pa.DictionaryArray.from_arrays(codes.take(places.reshape(-1)), names)
 
     def findings(self) -> pa.Table:
         """Give one row for each row of the matrix that bears on a VM or on one of its disks.
@@ -271,47 +275,27 @@ def _dictionary(places: Any, values: pa.ChunkedArray) -> pa.Array:
 
 def names_of(vms: pa.Table) -> pa.ChunkedArray:
     """Give the name of each VM: the last part of its id where no column tells."""
+    if "name" in vms.column_names and not vms["name"].null_count:
+        return vms["name"].cast(pa.string())
     from_id = pc.replace_substring_regex(vms["vm_id"].cast(pa.string()), "^.*/", "")
     if "name" not in vms.column_names:
         return from_id
-    names = vms["name"].cast(pa.string())
-    return names if not names.null_count else pc.coalesce(names, from_id)
+    return pc.coalesce(vms["name"].cast(pa.string()), from_id)
 
 
-def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> list[str]:
+def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> pa.Array:
     """Give the ids of some disks, or what else tells people which disk is meant."""
     chosen = disks.select([name for name in DISK_COLUMNS if name in disks.column_names]).take(rows)
-    found = []
-    for disk in chosen.to_pylist():
-        of_os = str(disk["role"]).strip().lower() == "os"
-        place = "OS disk" if of_os else f"data disk at lun {disk.get('lun')}"
-        found.append(disk.get("disk_id") or disk.get("name") or place)
-    return found
-
-
-def marks_of(ids: pa.Array) -> Numbers:
-    """Give a number for each text, whatever its letter case: equal texts have equal numbers.
-
-    Two that differ have the same number once in a long while.
-    """
-    if not len(ids):
-        return np.zeros(0, np.uint64)
-    _, raw_offsets, data = ids.buffers()
-    offsets = np.frombuffer(raw_offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
-    starts, stops = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
-    lengths = stops - starts
-    # Eight bytes at a time, of which the last overlap those before; what a text shorter than that
-    # has in front of it is shifted out.
-    held = np.concatenate([np.zeros(8, np.uint8), np.frombuffer(data or b"", np.uint8)])
-    words = np.ndarray((len(held) - 7,), np.uint64, held, strides=(1,))
-    surplus = (8 * np.clip(8 - lengths, 0, 7)).astype(np.uint64)
-    marks = lengths.astype(np.uint64)
-    for at in range(0, int(lengths.max()), 8):
-        word = (words[np.minimum(starts + 8 + at, stops)] >> surplus) | _LOWER
-        mixed = (marks ^ word) * _MIX
-        marks = np.where(at < lengths, mixed ^ (mixed >> np.uint64(29)), marks)
-    return marks
-
-
-_LOWER: Final = np.uint64(0x2020202020202020)
-_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+    texts = {
+        name: chosen[name].cast(pa.large_string()).combine_chunks() for name in chosen.column_names
+    }
+    nothing = pa.nulls(len(rows), pa.large_string())
+    of_os = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(texts["role"])), "os")
+    luns = pc.fill_null(texts.get("lun", nothing), "None")
+    text = partial(pa.scalar, type=pa.large_string())
+    places = pc.binary_join_element_wise(text("data disk at lun"), luns, text(" "))
+    labels = pc.if_else(pc.fill_null(of_os, False), text("OS disk"), places)
+    for name in ("name", "disk_id"):
+        named = texts.get(name, nothing)
+        labels = pc.if_else(pc.fill_null(pc.not_equal(named, ""), False), named, labels)
+    return labels
