@@ -27,8 +27,8 @@ PACKAGE = ROOT / "src" / "rpmatrix"
 ORDER = (
     *(
         "tables",
-        "workbook",
         "matrix",
+        "workbook",
         "article_source",
         "article",
         "drift",

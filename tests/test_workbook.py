@@ -303,12 +303,42 @@ def test_what_an_overlay_says_of_itself_is_edited_too(own: Path) -> None:
     assert check_overlay(own) == ()
 
 
+def test_what_was_emptied_in_about_is_empty(own: Path) -> None:
+    def change(book: Any) -> None:
+        for row in book["about"].iter_rows(min_row=2):
+            row[1].value = None
+
+    assert read_workbook(edit(own, change), own).written == ("about.json",)
+    assert '"owner" is missing or empty' in str(check_overlay(own)[0])
+
+
 def test_a_new_overlay_is_begun_from_a_workbook(own: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     report = read_workbook(own.with_suffix(".xlsx"), other)
     assert report.written == ("about.json", "limits.csv", "scenarios.csv")
     assert tree(other).keys() == tree(own).keys()
     assert (other / "scenarios.csv").read_bytes() == (own / "scenarios.csv").read_bytes()
+
+
+def test_an_overlay_is_begun_with_an_empty_workbook(tmp_path: Path) -> None:
+    """Nobody has to write a file by hand before a spreadsheet can be used."""
+    own = tmp_path / "new"
+    write_workbook(own, own.with_suffix(".xlsx"))
+    assert not own.exists()
+
+    def fill(book: Any) -> None:
+        keys = {row[0].value: row for row in book["about"].iter_rows(min_row=2)}
+        assert {*keys} == {*ABOUT}
+        for key, text in ABOUT.items():
+            assert keys[key][0].comment.text, "what the key means"
+            keys[key][1].value = text
+        cells = {"id": "without-rbac", "table": "scenarios", "row_id": "rbac", "reason": "Unused."}
+        names = SCHEMA["withdrawn"].names
+        book["withdrawn"].append([{**cells, "reviewed_on": "2026-11-22"}.get(one) for one in names])
+
+    report = read_workbook(edit(own, fill), own)
+    assert report.written == ("about.json", "withdrawn.csv")
+    assert check_overlay(own) == ()
 
 
 def test_a_table_that_was_emptied_is_empty(own: Path) -> None:

@@ -20,6 +20,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from rpmatrix.matrix import ABOUT, ABOUT_KEYS
 from rpmatrix.tables import (
     DESCRIPTOR,
     Column,
@@ -27,6 +28,7 @@ from rpmatrix.tables import (
     Problem,
     Row,
     Schema,
+    Tables,
     TableSchema,
     TablesError,
     data_folder,
@@ -37,8 +39,8 @@ from rpmatrix.tables import (
     write_table,
 )
 
-ABOUT: Final = "about"
-"""The sheet, and without its suffix the file, in which an overlay says what it is."""
+_ABOUT_SHEET: Final = "about"
+"""The sheet on which an overlay says what it is."""
 _HELP: Final = "help"
 _CHOICES: Final = "choices"
 _OWN_SHEETS: Final = (_HELP, _CHOICES)
@@ -70,8 +72,9 @@ def write_workbook(folder: Path, path: Path) -> None:
     Parameters
     ----------
     folder : Path
-        The folder of the base tables, or of an overlay. An overlay gets a sheet for every table,
-        also for those it does not have yet, and one for what it says of itself.
+        The folder of the base tables, or of an overlay, which need not exist yet. An overlay gets
+        a sheet for every table, also for those it does not have, and one for what it says of
+        itself.
     path : Path
         The workbook to write; its name ends in ``.xlsx``.
 
@@ -87,13 +90,13 @@ def write_workbook(folder: Path, path: Path) -> None:
     if path.suffix.lower() != ".xlsx":
         raise ValueError(f"{path.name} is not the name of a workbook: let it end in .xlsx")
     partial = _is_overlay(folder)
-    tables = read_tables(folder, partial=partial)
+    tables = _read(folder, partial=partial)
     book = openpyxl.Workbook()
     book.remove(book.active)
     _write_help(book.create_sheet(_HELP), tables.schema.title)
     if partial:
-        _write_about(book.create_sheet(ABOUT), folder)
-    offered = _Offered(tables.schema, _known_ids(tables.schema, folder, partial=partial))
+        _write_about(book.create_sheet(_ABOUT_SHEET), folder)
+    offered = _Offered(tables.schema, _known_ids(tables, partial=partial))
     for name, schema in _sheets(tables.schema, partial=partial):
         _write_table_sheet(book.create_sheet(name), schema, tables.rows(name), offered)
     offered.write(book.create_sheet(_CHOICES))
@@ -116,13 +119,19 @@ def _sheets(schema: Schema, *, partial: bool) -> Iterator[tuple[str, TableSchema
             yield name, table
 
 
-def _known_ids(schema: Schema, folder: Path, *, partial: bool) -> Mapping[str, list[str]]:
+def _read(folder: Path, *, partial: bool) -> Tables:
+    """Read the tables; those of an overlay that nobody has begun are none."""
+    if partial and not any(folder.glob("*.csv")):
+        return Tables(folder, read_schema(), {})
+    return read_tables(folder, partial=partial)
+
+
+def _known_ids(tables: Tables, *, partial: bool) -> Mapping[str, list[str]]:
     """Give the ids that a foreign key may name: of the base, and of the folder itself."""
-    found: dict[str, set[str]] = {name: set() for name in schema}
-    for one in (data_folder(), folder) if partial else (folder,):
-        tables = read_tables(one, partial=partial and one == folder)
-        for name in tables:
-            found[name].update(row.id for row in tables.rows(name))
+    found: dict[str, set[str]] = {name: set() for name in tables.schema}
+    for one in (read_tables(data_folder()), tables) if partial else (tables,):
+        for name in one:
+            found[name].update(row.id for row in one.rows(name))
     return {name: sorted(ids) for name, ids in found.items()}
 
 
@@ -137,13 +146,18 @@ def _write_help(sheet: Any, title: str) -> None:
 
 
 def _write_about(sheet: Any, folder: Path) -> None:
-    """Write what an overlay says of itself, one key a row."""
+    """Write what an overlay says of itself, one key a row, and what each key means."""
+    from openpyxl.comments import Comment
+
     _write_header(sheet, [(name, "") for name in _ABOUT_COLUMNS])
-    path = folder / f"{ABOUT}.json"
-    said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    for line, (key, value) in enumerate(said.items(), start=2):
+    path = folder / ABOUT
+    said = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+    missing = {key: "" for key in ABOUT_KEYS if key not in said}
+    for line, (key, value) in enumerate({**said, **missing}.items(), start=2):
         for place, text in enumerate((key, value), start=1):
             _write_cell(sheet.cell(line, place), str(text))
+        if key in ABOUT_KEYS:
+            sheet.cell(line, 1).comment = Comment(ABOUT_KEYS[key], "rpmatrix", width=360, height=60)
     sheet.column_dimensions["A"].width = 20
     sheet.column_dimensions["B"].width = _WIDEST
 
@@ -351,7 +365,7 @@ class _Reader:
         for sheet in book.worksheets:
             if sheet.title in expected:
                 self.records[sheet.title] = self._read(sheet, expected[sheet.title])
-            elif sheet.title == ABOUT and partial:
+            elif sheet.title == _ABOUT_SHEET and partial:
                 self._about = self._read_about(sheet)
             elif sheet.title not in _OWN_SHEETS and not _is_empty(sheet):
                 tables = ", ".join(expected)
@@ -359,8 +373,10 @@ class _Reader:
         for name in expected:
             if name not in self.records and (folder / schema[name].file).exists():
                 self._refuse(name, "", "the sheet is missing", "put it back, with its first row")
-        if partial and self._about is None and (folder / f"{ABOUT}.json").exists():
-            self._refuse(ABOUT, "", "the sheet is missing", "put it back, with its first row")
+        if partial and self._about is None and (folder / ABOUT).exists():
+            self._refuse(
+                _ABOUT_SHEET, "", "the sheet is missing", "put it back, with its first row"
+            )
         # A table that nobody has begun is not there.
         for name, records in [*self.records.items()]:
             begun = any(cell for record in records[1:] for cell in record)
@@ -452,18 +468,20 @@ class _Reader:
             if line == 1:
                 continue
             if key in said:
-                self._refuse(ABOUT, f"A{line}", f'"{key}" stands there twice', "delete one")
-            elif key:
+                self._refuse(_ABOUT_SHEET, f"A{line}", f'"{key}" stands there twice', "delete one")
+            elif key and value:
                 said[key] = value
             elif value:
-                self._refuse(ABOUT, f"A{line}", "a value has no key", "write its key before it")
+                self._refuse(
+                    _ABOUT_SHEET, f"A{line}", "a value has no key", "write its key before it"
+                )
         return said
 
     def write_about(self) -> list[str]:
         """Write what the overlay says of itself, if that has changed."""
-        if not self._about:
+        path = self.folder / ABOUT
+        if self._about is None or not (self._about or path.exists()):
             return []
-        path = self.folder / f"{ABOUT}.json"
         if path.exists() and json.loads(path.read_text(encoding="utf-8")) == self._about:
             return []
         write_file(path, json.dumps(self._about, indent=2) + "\n")
