@@ -33,6 +33,9 @@ from rpmatrix.exercises import (
 )
 from rpmatrix.workshop_panel import ExercisePanel
 
+ROOT = Path(__file__).resolve().parents[1]
+WORKSHOP = ROOT / "notebooks" / "95-workshop.ipynb"
+
 MATRIX = rp.load_matrix()
 SEEDS = range(1, 9)
 
@@ -439,7 +442,7 @@ def test_every_control_has_a_name() -> None:
 
 def test_the_workshop_becomes_slides_without_a_network(tmp_path: Path) -> None:
     path = tmp_path / "slides.html"
-    tool = Path(__file__).resolve().parents[1] / "tools" / "export_slides.py"
+    tool = ROOT / "tools" / "export_slides.py"
     subprocess.run([sys.executable, str(tool), str(WORKSHOP), str(path)], check=True)
     page = path.read_text(encoding="utf-8")
     headings = [
@@ -454,4 +457,47 @@ def test_the_workshop_becomes_slides_without_a_network(tmp_path: Path) -> None:
     assert not re.findall(r"<script|<link|\bsrc=|@import|url\(|href=.https?:", page)
 
 
-WORKSHOP = Path(__file__).resolve().parents[1] / "notebooks" / "95-workshop.ipynb"
+# --- what the notes for a workshop promise ---------------------------------------------------
+
+
+def sources(path: Path) -> list[str]:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return ["".join(cell["source"]) for cell in notebook["cells"]]
+
+
+def minutes_of_sections() -> list[int]:
+    heading = r"^## \d\. .* \((\d+) minutes\)$"
+    found = re.findall(heading, "\n".join(sources(WORKSHOP)), re.MULTILINE)
+    return [int(one) for one in found]
+
+
+def test_the_agenda_takes_two_hours_and_agrees_with_the_notebook() -> None:
+    notes = (ROOT / "docs" / "workshop.md").read_text(encoding="utf-8")
+    agenda = re.findall(r"^\| (\d+) \| (\d):(\d\d) \| (.*?) \|", notes, re.MULTILINE)
+    at = 0
+    for minutes, hour, minute, _ in agenda:
+        assert int(hour) * 60 + int(minute) == at
+        at += int(minutes)
+    assert at == 120
+    planned = [int(minutes) for minutes, _, _, what in agenda if what.startswith("Section")]
+    listed = re.findall(r"^\| \d \w+ \| (\d+) \|", notes, re.MULTILINE)
+    assert planned == [int(one) for one in listed] == minutes_of_sections()
+
+
+def test_the_minutes_of_the_workshop_add_up() -> None:
+    told = re.search(r"\*\*Minutes:\*\* (\d+): five for how a card works", sources(WORKSHOP)[0])
+    assert told
+    assert int(told[1]) == 5 + sum(minutes_of_sections())
+
+
+def test_the_first_notebook_lists_the_others_with_their_minutes() -> None:
+    start, *others = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    row = r"^\| \[([\w-]+)\]\(\1\.ipynb\) \| .+ \| (\d+) \|$"
+    listed = re.findall(row, "\n".join(sources(start)), re.MULTILINE)
+    told = [
+        (path.stem, minutes)
+        for path in others
+        for minutes in re.findall(r"\*\*Minutes:\*\* (\d+)", sources(path)[0])
+    ]
+    assert listed == told
+    assert len(told) == len(others)

@@ -4,7 +4,7 @@ python tools/setup_outside.py
 
 They go into a folder of their own, never into the project's environment: the one named in
 RPMATRIX_OUTSIDE, else ``rpmatrix/outside`` in the user's cache. What is there already is left
-alone, so a second run takes no time. Needs about 800 MB and one minute.
+alone, so a second run takes no time. Needs about 950 MB and one minute.
 
 azure-cli/     the Azure CLI: its own parser reads every line written for it, its own code builds
                the request
