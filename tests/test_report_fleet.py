@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rpmatrix import report_fleet
 from rpmatrix.eligibility import VERDICTS
+from rpmatrix.fleet import assess_frames
 from rpmatrix.markup import badge_of
 from rpmatrix.matrix import MODES
 from rpmatrix.records import Problem
@@ -31,6 +32,7 @@ SECTIONS = {
     "limits": "Limits of a subscription and region",
     "assumptions": "Assumed, please confirm",
     "caveats": "Caveats",
+    "duplicates": "Told of more than once",
     "notes": "Remarks on the input",
     "problems": "Not understood",
 }
@@ -91,11 +93,25 @@ def some_fleet() -> FleetResult:
             ("scale_set", whole, "crash", "exclude_disks"): 4,
         }
     )
+    barred = (f"{SET}/../virtualmachines/vm-barred", "not_supported", ("confidential-vm",))
+    summary.in_the_way["availability_set", torn, "application"] = (barred,)
+    summary.listed[torn] = tuple(f"/subscriptions/sub-1/vm-{number}" for number in range(5))
     problems = (Problem("a.json", "/0", "/id", "an id is missing"),) * 3
     return FleetResult(MATRIX, summary, problems, ("some disks name no VM",), 343)
 
 
 SET = "/subscriptions/sub-1/resourcegroups/rg-1/providers/microsoft.compute/availabilitysets"
+
+
+def doubled_fleet(vms: int = 2) -> FleetResult:
+    """Give a fleet of VMs that are told of twice, the second time with another verdict."""
+    names = [f"/subscriptions/sub-1/vm-{number}" for number in range(vms)]
+    rows = [
+        {"vm_id": name, "security_type": kind}
+        for kind in ("Standard", "ConfidentialVM")
+        for name in names
+    ]
+    return assess_frames(rows, matrix=MATRIX)
 
 
 def large_fleet() -> FleetResult:
@@ -284,13 +300,27 @@ def test_reasons_are_those_that_stand_in_the_way(some: FleetResult) -> None:
     assert of_row["ultra-disk"][1] == {"exclude_disks": 25, "not_supported": 0, "unknown": 5}
 
 
-def test_sets_that_are_protected_in_part_are_named(some: FleetResult) -> None:
+def test_sets_that_are_protected_in_part_are_named_with_what_is_in_the_way(
+    some: FleetResult,
+) -> None:
     text = read(report_fleet.sets(some)).text
     assert "Availability sets" in text
     assert "✓ 1 all members" in text
     assert "◐ 1 some members" in text
     assert "torn" in text
-    assert "whole" not in text
+    assert "5 of 5 members not in the input" in text
+    assert f"In the way: vm-barred ({MATRIX.row('confidential-vm')['title']})" in text
+    assert "whole" not in text.partition("Sets that are protected in part")[2]
+
+
+def test_a_vm_that_is_told_of_twice_is_named_with_its_verdicts() -> None:
+    reader = read(report_fleet.duplicates(doubled_fleet()))
+    rows = [row for row in reader.rows[1:] if row[0].endswith("vm-1")]
+    assert [row[1] for row in rows] == ["Application consistency", "Crash consistency"]
+    assert all(row[2] == "? unknown ✕ not supported" for row in rows)
+    assert all(row[3] == "✕ not supported" for row in rows)
+    many = read(report_fleet.duplicates(doubled_fleet(50))).text
+    assert f"… and {100 - SHOWN_ROWS} more verdicts; all of them: result.duplicates()" in many
 
 
 def test_limits_tell_what_is_needed_where(some: FleetResult, large: FleetResult) -> None:
@@ -339,7 +369,7 @@ def test_a_share_never_makes_few_none_or_most_all(whole: int, data: Any) -> None
 
 @pytest.mark.parametrize("name", list(SECTIONS))
 def test_a_section_stands_alone(some: FleetResult, name: str) -> None:
-    page = getattr(report_fleet, name)(some)
+    page = getattr(report_fleet, name)(doubled_fleet() if name == "duplicates" else some)
     reader = read(page)
     assert reader.text.startswith(SECTIONS[name])
     assert reader.tags["style"] == 1
@@ -353,7 +383,8 @@ def test_a_section_with_nothing_to_say_is_empty(name: str) -> None:
 def test_a_fleet_shows_all_sections_in_order_with_one_style_sheet(some: FleetResult) -> None:
     reader = read(fleet(some))
     assert reader.tags["style"] == 1
-    places = [reader.text.index(title) for title in SECTIONS.values()]
+    titles = [title for name, title in SECTIONS.items() if name != "duplicates"]
+    places = [reader.text.index(title) for title in titles]
     assert places == sorted(places)
     assert some._repr_html_() == fleet(some)
 

@@ -52,6 +52,8 @@ SHOWN_ROWS: Final = 15
 
 Modes = Sequence[str]
 
+_NAMED: Final = 3  # members of a set that are named in a chart
+
 # What a part of a bar is called beside the verdicts: symbol, word and colour.
 _SETTLED: Final = {
     "alone": Badge("●", "by this alone", "open"),
@@ -460,21 +462,27 @@ def _sets(result: FleetResult, modes: Modes) -> Html | None:
     torn = [
         (group, of_modes)
         for (_, group), of_modes in partly.items()
-        if any(row["protected"] == "some" for row in of_modes.values())
+        if any(row["protected"] in ("some", "unknown") for row in of_modes.values())
     ]
-    torn.sort(key=lambda item: (-max(row["vms"] for row in item[1].values()), item[0]))
+    torn.sort(key=_most_in_part)
+    members = _in_the_way(result)
     rows = [
-        _Row(_set(group), {mode: _of_verdicts(row) for mode, row in of_modes.items()})
+        _Row(
+            _set(group, next(iter(of_modes.values()))),
+            {mode: _of_verdicts(row) for mode, row in of_modes.items()},
+            {mode: members[group, mode] for mode in of_modes if (group, mode) in members},
+        )
         for group, of_modes in torn[:SHOWN_ROWS]
     ]
     return fragment(
         [
             soft(
-                "How many sets can have restore points of all of their VMs. Members that were not "
-                "in the input are not counted."
+                "A set is protected as a whole only if all of its members can have restore points."
             ),
             _chart("Sets by kind", "Kind of set", overview, modes, looks=_PROTECTED),
-            paragraph(tag("strong", "Sets of which only some members can have restore points"))
+            paragraph(
+                tag("strong", "Sets that are protected in part, or of which that is not known")
+            )
             if rows
             else None,
             _chart("Sets in part", "Set", rows, modes) if rows else None,
@@ -483,16 +491,38 @@ def _sets(result: FleetResult, modes: Modes) -> Html | None:
     )
 
 
+def _most_in_part(item: tuple[str, Mapping[str, Mapping[str, Any]]]) -> tuple[Any, ...]:
+    """Sort sets: those protected in part first, then by their size."""
+    group, of_modes = item
+    in_part = any(row["protected"] == "some" for row in of_modes.values())
+    return not in_part, -max(row["vms"] for row in of_modes.values()), group
+
+
+def _in_the_way(result: FleetResult) -> dict[tuple[str, str], str]:
+    """Tell for each set and mode which members are in the way, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in result.rows("members_in_the_way"):
+        name = row["vm_id"].rpartition("/")[2]
+        found.setdefault((row["group_id"], row["mode"]), []).append(f"{name} ({row['titles']})")
+    return {
+        key: f"In the way: {'; '.join(told[:_NAMED])}{' …' if len(told) > _NAMED else ''}"
+        for key, told in found.items()
+    }
+
+
 def _of_verdicts(row: Mapping[str, Any]) -> dict[str, int]:
     return {name: row[name] for name in VERDICTS}
 
 
-def _set(group: str) -> Html:
+def _set(group: str, row: Mapping[str, Any]) -> Html:
     """Name a set by its last part, with the group it is in: ids are too long for a chart."""
     parts = group.split("/")
     told = [code(parts[-1] or group)]
     if len(parts) > 4:
         told.append(tag("div", parts[4], " in ", parts[2], class_="rpm-how"))
+    if row["missing"]:
+        absent = f"{row['missing']:,} of {plural(row['listed'], 'member')} not in the input"
+        told.append(tag("div", absent, class_="rpm-how"))
     return fragment(told)
 
 
@@ -596,6 +626,39 @@ def _by_mode(
     return found
 
 
+def duplicates(result: FleetResult, modes: Modes = MODES) -> str:
+    """Show the VMs that tables of facts tell of more than once."""
+    return _shown("Told of more than once", _duplicates(result, modes))
+
+
+def _duplicates(result: FleetResult, modes: Modes) -> Html | None:
+    if not result.held and result.out is None:
+        # Only tables of facts can tell of a VM twice; a result without any has no ids to read.
+        return None
+    found = [row for row in result.rows("duplicates") if row["mode"] in modes]
+    if not found:
+        return None
+    rows = [
+        [
+            wide(code(row["vm_id"])),
+            MODE_TITLES[row["mode"]],
+            spaced([badge(one) for one in row["verdicts"].split(" | ")], " "),
+            badge(row["safest"]),
+        ]
+        for row in found[:SHOWN_ROWS]
+    ]
+    return fragment(
+        [
+            soft(
+                "Each row is judged by itself and counted. Go by the least favourable verdict "
+                "until the export is mended."
+            ),
+            table("Duplicates", ["VM", "Mode", "Verdict of each row", "Least favourable"], rows),
+            _others(len(found) - SHOWN_ROWS, "verdicts", "result.duplicates()"),
+        ]
+    )
+
+
 def notes(result: FleetResult, modes: Modes = MODES) -> str:
     """Show what a reader should know of the input though no record was lost."""
     return _shown("Remarks on the input", _notes(result, modes))
@@ -653,6 +716,7 @@ _SECTIONS: Final[Mapping[str, _Section]] = {
     "Limits of a subscription and region": _limits,
     "Assumed, please confirm": _assumptions,
     "Caveats": _caveats,
+    "Told of more than once": _duplicates,
     "Remarks on the input": _notes,
     "Not understood": _problems,
 }
