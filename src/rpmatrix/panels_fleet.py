@@ -252,7 +252,7 @@ class FleetPanel(Panel):
             self._watch(of[name], self._input_changed)
         self._watch(of["upload"], self._uploaded)
         self._watch(of["strict"], self._judge_again)
-        self._watch(of["section"], self._show_section)
+        self._watch(of["section"], self._section_changed)
         for name in _VIEW:
             self._watch(of[name], self._list_again)
         for name in ("page", "vm"):
@@ -417,6 +417,10 @@ class FleetPanel(Panel):
     def _read_again(self) -> None:
         self._open = self._read = None
         self._load({name: self._controls[name].value for name in _DEFAULTS})
+
+    def _section_changed(self) -> None:
+        self._show_section()
+        self._refresh()
 
     def _judge_again(self) -> None:
         shown = self._controls["vm"].value
