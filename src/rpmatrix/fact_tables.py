@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -73,7 +74,8 @@ class TableReader:
         if "role" not in table.column_names:
             message = "there is no column 'role', which says os or data; add it"
             raise FleetError(f"{file or 'the table of disks'}: {message}")
-        about = table.select([name for name in DISK_COLUMNS if name in table.column_names])
+        named = (*DISK_COLUMNS, LateColumns.origin)
+        about = table.select([name for name in named if name in table.column_names])
         roles = pc.utf8_lower(pc.utf8_trim_whitespace(table["role"].cast(pa.string())))
         known = pc.fill_null(pc.is_in(roles, pa.array(["os", "data"])), False)
         if pc.all(known).as_py() is not False:
@@ -357,11 +359,61 @@ def paired_name(path: Path) -> str:
     return re.sub(r"(?<![a-z])(vms?|disks?)(?![a-z])", "", str(path).lower())
 
 
+class LateColumns:
+    """Columns that no verdict depends on, left in their files until somebody asks for them.
+
+    Ids of disks are the larger part of what a fleet's files hold. A table that leaves them there
+    says in a column where each row comes from.
+    """
+
+    names: Final = ("disk_id", "name", "lun")
+    origin: Final = "origin"
+
+    def __init__(self) -> None:
+        self._pieces: list[Callable[[], pa.Table]] = []
+        self._lock = Lock()
+
+    def leave(self, table: pa.Table, read: Callable[[], pa.Table]) -> pa.Table:
+        """Say of each row of a table that the rest of it is what `read` gives."""
+        with self._lock:
+            piece = len(self._pieces)
+            self._pieces.append(read)
+        origins = (piece << _BITS_OF_ROW) + np.arange(table.num_rows, dtype=np.int64)
+        return table.append_column(self.origin, pa.array(origins))
+
+    def whole(self, table: pa.Table) -> pa.Table | Callable[[], pa.Table]:
+        """Give a table with what was left in files, or what gives it."""
+        return partial(self._whole, table) if self.origin in table.column_names else table
+
+    def _whole(self, table: pa.Table) -> pa.Table:
+        origins = table[self.origin].combine_chunks()
+        known = origins.is_valid().to_numpy(zero_copy_only=False)
+        places = origins.fill_null(0).to_numpy(zero_copy_only=False)
+        pieces = places >> _BITS_OF_ROW
+        needed = np.unique(pieces[known])
+        read = [self._pieces[piece]() for piece in needed.tolist()]
+        if not read:
+            return table.drop_columns(self.origin)
+        starts = np.cumsum([0, *(one.num_rows for one in read)])
+        mine = np.searchsorted(needed, pieces).clip(max=len(needed) - 1)
+        rows = starts[mine] + (places & (2**_BITS_OF_ROW - 1))
+        left = pa.concat_tables(read, promote_options="permissive")
+        left = left.take(pa.array(np.where(known, rows, 0), mask=~known))
+        found = table.drop_columns(self.origin)
+        for name in left.column_names:
+            found = found.append_column(name, left[name])
+        return found
+
+
+_BITS_OF_ROW: Final = 32
+
+
 def _jobs(
     path: Path,
     columns: Sequence[str],
     coded: Sequence[str],
     make: Callable[[pa.Table, str, int], Batch],
+    late: LateColumns | None = None,
 ) -> Iterator[Callable[[], Batch]]:
     """Give what reads each piece of a file."""
     size = path.stat().st_size
@@ -370,6 +422,8 @@ def _jobs(
 
         whole = pq.ParquetFile(path)
         wanted = [name for name in columns if name in whole.schema_arrow.names]
+        left = [name for name in wanted if late is not None and name in late.names]
+        wanted = [name for name in wanted if name not in left]
         texts = [name for name in coded if name in wanted]
         first = 0
         for number in range(whole.num_row_groups):
@@ -379,6 +433,9 @@ def _jobs(
             def read(number: int = number, first: int = first, weight: float = weight) -> Batch:
                 mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
                 group = mine.read_row_group(number, columns=wanted, use_threads=False)
+                if late is not None and left:
+                    again = partial(_read_again, path, path.stat(), whole.metadata, number, left)
+                    group = late.leave(group, again)
                 return replace(make(group, str(path), first), weight=weight)
 
             yield read
@@ -413,6 +470,19 @@ def _jobs(
             first += batch.num_rows
 
 
+def _read_again(
+    path: Path, known: os.stat_result, metadata: Any, number: int, columns: Sequence[str]
+) -> pa.Table:
+    """Read more columns of a piece of a Parquet file, if it is the same file still."""
+    import pyarrow.parquet as pq
+
+    now = path.stat()
+    if (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
+        raise FleetError(f"{path} was changed after it had been judged; judge it again")
+    whole = pq.ParquetFile(path, metadata=metadata)
+    return whole.read_row_group(number, columns=list(columns), use_threads=False)
+
+
 def _made(
     make: Callable[[pa.Table, str, int], Batch],
     table: pa.Table,
@@ -437,6 +507,7 @@ class Judging:
         self.read = 0.0
         self._threads = threads
         self._left: list[Batch] = []
+        self._late = LateColumns()
 
     def met(self) -> dict[str, Any]:
         """Give what was met so far besides VMs and disks."""
@@ -544,7 +615,9 @@ class Judging:
         coded = ["vm_id", "role", "listed", *evaluator.disk_facts]
         return [
             chain.from_iterable(_jobs(path, *of_vms, reader.vms) for path in files.vms),
-            chain.from_iterable(_jobs(path, of_disks, coded, reader.disks) for path in files.disks),
+            chain.from_iterable(
+                _jobs(path, of_disks, coded, reader.disks, self._late) for path in files.disks
+            ),
         ]
 
     def _parts(
@@ -587,7 +660,7 @@ class Judging:
             return zip(names_of(vms.about).to_pylist(), ids.to_pylist(), strict=True)
 
         judged = self.evaluator.judge(vms.known, disks.known, places.astype(np.int32), names)
-        return Part(vms.about, disks.about, judged)
+        return Part(vms.about, self._late.whole(disks.about), judged)
 
 
 _NO_DISKS: Final = pa.table({"vm_id": pa.array([], pa.string()), "role": pa.array([], pa.string())})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -42,14 +42,20 @@ class Part:
     Attributes
     ----------
     vms, disks : pyarrow.Table
-        Who they are: the columns beside the facts.
+        Who they are: the columns beside the facts. Those of the disks may be read when they are
+        asked for.
     judged : Judged
         Their verdicts.
     """
 
     vms: pa.Table
-    disks: pa.Table
+    _disks: pa.Table | Callable[[], pa.Table]
     judged: Judged
+
+    @cached_property
+    def disks(self) -> pa.Table:
+        """Who the disks are."""
+        return self._disks() if callable(self._disks) else self._disks
 
     def verdicts(self, modes: Sequence[str] = MODES) -> pa.Table:
         """Give one row per VM and mode, with the columns that verdicts have everywhere."""
