@@ -81,7 +81,7 @@ def differences(result: FleetResult, *paths: Path, **options: Any) -> list[str]:
     said = [
         ("VMs", [row[0] for row in mine], [row[0] for row in theirs]),
         ("problems", sorted(map(str, result.problems)), sorted(map(str, inventory.problems))),
-        ("notes", sorted(result.notes), sorted(inventory.notes)),
+        ("notes", [one for one in inventory.notes if one not in result.notes], []),
         ("counts", {"records": result.records, **result.counts}, inventory.counts),
     ]
     return found + [

@@ -322,7 +322,7 @@ def test_two_values_of_which_one_is_true_are_known_together() -> None:
 
 
 FAULTS: list[tuple[Any, Any, str]] = [
-    (pd.DataFrame({"name": ["a"]}), None, "no column 'vm_id', only name"),
+    (pd.DataFrame({"name": ["a"]}), None, "no column 'vm_id', .* only name"),
     (VMS, DISKS.drop(columns="role"), "no column 'role'"),
     (VMS, DISKS.drop(columns="vm_id"), "no column 'vm_id'"),
     (pd.concat([VMS, VMS["vm_id"]], axis=1), None, "two columns are named 'vm_id'"),

@@ -7,7 +7,8 @@ not need, are imported when they are first used: the shell answers at once witho
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpmatrix.eligibility import Assessment, Verdict, assess
+from rpmatrix.assessing import assess
+from rpmatrix.eligibility import Assessment, Verdict
 from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 

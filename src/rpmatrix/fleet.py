@@ -15,19 +15,18 @@ The columns of the tables are named by fact ids, and besides:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from rpmatrix.clusters import assess_dask, assess_spark, assess_spark_frames
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import Judging
+from rpmatrix.frames import arrow_table, holds_records, open_frame, readable_again
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part, Summary
+from rpmatrix.record_judging import RecordJudging
 from rpmatrix.rollups import FleetResult, notes_on
 from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint
 
@@ -58,11 +57,14 @@ def assess_frames(
     ----------
     vms : frame
         One row per VM: ``vm_id`` and a column for each fact that is known, named by its id. A
-        column that is missing, and a cell that is empty, are unknown.
+        column that is missing, and a cell that is empty, are unknown. Or Azure's own records, of
+        any kind: one row per record, as Resource Graph gives them, with ``id`` and ``properties``
+        (an object, or JSON text). Of a frame of records without ``properties`` columns may have
+        been left out, so what it does not show is unknown.
     disks : frame, optional
-        One row per disk: ``vm_id``, ``role`` (``os`` or ``data``) and columns of facts;
-        ``disk_id``, ``name`` and ``lun`` tell which disk it is. A VM of which no disk is told may
-        have any.
+        More records, if `vms` holds records. Otherwise one row per disk: ``vm_id``, ``role``
+        (``os`` or ``data``) and columns of facts; ``disk_id``, ``name`` and ``lun`` tell which disk
+        it is. A VM of which no disk is told may have any.
     matrix : Matrix, optional
         What decides; the seed edition if it is left out.
     strict, answers
@@ -81,12 +83,28 @@ def assess_frames(
     """
     evaluator = ColumnEvaluator(matrix or load_matrix(), strict=strict, answers=answers)
     run = Judging(evaluator)
-    of_disks = None if disks is None else arrow_table(disks)
-    parts = list(run.tables(arrow_table(vms), of_disks))
+    frames = [readable_again(frame) for frame in (vms, disks) if frame is not None]
+    kinds = {holds_records(frame) for frame in frames}
+    if len(kinds) > 1:
+        raise FleetError("one frame is a table of facts, the other one holds Azure's own records")
+    if True in kinds:
+        judging = RecordJudging(run)
+        for number, frame in enumerate(frames, start=1):
+            for _ in judging.read(open_frame(f"frame {number}", frame)):
+                pass
+        parts = [part for part, _ in judging.parts()]
+        return _result(evaluator.matrix, run, parts, judging.notes, judging.counts)
+    parts = list(run.tables(*map(arrow_table, frames), *[None] * (2 - len(frames))))
     return _result(evaluator.matrix, run, parts)
 
 
-def _result(matrix: Matrix, run: Judging, parts: Sequence[Part]) -> FleetResult:
+def _result(
+    matrix: Matrix,
+    run: Judging,
+    parts: Sequence[Part],
+    notes: Iterable[str] = (),
+    counts: Mapping[str, int] | None = None,
+) -> FleetResult:
     summary = Summary()
     for part in parts:
         summary.add(part.summary())
@@ -95,8 +113,10 @@ def _result(matrix: Matrix, run: Judging, parts: Sequence[Part]) -> FleetResult:
         matrix,
         summary,
         run.sorted_problems(),
-        tuple(notes_on(matrix, summary)),
+        (*notes, *notes_on(matrix, summary)),
         run.reader.rows,
+        None,
+        counts or {},
         _parts=tuple(parts),
     )
 
@@ -151,65 +171,3 @@ def assess_files(
         target.open(fingerprint(found, evaluator, answers, target.form), resume=resume)
     session = Run(evaluator, found, target, progress)
     return session.run()
-
-
-def arrow_table(frame: Any) -> pa.Table:
-    """Give any frame as an Arrow table, each cell as it is.
-
-    Parameters
-    ----------
-    frame
-        A pandas frame, an Arrow table, anything with an Arrow stream (Polars, DuckDB, Ibis and
-        others), a lazy frame of these, a dict of columns or a list of dicts.
-
-    Raises
-    ------
-    FleetError
-        If it is none of these, or two of its columns have one name.
-    """
-    if isinstance(frame, pa.Table):
-        table = frame
-    elif isinstance(frame, (pa.RecordBatch, pa.RecordBatchReader)):
-        table = pa.table(frame) if isinstance(frame, pa.RecordBatch) else frame.read_all()
-    elif type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "items"):
-        named = [(str(name), _cells(column)) for name, column in frame.items()]
-        table = pa.Table.from_arrays([cells for _, cells in named], [name for name, _ in named])
-    elif hasattr(frame, "__arrow_c_stream__"):
-        table = pa.table(frame)
-    elif hasattr(frame, "collect"):
-        return arrow_table(frame.collect())
-    elif isinstance(frame, Mapping):
-        table = pa.table({str(name): _cells(column) for name, column in frame.items()})
-    elif isinstance(frame, Sequence) and all(isinstance(row, Mapping) for row in frame):
-        names = list(dict.fromkeys(name for row in frame for name in row))
-        table = pa.table({str(name): _cells([row.get(name) for row in frame]) for name in names})
-    else:
-        raise FleetError(f"{type(frame).__name__} is no frame; give a pandas, Polars or Arrow one")
-    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
-    if twice:
-        raise FleetError(f"two columns are named {twice[0]!r}; keep one of them")
-    return pa.table([_usual(column) for column in table.columns], names=table.column_names)
-
-
-def _usual(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give a column of texts in a type that Arrow can pick from."""
-    kind = column.type
-    if pa.types.is_string_view(kind):
-        return column.cast(pa.large_string())
-    if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
-        chunks = [
-            pa.DictionaryArray.from_arrays(one.indices, one.dictionary.cast(pa.large_string()))
-            for one in column.chunks
-        ]
-        return pa.chunked_array(chunks, pa.dictionary(kind.index_type, pa.large_string()))
-    return column
-
-
-def _cells(column: Any) -> pa.Array:
-    """Give a column as Arrow cells, also where its cells are of several types."""
-    try:
-        cells = pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        texts = [None if cell is None or cell != cell else str(cell) for cell in column]
-        return pa.array(texts, pa.string())
-    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells

@@ -549,6 +549,8 @@ def _embedded(record: Record) -> Iterator[Record]:
     if not isinstance(inside, list) or not inside:
         return
     path, given = follow(record.raw, ["resources"])
+    # A name that is written twice, with something else each time, leads to the other.
+    raw = given if isinstance(given, list) and len(given) == len(inside) else inside
     for position, body in enumerate(inside):
         if isinstance(body, dict):
             give_usual_names(body)
@@ -557,9 +559,8 @@ def _embedded(record: Record) -> Iterator[Record]:
                 kind = "extension"
             if kind in ("extension", "network_interface"):
                 at = f"{record.pointer.rstrip('/')}/{path.replace('.', '/')}/{position}"
-                yield Record(
-                    kind, key_of(body.get("id")) or at, body, given[position], record.file, at
-                )
+                key = key_of(body.get("id")) or at
+                yield Record(kind, key, body, raw[position], record.file, at)
 
 
 def _join_instance_views(views: Iterable[Record], vms: Mapping[str, list[Record]]) -> None:

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.bulk import BulkReader, FactTables
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import (
@@ -28,9 +26,11 @@ from rpmatrix.fact_tables import (
     holds_facts,
     together,
 )
-from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, Summary, names_of
+from rpmatrix.parts import FleetError, Part, Summary
+from rpmatrix.record_judging import RecordJudging
 from rpmatrix.records import Problem
 from rpmatrix.rollups import FleetResult, notes_on, read_back
+from rpmatrix.sources import open_file
 
 
 @dataclass(frozen=True)
@@ -334,30 +334,18 @@ class Run:
 
     def _of_records(self) -> Iterator[Part]:
         """Read all files of records, and judge their VMs: any may tell of any other."""
-        evaluator, before = self._run.evaluator, self._run.read
-        reader = BulkReader(evaluator.matrix, [*evaluator.vm_facts, *evaluator.disk_facts])
-        whole = 0
-        with ThreadPoolExecutor(2) as pool:
-            for path in self._records:
-                size = path.stat().st_size
-                for share in reader.add_file(path, pool):
-                    self._run.read = before + (whole + size * share) * _READING
-                    self._tell()
-                whole += size
-        self._run.read = before + whole * _READING
-        self._run.reader.rows += reader.records
-        self._run.reader.problems.update(dict.fromkeys(reader.problems))
-        self._notes += reader.notes
-        self._counts = reader.counted()
-        self._run.reader.rows_of.update(reader.rows_of)
-        self._run.listed |= reader.listed_members()
-        loose: pa.Array | None = None
-        for tables in reader.tables(PART):
-            loose = reader.loose_disks() if loose is None else loose
-            loose = _not_among(loose, tables.disks)
-            self._run.read += whole * (1 - _READING) * tables.vms.num_rows / reader.vms
-            yield _judged(evaluator, tables)
-        self._run.disks_without_vm += reader.counts["disk"] if loose is None else len(loose)
+        judging, before, whole = RecordJudging(self._run), self._run.read, 0
+        for path in self._records:
+            size = path.stat().st_size
+            for share in judging.read(open_file(path)):
+                self._run.read = before + (whole + size * share) * _READING
+                self._tell()
+            whole += size
+        self._notes += judging.notes
+        self._counts = dict(judging.counts)
+        for part, share in judging.parts():
+            self._run.read = before + whole * (_READING + (1 - _READING) * share)
+            yield part
 
     def _judge(
         self, job: str, parts: Iterator[Part], before: Mapping[str, Any]
@@ -424,28 +412,3 @@ def _told(result: FleetResult) -> dict[str, Any]:
         "problems": len(result.problems),
         "notes": list(result.notes),
     }
-
-
-def _not_among(loose: pa.Array, disks: pa.Table) -> pa.Array:
-    """Leave out the disks that are attached to VMs of a part."""
-    if not len(loose) or "disk_id" not in disks.column_names:
-        return loose
-    ids = pc.utf8_lower(disks["disk_id"].cast(pa.string()))
-    attached = pc.index_in(ids, value_set=loose).drop_null().unique()
-    return loose.filter(pc.invert(pc.is_in(pa.array(range(len(loose)), pa.int32()), attached)))
-
-
-def _judged(evaluator: ColumnEvaluator, tables: FactTables) -> Part:
-    """Judge VMs whose disks were joined to them as they were read."""
-
-    def names() -> Iterator[tuple[str, str]]:
-        ids = tables.vms["vm_id"].to_pylist()
-        return zip(names_of(tables.vms).to_pylist(), ids, strict=True)
-
-    vms, disks = evaluator.encode_vms(tables.vms), evaluator.encode_disks(tables.disks)
-    judged = evaluator.judge(vms, disks, tables.owners.astype(np.int32), names)
-    return Part(
-        tables.vms.select([name for name in VM_COLUMNS if name in tables.vms.column_names]),
-        tables.disks.select([name for name in DISK_COLUMNS if name in tables.disks.column_names]),
-        judged,
-    )

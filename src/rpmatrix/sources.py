@@ -400,17 +400,60 @@ def open_rows(
 def _parquet_rows(file: BinaryIO) -> Iterator[tuple[str, dict[str, Json]]]:
     import pyarrow.parquet as pq
 
-    yield from arrow_rows(batch for batch in pq.ParquetFile(file).iter_batches(4096))
+    yield from arrow_rows(pq.ParquetFile(file).iter_batches(4096))
 
 
 def arrow_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Give rows of Arrow, with what JSON a text holds where an object or a list should be."""
-    rows = (row for batch in batches for row in batch.to_pylist())
+    """Give rows of Arrow as records, each with its place.
+
+    An object of Arrow has every key that any other has: those with nothing under them are left
+    out, for in most records they are not there.
+    """
+    for place, row in value_rows(row for batch in batches for row in batch.to_pylist()):
+        yield place, {key: _without_nothing(value) for key, value in row.items()}
+
+
+def _without_nothing(value: Json) -> Json:
+    if isinstance(value, dict):
+        inner = ((key, _without_nothing(child)) for key, child in value.items())
+        return {key: child for key, child in inner if child is not None}
+    return [_without_nothing(child) for child in value] if isinstance(value, list) else value
+
+
+def value_rows(rows: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Give rows of values of any type as records, each with its place.
+
+    A cell that holds JSON stands for it, a missing value of any kind for nothing, and a whole
+    number for itself although its column is one of floats.
+    """
     for number, row in enumerate(rows, start=1):
         cells = {
-            key: read_cell(value) if isinstance(value, str) else value for key, value in row.items()
+            str(key): read_cell(value) if isinstance(value, str) else _as_json(value)
+            for key, value in row.items()
         }
         yield f"row {number}", cells
+
+
+def _as_json(value: Any) -> Json:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return None if value != value else int(value) if value.is_integer() else value
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(child) for child in value]
+    if hasattr(value, "tolist"):  # an array, or a number, of numpy
+        return _as_json(value.tolist())
+    return None if _is_no_value(value) else str(value)
+
+
+def _is_no_value(value: Any) -> bool:
+    """Tell a missing value: it is not even equal to itself, or refuses to say so."""
+    try:
+        return not bool(value == value)
+    except (TypeError, ValueError):
+        return True
 
 
 def _ordinary(name: str, whole: bytes) -> Opened:
