@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -95,9 +96,10 @@ def test_a_folder_is_named_as_an_overlay(tmp_path: Path) -> None:
 
 
 def test_overlays_of_the_environment_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(OVERLAYS, "newer-edition")
+    together = "newer-edition + public-sources"
+    monkeypatch.setenv(OVERLAYS, os.pathsep.join(together.split(" + ")))
     panel = WhatChangedPanel()
-    assert "newer-edition" in panel.controls["before"].options
+    assert together in {value for _, value in panel.controls["before"].options}
     assert panel.before.layers == ("seed",)  # they count where they are named
 
 
@@ -120,12 +122,13 @@ def test_the_calendar_alone_may_change_a_verdict() -> None:
         ("after", "newer-edition + newer-edition", "two layers are called newer-edition"),
         ("after", "2026-01-01 + 2026-02-02", "two days are named"),
         ("after", "2026-13-45", "Tables after"),
+        ("after", " ", "name a folder"),
     ],
 )
 def test_tables_that_are_not_there_are_told_in_the_panel(name: str, value: str, told: str) -> None:
     panel = WhatChangedPanel()
     before = panel.html
-    set_to(panel, **{name: value})
+    set_to(panel, **{f"{name}_other": value, name: "other"})
     assert told in texts(panel)
     assert "fault of rpmatrix" not in panel.html
     panel.controls[name].value = "newer-edition" if name == "after" else "base"
@@ -290,6 +293,10 @@ def test_an_upload_becomes_the_copy(lamps: Path) -> None:
         "last_modified": datetime.now(UTC),
         "content": memoryview(article().encode()),
     }
+    no_text = {**uploaded, "name": "article.docx", "content": memoryview(b"PK\xff\xfe\x81\x00")}
+    panel.controls["article_upload"].set_trait("value", (no_text,))
+    assert panel.fault is not None
+    assert "fault of rpmatrix" not in panel.html
     panel.controls["article_upload"].set_trait("value", (uploaded,))
     assert panel.controls["article_upload"].value == ()
     assert panel.article == article()

@@ -36,8 +36,11 @@ _COMPARED: Final = (
     ("a copy of the article, pasted or uploaded", "article"),
     ("a copy of the article, in a file", "article_path"),
 )
+_OTHER: Final = "other"
+"""The choice of tables that have to be named."""
+
 _SHOWN: Final = {
-    "tables": ("after", "after_day"),
+    "tables": ("after", "after_other", "after_day"),
     "article": ("article", "article_upload"),
     "article_path": ("article_path",),
 }
@@ -100,9 +103,9 @@ class WhatChangedPanel(VmPanel):
         own = _controls()
         start = {
             "compared": "article_path" if article_path is not None else compared,
-            "before": before,
+            **_chosen("before", before, own["before"]),
             "before_day": _day(before_day),
-            "after": after,
+            **_chosen("after", after, own["after"]),
             "after_day": _day(after_day),
             "article": article or "",
             "article_path": str(article_path or ""),
@@ -160,9 +163,14 @@ class WhatChangedPanel(VmPanel):
         """The keyword arguments that open the panel as it is."""
         state = super().state
         compared = state.pop("compared", "tables")
-        for name in ("after", "after_day", "article", "article_path", "article_upload"):
-            if name not in _SHOWN[compared] or name == "article_upload":
-                state.pop(name, None)
+        for name in ("before", "after"):
+            other = state.pop(f"{name}_other", "")
+            if state.get(name) == _OTHER:
+                state[name] = other
+        for names in _SHOWN.values():
+            for name in names:
+                if name not in _SHOWN[compared] or name == "article_upload":
+                    state.pop(name, None)
         if compared != "tables":
             state[compared] = self.article if compared == "article" else self._written(compared)
         for name in ("before_day", "after_day"):
@@ -209,9 +217,12 @@ class WhatChangedPanel(VmPanel):
 
     def _matrix(self, name: str, *more: str) -> Matrix:
         day = self._controls[f"{name}_day"].value
-        written = self._written(name)
+        chosen = self._controls[name].value
+        written = self._written(f"{name}_other") if chosen == _OTHER else chosen
         parts = [part.strip().strip('"') for part in re.split(r"\s\+\s", written)]
         names = [part for part in parts if part]
+        if not names:
+            raise LookupError(f"{self._controls[name].description}: {_LAYERS_WANTED}")
         try:
             return matrix_of([*names, *more, *([day.isoformat()] if day else [])])
         except ValueError as error:
@@ -265,10 +276,10 @@ class WhatChangedPanel(VmPanel):
         upload = self._controls["article_upload"]
         if upload.value:
             (uploaded,) = upload.value
-            content = _text_of(bytes(uploaded["content"]), uploaded["name"])
             self._quiet = True
-            self._controls["article"].value = content
             upload.value = ()
+            content = _text_of(bytes(uploaded["content"]), uploaded["name"])
+            self._controls["article"].value = content
             self._quiet = False
         self._update_controls()
         self._refresh()
@@ -277,6 +288,11 @@ class WhatChangedPanel(VmPanel):
         for names in _SHOWN.values():
             for name in names:
                 self._show_control(name, name in _SHOWN[self._compared])
+        for name in ("before", "after"):
+            if self._controls[name].value != _OTHER:
+                self._show_control(f"{name}_other", False)
+            elif name == "before":
+                self._show_control(f"{name}_other", True)
         for name in _WRITING:
             if name in self._controls:
                 self._show_control(name, self._compared != "tables")
@@ -360,9 +376,11 @@ def _controls() -> dict[str, widgets.Widget]:
             options=_COMPARED, description="Compare", style=WIDE, layout=layout()
         ),
         "before": _layers("Tables before", BASE, offered),
-        "before_day": _day_control("As of the day"),
+        "before_other": _field("Named", _LAYERS_NAMED),
+        "before_day": _day_control("Tables before, as of"),
         "after": _layers("Tables after", NEWER, offered),
-        "after_day": _day_control("As of the day, after"),
+        "after_other": _field("Named, after", _LAYERS_NAMED),
+        "after_day": _day_control("Tables after, as of"),
         "article": widgets.Textarea(
             description="Article",
             placeholder="Paste the Markdown, the HTML, or all of the page as it is on the screen.",
@@ -382,16 +400,29 @@ def _controls() -> dict[str, widgets.Widget]:
     }
 
 
-def _layers(name: str, value: str, offered: Sequence[str]) -> widgets.Combobox:
-    return widgets.Combobox(
+_LAYERS_WANTED: Final = (
+    "name a folder with an overlay or with base tables; several with + between them"
+)
+_LAYERS_NAMED: Final = "a folder, or newer-edition + my-overlay"
+
+
+def _layers(name: str, value: str, offered: Sequence[str]) -> widgets.Dropdown:
+    titles = [(one if one != BASE else "base: the seed edition alone", one) for one in offered]
+    return widgets.Dropdown(
+        options=[*titles, ("another folder, or several layers", _OTHER)],
         value=value,
-        options=offered,
         description=name,
-        placeholder="base, an overlay, a folder; several with + between them",
-        continuous_update=False,
         style=WIDE,
         layout=layout(),
     )
+
+
+def _chosen(name: str, layers: str, control: widgets.Dropdown) -> dict[str, str]:
+    """Tell which choice stands for some layers, and what is to be named if none does."""
+    offered = [value for _, value in control.options if value != _OTHER]
+    if layers in offered:
+        return {name: layers, f"{name}_other": ""}
+    return {name: _OTHER, f"{name}_other": layers}
 
 
 def _day_control(name: str) -> widgets.DatePicker:

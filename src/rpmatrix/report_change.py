@@ -131,7 +131,7 @@ def _statement_cells(matrix: Matrix, change: StatementChange) -> list[Html | str
 _ANSWERS_TOLD: Final = {
     "yes": "yes",
     "no": "no",
-    "caveat": "yes, with a caveat",
+    "caveat": "with a caveat",
     "exclude": "only without the disk",
 }
 
