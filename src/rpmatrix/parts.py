@@ -305,3 +305,31 @@ def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> pa.Array:
         named = texts.get(name, nothing)
         labels = pc.if_else(pc.fill_null(pc.not_equal(named, ""), False), named, labels)
     return labels
+
+
+def marks_of(ids: pa.Array) -> Numbers:
+    """Give a number for each text, whatever its letter case: equal texts have equal numbers.
+
+    Two that differ have the same number once in a long while.
+    """
+    if not len(ids):
+        return np.zeros(0, np.uint64)
+    _, raw_offsets, data = ids.buffers()
+    offsets = np.frombuffer(raw_offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    starts, stops = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+    lengths = stops - starts
+    # Eight bytes at a time, of which the last overlap those before; what a text shorter than that
+    # has in front of it is shifted out.
+    held = np.concatenate([np.zeros(8, np.uint8), np.frombuffer(data or b"", np.uint8)])
+    words = np.ndarray((len(held) - 7,), np.uint64, held, strides=(1,))
+    surplus = (8 * np.clip(8 - lengths, 0, 7)).astype(np.uint64)
+    marks = lengths.astype(np.uint64)
+    for at in range(0, int(lengths.max()), 8):
+        word = (words[np.minimum(starts + 8 + at, stops)] >> surplus) | _LOWER
+        mixed = (marks ^ word) * _MIX
+        marks = np.where(at < lengths, mixed ^ (mixed >> np.uint64(29)), marks)
+    return marks
+
+
+_LOWER: Final = np.uint64(0x2020202020202020)
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
