@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import azure
 import pyarrow.parquet as pq
 import pytest
 from azure import os_disk, vm
@@ -155,6 +157,26 @@ def test_what_was_not_understood_is_listed(run: Run) -> None:
     assert "odd.json" in answer.out
 
 
+def test_a_set_that_cannot_be_protected_as_a_whole_names_who_is_in_the_way(run: Run) -> None:
+    of_set = {
+        "availabilitySet": {"id": azure.resource_id("Microsoft.Compute/availabilitySets", "as-1")}
+    }
+    barred = {"securityProfile": {"securityType": "ConfidentialVM"}}
+    save([sure_vm("vm-good", **of_set), sure_vm("vm-bad", **of_set, **barred)])
+    answer = run("fleet", "vm.json")
+    title = rp.load_matrix().row("confidential-vm")["title"]
+    assert "1 of 2, crash: " in answer.out
+    assert f"in the way: vm-bad ({title})" in answer.out
+
+
+def test_a_vm_that_is_told_of_twice_is_named(run: Run) -> None:
+    lines = ["vm_id,security_type", "/vm-a,Standard", "/vm-b,Standard", "/vm-a,ConfidentialVM"]
+    Path("vms.csv").write_text("\n".join(lines))
+    answer = run("fleet", "vms.csv", "--mode", "crash")
+    assert "Told of more than once" in answer.out
+    assert re.search(r"^/vm-a +crash +✕ not supported +unknown \| not supported$", answer.out, re.M)
+
+
 def test_nothing_steers_the_terminal(on_terminal: Callable[..., str], tmp_path: Path) -> None:
     hostile = HOSTILE.replace("\ud800", "")
     made = sure_vm(hostile, top={"location": hostile})
@@ -169,7 +191,8 @@ def test_nothing_steers_the_terminal(on_terminal: Callable[..., str], tmp_path: 
 
 KEYS = (
     *("matrix", "vms", "disks", "verdicts", "what_first", "reasons", "caveats", "assumptions"),
-    *("regions", "subscriptions", "sets", "limits", "notes", "problems", "counts", "out"),
+    *("regions", "subscriptions", "sets", "members_in_the_way", "missing_members", "duplicates"),
+    *("limits", "notes", "problems", "counts", "out"),
 )
 
 

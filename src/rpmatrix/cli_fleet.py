@@ -26,6 +26,7 @@ from rpmatrix.shell import (
     add_judging,
     complain,
     count,
+    few,
     fields_of,
     matrix_name,
     print_json,
@@ -250,9 +251,12 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
         The consistency modes to tell of.
     """
 
-    def rows(frame: Any) -> list[dict[str, Any]]:
-        found = json.loads(frame.to_json(orient="records"))
-        return [row for row in found if row.get("mode", modes[0]) in modes]
+    def rows(what: str) -> list[dict[str, Any]]:
+        return [row for row in result.rows(what) if row.get("mode", modes[0]) in modes]
+
+    def places(what: str) -> list[dict[str, Any]]:
+        found = json.loads(result.by(what).reset_index().to_json(orient="records"))
+        return [row for row in found if row["mode"] in modes]
 
     verdicts = result.by("mode")
     return {
@@ -264,14 +268,17 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
             for mode in modes
             if mode in verdicts.index
         },
-        "what_first": rows(result.what_first()),
-        "reasons": rows(result.reasons()),
-        "caveats": rows(result.caveats()),
-        "assumptions": rows(result.assumptions()),
-        "regions": rows(result.by("region").reset_index()),
-        "subscriptions": rows(result.by("subscription").reset_index()),
-        "sets": rows(result.groups()),
-        "limits": rows(result.limits()),
+        "what_first": rows("what_first"),
+        "reasons": rows("reasons"),
+        "caveats": rows("caveats"),
+        "assumptions": rows("assumptions"),
+        "regions": places("region"),
+        "subscriptions": places("subscription"),
+        "sets": rows("groups"),
+        "members_in_the_way": rows("members_in_the_way"),
+        "missing_members": rows("missing_members"),
+        "duplicates": rows("duplicates"),
+        "limits": rows("limits"),
         "notes": list(result.notes),
         "problems": [fields_of(one) for one in result.problems],
         "counts": {"records": result.records, **result.counts},
@@ -290,9 +297,10 @@ def _print_fleet(page: Page, result: FleetResult, modes: Sequence[str]) -> None:
     _print_what_first(page, told["what_first"])
     _print_reasons(page, result.matrix, told["reasons"], modes)
     _print_regions(page, told["regions"])
-    _print_sets(page, told["sets"])
+    _print_sets(page, told["sets"], told["members_in_the_way"])
     _print_limits(page, result.matrix, told["limits"])
     _print_assumptions(page, result.matrix, told["assumptions"])
+    _print_duplicates(page, told["duplicates"])
     _print_notes(page, result)
     _print_problems(page, result)
 
@@ -432,7 +440,9 @@ _KINDS: Final = {"availability_set": "availability set", "scale_set": "scale set
 _PROTECTED: Final = ("all", "some", "none", "unknown")
 
 
-def _print_sets(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
+def _print_sets(
+    page: Page, found: Sequence[Mapping[str, Any]], members: Sequence[Mapping[str, Any]]
+) -> None:
     if not found:
         return
     page.heading("Sets: how many of their VMs can have restore points")
@@ -452,7 +462,35 @@ def _print_sets(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
     for row in torn[:SHOWN]:
         good = row["supported"] + row["exclude_disks"]
         page.line(f"{good} of {row['vms']}, {row['mode']}: {row['group_id']}", indent=2)
+        mine = [one for one in members if _of_set(one) == _of_set(row)]
+        named = [f"{one['vm_id'].rpartition('/')[2]} ({one['titles']})" for one in mine]
+        page.prose(f"in the way: {few(named)}", indent=4, style="dim")
     _more(page, len(torn), "sets in part")
+    absent = [row for row in found if row["missing"] and row["mode"] == found[0]["mode"]]
+    if absent:
+        members_lost = _counted(sum(row["missing"] for row in absent), "member")
+        page.line(f"{members_lost} of {_counted(len(absent), 'set')} not in the input", indent=2)
+
+
+def _of_set(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["group_id"], row["mode"]
+
+
+def _print_duplicates(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
+    if not found:
+        return
+    page.heading("Told of more than once; each row is judged by itself, go by the worst verdict")
+    rows = [
+        (
+            page.text(row["vm_id"]),
+            page.text(row["mode"]),
+            page.verdict(row["safest"]),
+            page.text(word(row["verdicts"])),
+        )
+        for row in found[:SHOWN]
+    ]
+    page.table(("VM", "Mode", "Worst", "Verdict of each row"), rows, keep=1)
+    _more(page, len(found), "verdicts")
 
 
 def _print_limits(page: Page, matrix: Matrix, found: Sequence[Mapping[str, Any]]) -> None:
