@@ -463,13 +463,18 @@ def _print_sets(
         good = row["supported"] + row["exclude_disks"]
         page.line(f"{good} of {row['vms']}, {row['mode']}: {row['group_id']}", indent=2)
         mine = [one for one in members if _of_set(one) == _of_set(row)]
-        named = [f"{one['vm_id'].rpartition('/')[2]} ({one['titles']})" for one in mine]
+        named = [f"{one['vm_id'].rpartition('/')[2]} ({_why(one)})" for one in mine]
         page.prose(f"in the way: {few(named)}", indent=4, style="dim")
     _more(page, len(torn), "sets in part")
     absent = [row for row in found if row["missing"] and row["mode"] == found[0]["mode"]]
     if absent:
         members_lost = _counted(sum(row["missing"] for row in absent), "member")
         page.line(f"{members_lost} of {_counted(len(absent), 'set')} not in the input", indent=2)
+
+
+def _why(member: Mapping[str, Any]) -> str:
+    """Tell why a member of a set is in the way, or at least its verdict."""
+    return str(member["titles"]).replace(" | ", ", ") or word(member["verdict"])
 
 
 def _of_set(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -479,18 +484,16 @@ def _of_set(row: Mapping[str, Any]) -> tuple[str, str]:
 def _print_duplicates(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
-    page.heading("Told of more than once; each row is judged by itself, go by the worst verdict")
-    rows = [
-        (
-            page.text(row["vm_id"]),
-            page.text(row["mode"]),
-            page.verdict(row["safest"]),
-            page.text(word(row["verdicts"])),
-        )
-        for row in found[:SHOWN]
-    ]
-    page.table(("VM", "Mode", "Worst", "Verdict of each row"), rows, keep=1)
-    _more(page, len(found), "verdicts")
+    page.heading("Told of more than once, where each row is judged by itself")
+    by_vm: dict[str, list[Mapping[str, Any]]] = {}
+    for row in found:
+        by_vm.setdefault(row["vm_id"], []).append(row)
+    for vm_id, of_modes in list(by_vm.items())[:SHOWN]:
+        page.line(vm_id, indent=2)
+        for row in of_modes:
+            told = f"{row['mode']}: {word(row['verdicts'])}; go by "
+            page.verdict_line(told, row["safest"], indent=4)
+    _more(page, len(by_vm), "VMs")
 
 
 def _print_limits(page: Page, matrix: Matrix, found: Sequence[Mapping[str, Any]]) -> None:

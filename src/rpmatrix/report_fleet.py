@@ -503,7 +503,8 @@ def _in_the_way(result: FleetResult) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], list[str]] = {}
     for row in result.rows("members_in_the_way"):
         name = row["vm_id"].rpartition("/")[2]
-        found.setdefault((row["group_id"], row["mode"]), []).append(f"{name} ({row['titles']})")
+        why = row["titles"].replace(" | ", ", ") or badge_of(row["verdict"]).word
+        found.setdefault((row["group_id"], row["mode"]), []).append(f"{name} ({why})")
     return {
         key: f"In the way: {'; '.join(told[:_NAMED])}{' …' if len(told) > _NAMED else ''}"
         for key, told in found.items()
