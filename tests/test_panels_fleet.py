@@ -278,6 +278,9 @@ def test_an_answer_holds_for_the_whole_fleet(panel: FleetPanel) -> None:
 
     before = unknown()
     fact, answer = panel.controls["fact"], panel.controls["answer"]
+    assert not is_shown(panel, "fact")
+    panel.controls["answers"].value = True
+    assert is_shown(panel, "fact")
     fact.value = "extended_security_updates"
     assert is_shown(panel, "answer")
     assert not is_shown(panel, "answer_text")
@@ -293,6 +296,7 @@ def test_an_answer_holds_for_the_whole_fleet(panel: FleetPanel) -> None:
 
 def test_a_wrong_answer_can_be_mended() -> None:
     panel = FleetPanel()
+    panel.controls["answers"].value = True
     panel.controls["fact"].value = "max_shares"
     panel.controls["answer_text"].value = "two"
     assert isinstance(panel.fault, AnswerError)

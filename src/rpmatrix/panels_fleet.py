@@ -217,9 +217,8 @@ class FleetPanel(Panel):
         self._file = widgets.HTML(layout=layout())
         of = self._controls
         rows = widgets.Layout(display="flex", flex_flow="row wrap", width="auto")
-        self._answering = _folded(
-            "Answer for the whole fleet", [of["fact"], of["answer"], of["answer_text"]]
-        )
+        answers = [of["fact"], of["answer"], of["answer_text"]]
+        self._answering = _folded(of["answers"], answers)
         self._listing = widgets.VBox(
             [
                 widgets.HTML(page(heading("The VMs")), layout=layout()),
@@ -227,8 +226,7 @@ class FleetPanel(Panel):
                 widgets.HBox([of["back"], of["page"], of["on"]], layout=rows),
                 of["vm"],
                 _folded(
-                    "Save as a file",
-                    [widgets.HBox([of["form"], of["write"]], layout=rows), self._file],
+                    of["save"], [widgets.HBox([of["form"], of["write"]], layout=rows), self._file]
                 ),
             ],
             layout=layout(),
@@ -768,9 +766,15 @@ def _side_by_side() -> widgets.Layout:
     )
 
 
-def _folded(title: str, children: Sequence[widgets.Widget]) -> widgets.Accordion:
-    inside = widgets.VBox(children, layout=layout())
-    return widgets.Accordion([inside], titles=(title,), selected_index=None, layout=layout())
+def _folded(opener: widgets.ToggleButton, children: Sequence[widgets.Widget]) -> widgets.VBox:
+    """Make a part that a button shows and puts away; unlike an accordion, with the keyboard too."""
+    inside = widgets.VBox(children, layout=layout(display="none"))
+
+    def toggle(change: Mapping[str, bool]) -> None:
+        inside.layout.display = None if change["new"] else "none"
+
+    opener.observe(toggle, names="value")
+    return widgets.VBox([opener, inside], layout=layout())
 
 
 _NARROW: Final = {"description_width": "8em"}
@@ -804,6 +808,10 @@ def _controls(
         return widgets.Dropdown(
             options=options, value=value, description=name, style=WIDE, layout=layout()
         )
+
+    def opener(name: str) -> widgets.ToggleButton:
+        wide = widgets.Layout(width="fit-content", max_width="100%")
+        return widgets.ToggleButton(description=name, tooltip="Show or put away", layout=wide)
 
     sizes = sorted({*SAMPLE_SIZES, *([sample] if sample else [])})
     titles = [(title, name) for name, title in _SECTION_TITLES.items()]
@@ -842,6 +850,8 @@ def _controls(
             indent=False,
             layout=layout(),
         ),
+        "answers": opener("Answer for the whole fleet"),
+        "save": opener("Save as a file"),
         "fact": choice("Fact", [("none", "")], ""),
         "answer": choice("Where not known", [("", "")], ""),
         "answer_text": widgets.Text(
