@@ -42,6 +42,7 @@ from rpmatrix.shell import (
     FINE,
     FOUND,
     STOPPED,
+    TABLED,
     WRONG,
     Page,
     Subcommand,
@@ -75,6 +76,7 @@ from rpmatrix.shell import (
     read_input,
     read_matrix,
     summary_of,
+    tell_untabled,
     titled,
     unused_answers,
     values_of,
@@ -335,11 +337,15 @@ def _guard(cell: str) -> str:
 
 def _print_assessment(page: Page, result: Assessment) -> None:
     labels = labels_of(result)
+    vms = result.inventory.vms
+    verdicts: dict[str, list[Verdict]] = {}
+    for verdict in result.verdicts:
+        verdicts.setdefault(verdict.vm_id, []).append(verdict)
     rows: list[tuple[Text, ...]] = []
-    for vm in result.inventory.vms:
+    for vm in vms[:TABLED]:
         told: dict[tuple[str, ...], list[str]] = {}
         looks: dict[tuple[str, ...], str] = {}
-        for one in (one for one in result.verdicts if one.vm_id == vm.id):
+        for one in verdicts.get(vm.id, ()):
             lines = (one.verdict, *summary_of(one, result.matrix))
             told.setdefault(lines, []).append(one.mode)
             looks[lines] = one.verdict
@@ -353,6 +359,7 @@ def _print_assessment(page: Page, result: Assessment) -> None:
                 )
             )
     page.table(("VM", "Mode", "Verdict", "Why"), rows, keep=3)
+    tell_untabled(page, len(vms), instead="--json and --csv give all, rpmatrix fleet sums them up")
     _print_exclusions(page, result, labels)
     asked = [(labels[one.vm_id], each) for one in result.verdicts for each in one.missing]
     print_questions(page, result.matrix, asked)

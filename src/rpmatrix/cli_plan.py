@@ -48,6 +48,7 @@ from rpmatrix.schedule import Retention, ScheduleError, parse_duration
 from rpmatrix.shell import (
     FINE,
     LISTED,
+    TABLED,
     Page,
     Subcommand,
     UsageError,
@@ -73,9 +74,11 @@ from rpmatrix.shell import (
     printable,
     read_by,
     summary_of,
+    tell_untabled,
     titled,
     values_of,
     word,
+    working,
 )
 
 ALL: Final = "all"
@@ -193,10 +196,17 @@ def run_plan(arguments: argparse.Namespace) -> int:
     """Plan the VMs."""
     result = judged(arguments)
     phases = _chosen_phases(arguments, SAFE_PHASES)
-    found = _plan(result, arguments, every=arguments.every, retention=arguments.retention)
+    found = _plan(
+        result,
+        arguments,
+        every=arguments.every,
+        retention=arguments.retention,
+        whole=None if arguments.json or arguments.vm else TABLED,
+    )
     with output(arguments.output) as stream:
         if arguments.json:
-            print_json(_plan_dict(found, arguments.client, phases), stream)
+            with working("writing"):
+                print_json(_plan_dict(found, arguments.client, phases), stream)
         else:
             _print_plan(Page(stream), found, arguments, phases)
     return FINE
@@ -208,6 +218,7 @@ def _plan(
     *,
     every: timedelta | None = None,
     retention: Retention = None,
+    whole: int | None = None,
 ) -> Plan:
     chosen = chosen_vms(result.inventory, arguments.vm)
     if len(chosen) > 1:
@@ -227,16 +238,19 @@ def _plan(
         target_resource_group=arguments.target_resource_group,
     )
     try:
-        found = plan(
-            result,
-            [vm.id for vm in chosen] if arguments.vm else None,
-            mode=arguments.mode,
-            target_region=arguments.target_region,
-            client=arguments.client,
-            every=every,
-            retention=retention,
-            names=names,
-        )
+        with working("planning", len(chosen)) as told:
+            found = plan(
+                result,
+                [vm.id for vm in chosen] if arguments.vm else None,
+                mode=arguments.mode,
+                target_region=arguments.target_region,
+                client=arguments.client,
+                every=every,
+                retention=retention,
+                names=names,
+                whole=whole,
+                progress=told,
+            )
     except (PlanError, ScheduleError, LookupError) as error:
         others = "; --vm plans the others without it" if len(chosen) > 1 else ""
         raise UsageError(f"{error}{others}") from error
@@ -345,7 +359,7 @@ def _print_plan(
 
 def _print_overview(page: Page, found: Plan, labels: Mapping[str, str]) -> None:
     rows = []
-    for one in found.vms:
+    for one in found.vms[:TABLED]:
         told = list(summary_of(one.verdict, found.assessment.matrix))
         if one.copy:
             told.append(copy_in_words(one.copy))
@@ -358,6 +372,7 @@ def _print_overview(page: Page, found: Plan, labels: Mapping[str, str]) -> None:
             )
         )
     page.table(("VM", "Mode planned", "Verdict", "Why"), rows, keep=3)
+    tell_untabled(page, len(found.vms), instead="--vm NAME shows one, --json gives all")
 
 
 def _print_choice(page: Page, result: Assessment, found: VmPlan) -> None:
@@ -526,7 +541,11 @@ def run_commands(arguments: argparse.Namespace) -> int:
     phases = _chosen_phases(arguments, WRITTEN_PHASES)
     found = _plan(result, arguments)
     labels = {vm: printable(label) for vm, label in labels_of(result).items()}
-    written = [(one, _written(result.matrix, one, arguments.client, phases)) for one in found.vms]
+    with working("writing", len(found.vms)) as tell:
+        written = []
+        for one in found.vms:
+            written.append((one, _written(result.matrix, one, arguments.client, phases)))
+            tell(len(written))
     told = [
         line
         for one, texts in written

@@ -542,11 +542,79 @@ def encryption_of(assessment: Assessment, vm: Vm | str) -> tuple[EncryptionAnswe
     return tuple(_of_disk(judge, one, verdicts, shown) for one in judge.facts.disks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What becomes of the encryption of a disk: the same for all of which the same is known."""
+
+    lines: Mapping[str, tuple[EncryptionLine, ...]]
+    left_out_in: tuple[str, ...]
+    disagreements: tuple[Disagreement, ...]
+    missing: Mapping[str, tuple[str, ...]]
+
+
 def _of_disk(
     judge: _Judge, one: DiskFacts, verdicts: Sequence[Verdict], shown: _FoundIn
 ) -> EncryptionAnswer:
     disk, matrix = one.disk, judge.matrix
     readings = {**judge.facts.readings, **one.readings}
+    deciding = judge.assessment.prepared("facts that decide on encryption", _deciding_facts)
+    decided = {name: told for name, told in readings.items() if name in deciding}
+    outcomes: dict[Any, _Outcome] = judge.assessment.prepared("encryption outcomes", lambda _: {})
+    mark = (
+        disk.role,
+        bool(disk.id),
+        tuple([(verdict.mode, verdict.verdict, verdict.reasons) for verdict in verdicts]),
+        tuple([(name, told.value, bool(told.why)) for name, told in decided.items()]),
+    )
+    outcome = outcomes.get(mark)
+    if outcome is None:
+        outcome = outcomes[mark] = _outcome(judge, one, verdicts, decided)
+    named = judge.value(CUSTOMER_KEY, readings)
+    kind = judge.value(ENCRYPTION_TYPE, readings)
+    return EncryptionAnswer(
+        vm_id=judge.vm.id,
+        vm_name=judge.vm.name,
+        disk=disk.label,
+        disk_id=disk.id,
+        role=disk.role,
+        lun=disk.lun,
+        type=None if kind is None else str(kind),
+        customer_key=None if named is None else str(named),
+        encryption_set_id=_named_set(disk),
+        region=judge.vm.location,
+        left_out_in=outcome.left_out_in,
+        found=shown.of(disk),
+        disagreements=outcome.disagreements,
+        questions=tuple(
+            judge.question(
+                fact_id,
+                rows,
+                disk if matrix.facts[fact_id].grain == "disk" else None,
+                readings[fact_id].why if fact_id in readings else "",
+            )
+            for fact_id, rows in outcome.missing.items()
+        ),
+        **outcome.lines,
+    )
+
+
+def _deciding_facts(assessment: Assessment) -> frozenset[str]:
+    """Give the facts that any row about encryption, or about leaving disks out, tests."""
+    matrix, rules = assessment.matrix, assessment.evaluator.rules
+    scenarios = {row["scenario_id"] for row in matrix.table("encryption")}
+    scenarios |= {row.id for row in rules.rows.values() if "exclude_disk" in row.outcomes.values()}
+    facts = {name for row in scenarios for name in rules.facts_of_row.get(row, ())}
+    copied = {row["fact_id"] for row in matrix.table("cross_region")}
+    return frozenset(facts | copied | {CUSTOMER_KEY, ENCRYPTION_TYPE})
+
+
+def _outcome(
+    judge: _Judge,
+    one: DiskFacts,
+    verdicts: Sequence[Verdict],
+    readings: Mapping[str, Reading],
+) -> _Outcome:
+    disk, matrix = one.disk, judge.matrix
     stages: dict[str, dict[str, EncryptionLine]] = {name: {} for name in STAGES}
     missing: dict[str, list[str]] = {}
 
@@ -570,7 +638,7 @@ def _of_disk(
 
     hopeful = _hopeful(verdicts)
     impossible = () if hopeful else _rows(verdict.reasons for verdict in verdicts)
-    left_out = {mode: judge.left_out(one, mode) for mode in (one.mode for one in verdicts)}
+    left_out = {verdict.mode: judge.left_out(one, verdict.mode) for verdict in verdicts}
     left_out = {mode: rows for mode, rows in left_out.items() if rows}
     reasons = _rows(left_out.values())
     in_no_point = bool(impossible) or {one.mode for one in hopeful} <= left_out.keys()
@@ -609,34 +677,13 @@ def _of_disk(
             missing.setdefault(row["fact_id"], []).append(row.id)
 
     lines = {name: tuple(found.values()) for name, found in stages.items()}
-    named = judge.value(CUSTOMER_KEY, readings)
-    kind = judge.value(ENCRYPTION_TYPE, readings)
-    return EncryptionAnswer(
-        vm_id=judge.vm.id,
-        vm_name=judge.vm.name,
-        disk=disk.label,
-        disk_id=disk.id,
-        role=disk.role,
-        lun=disk.lun,
-        type=None if kind is None else str(kind),
-        customer_key=None if named is None else str(named),
-        encryption_set_id=_named_set(disk),
-        region=judge.vm.location,
-        left_out_in=tuple(left_out),
-        found=shown.of(disk),
-        disagreements=judge.disagreements(
+    return _Outcome(
+        lines,
+        tuple(left_out),
+        judge.disagreements(
             ruling for found in lines.values() for line in found for ruling in line.rulings
         ),
-        questions=tuple(
-            judge.question(
-                fact_id,
-                rows,
-                disk if matrix.facts[fact_id].grain == "disk" else None,
-                readings[fact_id].why if fact_id in readings else "",
-            )
-            for fact_id, rows in missing.items()
-        ),
-        **lines,
+        {fact_id: tuple(rows) for fact_id, rows in missing.items()},
     )
 
 

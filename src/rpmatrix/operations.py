@@ -81,7 +81,7 @@ def _check_text(value: object, what: str) -> str:
         raise ValueError(f"{what} is missing: give a text, not {value!r}")
     if "\0" in value:
         raise ValueError(f"{what} holds a NUL character, which no client can pass on: {value!r}")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ValueError(f"{what} holds half a surrogate pair and is no valid text: {value!r}")
     return value
 

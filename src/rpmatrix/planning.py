@@ -8,7 +8,7 @@ there are no steps, only the changes of the table ``changes`` that would make it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -265,6 +265,8 @@ class VmPlan:
         Whether and how the restore point can be copied, if a target region is asked for.
     schedule : Schedule or None
         How the schedule that is asked for stands against the limits.
+    whole : bool
+        False if only mode, verdict and comparison were asked for, and nothing else is filled in.
     """
 
     vm: Vm
@@ -278,6 +280,7 @@ class VmPlan:
     encryption: tuple[EncryptionAnswer, ...] = ()
     copy: CopyAnswer | None = None
     schedule: Schedule | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +417,8 @@ def plan(
     every: timedelta | None = None,
     retention: Retention = None,
     names: Names | None = None,
+    whole: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Plan:
     """Plan restore points for one VM or many.
 
@@ -435,6 +440,11 @@ def plan(
         How many points, or for how long, they are kept; None keeps all.
     names : Names, optional
         Names of what is created.
+    whole : int, optional
+        For how many of the VMs, from the first on, a whole plan is made; of the others only mode,
+        verdict and comparison are given. All of them if it is left out.
+    progress : callable, optional
+        Called with the number of VMs done so far.
 
     Raises
     ------
@@ -471,8 +481,12 @@ def plan(
                 f"{vm.name} is in {vm.location} already; name another region to copy to"
             )
     planner = _Planner(assessment, target_region, client, every, retention, names)
-    plans = tuple(planner.plan(vm, mode) for vm in chosen)
-    return Plan(assessment, plans, planner.groups(plans), target_region, client)
+    plans = []
+    for place, vm in enumerate(chosen):
+        plans.append(planner.plan(vm, mode, whole=whole is None or place < whole))
+        if progress:
+            progress(place + 1)
+    return Plan(assessment, tuple(plans), planner.groups(plans), target_region, client)
 
 
 class _Planner:
@@ -500,12 +514,18 @@ class _Planner:
             key=lambda row: (PHASES.index(row["phase"]), int(row["position"])),
         )
 
-    def plan(self, vm: Vm, mode: str | None) -> VmPlan:
-        facts = self.evaluator.read(vm)
-        verdicts = {one.mode: one for one in self.evaluator.verdicts(facts)}
+    def plan(self, vm: Vm, mode: str | None, *, whole: bool) -> VmPlan:
+        if whole:
+            facts = self.evaluator.read(vm)
+            verdicts = {one.mode: one for one in self.evaluator.verdicts(facts)}
+        else:
+            verdicts = {one.mode: one for one in self.evaluator.judge(vm)}
         comparison = self._compare(verdicts)
         planned = mode or comparison.recommended or _most_hopeful(verdicts)
         verdict = verdicts[planned]
+        if not whole:
+            shown = planned if verdict.verdict in ELIGIBLE else ""
+            return VmPlan(vm, shown, verdict, comparison, (), (), (), (), whole=False)
         copy = self._copy(vm, verdict) if self.target_region else None
         encryption = encryption_of(self.assessment, vm)
         steps: tuple[Step, ...] = ()

@@ -10,10 +10,12 @@ rich, which draws the pages, is imported when the first page is begun; pandas ne
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,6 +61,9 @@ exit codes:
 LISTED: Final = 20
 """Entries that a block of a page lists in full; it says how many more there are."""
 
+TABLED: Final = 200
+"""VMs that a table of a page lists; it says how many more there are."""
+
 LONGEST_NAME: Final = 64
 """Letters of the longest name a VM may have; only what is longer is folded."""
 
@@ -79,6 +84,73 @@ def complain(message: str) -> None:
     """Tell a person what went wrong, on standard error."""
     if sys.stderr is not None:
         sys.stderr.write(f"rpmatrix: {printable(message, lines=True)}\n")
+
+
+SECONDS_OF_SILENCE: Final = 1.0
+"""What takes longer tells on a terminal how far it has come."""
+
+
+@contextmanager
+def working(what: str, total: int = 0) -> Iterator[Callable[[int], None]]:
+    """Make much, without looking for garbage meanwhile; if it takes long, show how far it is.
+
+    Nearly all that is made stays, so that Python's search for cycles would find nothing, and take
+    longer than the work itself. What is shown is shown on a terminal only.
+
+    Parameters
+    ----------
+    what : str
+        What is done, such as ``judging``.
+    total : int
+        How many steps it has; 0 if that is not known.
+
+    Yields
+    ------
+    callable
+        To be called with the number of steps that are done.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with _shown(what, total) as step:
+            yield step
+    finally:
+        gc.freeze()  # nor need it be searched later: a command ends soon
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
+def _shown(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    stream = sys.stderr
+    if stream is None or not stream.isatty():
+        yield lambda done: None
+        return
+    done = 0
+    over = threading.Event()
+
+    def step(number: int) -> None:
+        nonlocal done
+        done = number
+
+    def show() -> None:
+        pause, width = SECONDS_OF_SILENCE, 0
+        while not over.wait(pause):
+            told = f"{what}: {done:,} of {total:,}" if total and done else f"{what} ..."
+            stream.write(f"\r{told:<{width}}")
+            stream.flush()
+            pause, width = 0.2, max(width, len(told))
+        if width:
+            stream.write(f"\r{'':<{width}}\r")
+            stream.flush()
+
+    shown = threading.Thread(target=show, daemon=True)
+    shown.start()
+    try:
+        yield step
+    finally:
+        over.set()
+        shown.join()
 
 
 # --- arguments ------------------------------------------------------------------------------------
@@ -225,7 +297,9 @@ def read_input(paths: Iterable[str]) -> Inventory:
             raise UsageError("there is no standard input here; name a file")
         if sys.stdin.isatty():
             complain("reading JSON from the keyboard ...")
-    return read_inventory(*sources)
+            return read_inventory(*sources)
+    with working("reading"):
+        return read_inventory(*sources)
 
 
 def judge(
@@ -239,7 +313,8 @@ def judge(
     """Judge the VMs, in one mode or in both."""
     check_answered_vms(inventory, answers)
     modes = (mode,) if mode else MODES
-    return assess(inventory, matrix, modes=modes, strict=strict, answers=answers)
+    with working("judging", len(inventory.vms)) as told:
+        return assess(inventory, matrix, modes=modes, strict=strict, answers=answers, progress=told)
 
 
 def check_answered_vms(inventory: Inventory, answers: Iterable[str]) -> None:
@@ -556,6 +631,12 @@ def few(names: Sequence[str]) -> str:
     """List names, and count those that would make the line long."""
     more = f" and {len(names) - 4} more" if len(names) > 5 else ""
     return ", ".join(names[:4] if more else names) + more
+
+
+def tell_untabled(page: Page, vms: int, *, instead: str) -> None:
+    """Say how many of so many VMs a table has left out, and what shows them."""
+    if vms > TABLED:
+        page.line(f"... and {count(vms - TABLED, 'more VM')}; {instead}")
 
 
 def listed(page: Page, entries: Iterable[Any]) -> Iterator[Any]:
