@@ -15,7 +15,9 @@ The columns of the tables are named by fact ids, and besides:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,14 @@ from rpmatrix.clusters import assess_dask, assess_spark, assess_spark_frames
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import Judging
+from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.frames import arrow_table, holds_records, open_frame, readable_again
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part, Summary
 from rpmatrix.record_judging import RecordJudging
 from rpmatrix.rollups import FleetResult, notes_on
 from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint
+from rpmatrix.sources import Opened
 
 __all__ = [
     "FleetError",
@@ -88,23 +92,29 @@ def assess_frames(
     if len(kinds) > 1:
         raise FleetError("one frame is a table of facts, the other one holds Azure's own records")
     if True in kinds:
-        judging = RecordJudging(run)
-        for number, frame in enumerate(frames, start=1):
-            for _ in judging.read(open_frame(f"frame {number}", frame)):
-                pass
-        parts = [part for part, _ in judging.parts()]
-        return _result(evaluator.matrix, run, parts, judging.notes, judging.counts)
+        return _of_records(
+            run, [partial(open_frame, f"frame {n}", one) for n, one in enumerate(frames, 1)]
+        )
     parts = list(run.tables(*map(arrow_table, frames), *[None] * (2 - len(frames))))
     return _result(evaluator.matrix, run, parts)
 
 
-def _result(
-    matrix: Matrix,
-    run: Judging,
-    parts: Sequence[Part],
-    notes: Iterable[str] = (),
-    counts: Mapping[str, int] | None = None,
-) -> FleetResult:
+def _of_records(run: Judging, inputs: Sequence[Callable[[], Opened]]) -> FleetResult:
+    judging = RecordJudging(run)
+    for opener in inputs:
+        for _ in judging.read(opener()):
+            pass
+    parts = [part for part, _ in judging.parts()]
+    found = _result(run.evaluator.matrix, run, parts)
+    return replace(
+        found,
+        notes=(*judging.notes, *found.notes),
+        counts=judging.counts,
+        _inputs=FleetInputs(inputs),
+    )
+
+
+def _result(matrix: Matrix, run: Judging, parts: Sequence[Part]) -> FleetResult:
     summary = Summary()
     for part in parts:
         summary.add(part.summary())
@@ -113,10 +123,8 @@ def _result(
         matrix,
         summary,
         run.sorted_problems(),
-        (*notes, *notes_on(matrix, summary)),
+        tuple(notes_on(matrix, summary)),
         run.reader.rows,
-        None,
-        counts or {},
         _parts=tuple(parts),
     )
 

@@ -34,7 +34,7 @@ from rpmatrix.records import (
     is_expression,
     key_of,
 )
-from rpmatrix.sources import BrokenError, Chunk
+from rpmatrix.sources import Chunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -252,7 +252,7 @@ class BlockParser:
         rpmatrix.sources.BrokenError
             If it holds no values, or needs what only the ordinary reader does.
         """
-        self._look_over(chunk)
+        chunk.look_over()
         seems = _seems(chunk.first())
         records = self._at_once(chunk, *seems)
         if records is not None:
@@ -263,11 +263,6 @@ class BlockParser:
         else:
             lines = chunk.values()
             first = self._lines(*seems, lines, np.arange(len(lines)))
-        if chunk.in_lines and not chunk.made_here:
-            if len(lines) != _count_of_lines(chunk.text):
-                raise BrokenError("there are blank lines, and places are counted in lines")
-            if not all(line.startswith(b"{") for line in lines):
-                raise BrokenError("there is other text between the lines")
         # Records of other kinds, or of another client, in one input.
         groups: dict[tuple[str, bool], list[int]] = {}
         for at in first.odd.tolist():
@@ -282,26 +277,15 @@ class BlockParser:
         first.odd = np.sort(np.concatenate(left))
         return len(lines), found
 
-    def _look_over(self, chunk: Chunk) -> None:
-        """Leave to the ordinary reader what is no plain text."""
-        text = chunk.text
-        if not text.isascii():
-            try:
-                text.decode()
-            except UnicodeDecodeError as error:
-                raise BrokenError(str(error)) from None
-        if chunk.in_lines and not chunk.made_here and (b"\x1b" in text or _HTML.search(text)):
-            raise BrokenError("the text is marked up")
-
     def _at_once(self, chunk: Chunk, kind: str, nested: bool) -> pa.StructArray | None:
         """Parse all values of a chunk together, or give None if one of them does not fit."""
         text, whole = chunk.text, pa.struct(self._shapes[kind].fields(nested=nested))
         if b"\\u" in text or (not text.isascii() and _KELVIN in text):
             return None
         usual = self._usual.get((kind, nested))
-        if usual and not _matches(text, self._oddities[kind] + usual.others):
+        if usual and not holds(text, self._oddities[kind] + usual.others):
             return _all_parsed(chunk, usual.type)
-        if _matches(text, self._oddities[kind]):
+        if holds(text, self._oddities[kind]):
             return None
         records = _all_parsed(chunk, whole)
         if records is not None and len(records):
@@ -573,13 +557,10 @@ def _as_one(text: bytes) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
 
 
-def _matches(text: bytes, pattern: str) -> bool:
+def holds(text: bytes, pattern: str) -> bool:
+    """Tell whether a pattern fits anywhere in a text."""
     found: bool = pc.match_substring_regex(_as_one(text), pattern)[0].as_py()
     return found
-
-
-def _count_of_lines(text: bytes) -> int:
-    return text.count(b"\n") + (text[-1:] != b"\n")
 
 
 def _all_parsed(chunk: Chunk, kind: pa.StructType) -> pa.StructArray | None:
@@ -587,7 +568,7 @@ def _all_parsed(chunk: Chunk, kind: pa.StructType) -> pa.StructArray | None:
     try:
         if chunk.in_lines:
             table = _arrow_json(chunk.text, pa.schema(list(kind)), in_lines=True)
-            if table.num_rows != _count_of_lines(chunk.text):
+            if table.num_rows != chunk.count_of_lines():
                 return None
             columns = [one_array(column) for column in table.columns]
             return pa.StructArray.from_arrays(columns, fields=list(kind))
@@ -695,7 +676,6 @@ def _parsed(line: bytes) -> Json:
         return None
 
 
-_HTML: Final = re.compile(rb"&quot;")
 # Letters that are not ASCII, but whose small letter is.
 _KELVIN: Final = "\u212a".encode()
 _KEPT_OF_VM: Final = (

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from rpmatrix.fleet_inputs import FleetInputs
+    from rpmatrix.inventory import Inventory
     from rpmatrix.parts import Part
 
 
@@ -56,6 +58,7 @@ class FleetResult:
     out: Path | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     _parts: tuple[Part, ...] = ()
+    _inputs: FleetInputs | None = None
 
     def __repr__(self) -> str:
         told = f"{self.summary.vms} VMs, {self.summary.disks} disks, {len(self.problems)} problems"
@@ -70,6 +73,28 @@ class FleetResult:
     def held(self) -> tuple[Part, ...]:
         """The parts that are in memory; none if they were written."""
         return self._parts
+
+    def inventory_of(self, vm_id: str) -> Inventory:
+        """Read the records of one VM again, to assess, explain or plan for it alone.
+
+        The inputs are read as they are now. If they changed since, so may the verdict; if they are
+        gone, or were streams, there is nothing to read. It takes as long as looking through them.
+
+        Parameters
+        ----------
+        vm_id : str
+            As the verdicts name it, in any letter case.
+
+        Raises
+        ------
+        FleetError
+            If the fleet did not come from records here: tables of facts hold none.
+        LookupError
+            If no record of that VM is there, or not any more.
+        """
+        if self._inputs is None:
+            raise FleetError("the fleet came from tables of facts; there are no records to show")
+        return self._inputs.inventory_of(vm_id)
 
     # ----- one row per VM and mode, one row per finding
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from rpmatrix.fact_tables import (
     holds_facts,
     together,
 )
+from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.parts import FleetError, Part, Summary
 from rpmatrix.record_judging import RecordJudging
 from rpmatrix.records import Problem
@@ -313,6 +315,7 @@ class Run:
             None,
             self._counts,
             _parts=tuple(self._kept),
+            _inputs=FleetInputs(partial(open_file, path) for path in self._records),
         )
         return concluded(result, self._target)
 

@@ -53,7 +53,7 @@ class Chunk:
     def __init__(self, view: Any, in_lines: bool, made_here: bool = False) -> None:
         self.size = len(view)
         self.in_lines = in_lines
-        self.made_here = made_here
+        self._made_here = made_here
         self._view = view
 
     @cached_property
@@ -70,6 +70,31 @@ class Chunk:
             return None
         return value
 
+    def look_over(self) -> None:
+        """See whether the values are plain text.
+
+        Raises
+        ------
+        BrokenError
+            If they are not, so that the ordinary reader must read them.
+        """
+        text = self.text
+        if not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                raise BrokenError(str(error)) from None
+        if self._are_lines_as_given and (b"\x1b" in text or b"&quot;" in text):
+            raise BrokenError("the text is marked up")
+
+    @property
+    def _are_lines_as_given(self) -> bool:
+        return self.in_lines and not self._made_here
+
+    def count_of_lines(self) -> int:
+        """Give how many lines there are."""
+        return self.text.count(b"\n") + (self.text[-1:] != b"\n")
+
     def values(self) -> list[bytes]:
         """Give the values, each as it stands.
 
@@ -85,7 +110,13 @@ class Chunk:
                 found = _VALUES.decode(memoryview(self.text)[len(_BEGIN) - 1 : 1 - len(_END)])
         except msgspec.DecodeError as error:
             raise BrokenError(str(error)) from None
-        return list(map(bytes, found))
+        values = list(map(bytes, found))
+        if self._are_lines_as_given:
+            if len(values) != self.count_of_lines():
+                raise BrokenError("there are blank lines, and places are counted in lines")
+            if not all(value.startswith(b"{") for value in values):
+                raise BrokenError("there is other text between the lines")
+        return values
 
 
 _BEGIN, _END = b'{"":[', b"]}"
