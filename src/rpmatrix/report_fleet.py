@@ -639,14 +639,14 @@ def _duplicates(result: FleetResult, modes: Modes) -> Html | None:
     found = [row for row in result.rows("duplicates") if row["mode"] in modes]
     if not found:
         return None
+    by_vm: dict[str, dict[str, Html]] = {}
+    for row in found:
+        each = spaced([badge(one) for one in row["verdicts"].split(" | ")], " ")
+        told = fragment([each, tag("div", "go by ", badge(row["safest"]), class_="rpm-how")])
+        by_vm.setdefault(row["vm_id"], {})[row["mode"]] = told
     rows = [
-        [
-            wide(code(row["vm_id"])),
-            MODE_TITLES[row["mode"]],
-            spaced([badge(one) for one in row["verdicts"].split(" | ")], " "),
-            badge(row["safest"]),
-        ]
-        for row in found[:SHOWN_ROWS]
+        [wide(code(vm_id)), *(of_modes.get(mode) for mode in modes)]
+        for vm_id, of_modes in list(by_vm.items())[:SHOWN_ROWS]
     ]
     return fragment(
         [
@@ -654,8 +654,8 @@ def _duplicates(result: FleetResult, modes: Modes) -> Html | None:
                 "Each row is judged by itself and counted. Go by the least favourable verdict "
                 "until the export is mended."
             ),
-            table("Duplicates", ["VM", "Mode", "Verdict of each row", "Least favourable"], rows),
-            _others(len(found) - SHOWN_ROWS, "verdicts", "result.duplicates()"),
+            table("Duplicates", ["VM", *(MODE_TITLES[mode] for mode in modes)], rows),
+            _others(len(by_vm) - SHOWN_ROWS, "VMs", "result.duplicates()"),
         ]
     )
 
