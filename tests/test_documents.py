@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,18 @@ def test_a_page_runs_nothing_and_fetches_nothing(result: Any) -> None:
     assert style
     assert not re.search(r"@import|url\(|expression\(", style)
     assert "\u202e" not in page
+
+
+def test_headings_go_one_level_deeper_at_a_time(result: Any) -> None:
+    levels = [
+        int(level or deeper)
+        for level, deeper in re.findall(
+            r'<h(\d)>|role="heading" aria-level="(\d)"', to_html(result)
+        )
+    ]
+    assert levels[0] == 1
+    assert {2, 3, 4} <= set(levels)
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_a_page_holds_the_whole_answer() -> None:
