@@ -4,13 +4,14 @@ python tools/setup_outside.py
 
 They go into a folder of their own, never into the project's environment: the one named in
 RPMATRIX_OUTSIDE, else ``rpmatrix/outside`` in the user's cache. What is there already is left
-alone, so a second run takes no time. Needs about 950 MB and one minute.
+alone, so a second run takes no time. Needs about 1.5 GB and two minutes.
 
 azure-cli/     the Azure CLI: its own parser reads every line written for it, its own code builds
                the request
 parsers/       grammars of PowerShell, Bicep and HCL; the versioned models of the Compute API
 bicep-types/   the resource types of Bicep, one JSON file each, as Azure's own server tells them
                (needs npm, Linux, macOS or Windows; without them this part is left out)
+spark/         Spark for Python, in the pinned version (to run it, Java is needed too)
 axe-core/      rules of accessibility, as one script that judges a page in a browser (needs npm)
 
 The tests that need a part are skipped, with this command as the reason, where it is missing.
@@ -47,8 +48,14 @@ TYPES = [
     "Microsoft.Compute/restorePointCollections/restorePoints",
 ]
 
+# Packages that are installed as they are, in the versions of constraints.txt.
+FOLDERS = {"spark": ["pyspark", "py4j"]}
+
 # Packages of npm of which some files are taken as they are.
 SCRIPTS = {"axe-core": ("axe-core@4.14.1", ["axe.min.js"])}
+
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def folder() -> Path:
@@ -78,6 +85,9 @@ def is_ready(name: str) -> bool:
 def _wanted(name: str) -> list[str]:
     if name in SCRIPTS:
         return [SCRIPTS[name][0], *SCRIPTS[name][1]]
+    if name in FOLDERS:
+        pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        return [pin for pin in pins if pin.partition("==")[0] in FOLDERS[name]]
     return ENVIRONMENTS.get(name) or [f"{type_} {TYPES_SERVER}" for type_ in TYPES]
 
 
@@ -102,6 +112,18 @@ def install_environment(name: str) -> None:
     if result.returncode:
         sys.exit(f"setup_outside.py: pip could not install {name}:\n{result.stderr}")
     _finish(name)
+
+
+def install_folder(name: str) -> str | None:
+    """Install packages into a folder, without what they require, or say why that cannot be done."""
+    where = folder() / name
+    shutil.rmtree(where, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(where)]
+    result = subprocess.run([*pip, *_wanted(name)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        return f"pip could not install it: {result.stderr.strip()}"
+    _finish(name)
+    return None
 
 
 def install_types() -> str | None:
@@ -179,6 +201,12 @@ def install_scripts(name: str) -> str | None:
     return None
 
 
+def _install(name: str) -> str | None:
+    if name in FOLDERS:
+        return install_folder(name)
+    return install_scripts(name) if name in SCRIPTS else install_types()
+
+
 def main() -> int:
     """Install what is missing and say what there is."""
     print(f"Outside tools in {folder()}")
@@ -188,10 +216,10 @@ def main() -> int:
             print(f"  installing {name} ...", flush=True)
             install_environment(name)
         print(f"  {name}: {', '.join(ENVIRONMENTS[name])}")
-    for name in ("bicep-types", *SCRIPTS):
+    for name in ("bicep-types", *FOLDERS, *SCRIPTS):
         if not is_ready(name):
             print(f"  fetching {name} ...", flush=True)
-            problem = install_scripts(name) if name in SCRIPTS else install_types()
+            problem = _install(name)
             if problem:
                 print(f"  {name}: left out, because {problem}")
                 continue
