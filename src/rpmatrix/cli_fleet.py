@@ -143,7 +143,25 @@ def _judged(
         where = f" {error.filename!r}" if error.filename else ""
         raise UsageError(f"cannot read or write{where}: {error.strerror or error}") from error
     except ArrowException as error:
-        raise UsageError(f"cannot be read as a table: {error}") from error
+        named = _broken_table(arguments.paths) or "one of the files"
+        raise UsageError(
+            f"{named} cannot be read as a table; write it again, or leave it out: {error}"
+        ) from error
+
+
+def _broken_table(paths: Iterable[str]) -> str:
+    """Find the file whose columns cannot be told; empty if each one's can."""
+    from pyarrow import ArrowException
+
+    from rpmatrix.fact_tables import holds_facts
+    from rpmatrix.runs import files_named
+
+    for path in files_named(paths):
+        try:
+            holds_facts(path)
+        except ArrowException:
+            return str(path)
+    return ""
 
 
 @contextmanager
