@@ -12,7 +12,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -158,7 +158,7 @@ class VmTable:
 
     # --- what columns of either kind can do
 
-    def _row(self, place: int) -> VmRow:
+    def _rows_at(self, places: Any) -> list[VmRow]:
         raise NotImplementedError
 
     def _place_of(self, vm: str) -> int | None:
@@ -220,7 +220,7 @@ class VmTable:
     def row_of(self, vm: str) -> VmRow | None:
         """Give a VM by its id, or by its name if only one has it; None if there is none."""
         place = self._place_of(vm)
-        return None if place is None else self._row(place)
+        return None if place is None else self._rows_at([place])[0]
 
     def _kept(self, wanted: VmFilter) -> Any:
         kept = self._all()
@@ -339,7 +339,9 @@ class Selection:
     table: VmTable
     wanted: VmFilter
     sort: str
-    _places: Any
+    _places: Any = field(repr=False)
+    _page: dict[int, tuple[VmRow, ...]] = field(default_factory=dict, repr=False)
+    _counts: dict[str, Mapping[str, int]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -351,8 +353,12 @@ class Selection:
 
     def page(self, number: int) -> tuple[VmRow, ...]:
         """Give the VMs of a page, the first of which is 1."""
-        first = (number - 1) * PAGE_SIZE
-        return self._rows(self._places[first : first + PAGE_SIZE])
+        if number not in self._page:
+            first = (number - 1) * PAGE_SIZE
+            rows = self.table._rows_at(self._places[first : first + PAGE_SIZE])
+            self._page.clear()  # the last one alone is asked for again
+            self._page[number] = tuple(rows)
+        return self._page[number]
 
     def rows(self) -> Iterable[VmRow]:
         """Give all of them, one after the other."""
@@ -361,15 +367,14 @@ class Selection:
 
     def counts(self, mode: str) -> Mapping[str, int]:
         """Count them by their verdict in a mode."""
-        column = self.table.modes[mode].verdict
-        counts = self.table._counted(column, self._places)
-        found = dict.fromkeys(VERDICTS, 0)
-        for verdict, count in zip(column.values, counts, strict=True):
-            found[verdict] += int(count)
-        return found
-
-    def _rows(self, places: Any) -> tuple[VmRow, ...]:
-        return tuple(self.table._row(int(place)) for place in places)
+        if mode not in self._counts:
+            column = self.table.modes[mode].verdict
+            counts = self.table._counted(column, self._places)
+            found = dict.fromkeys(VERDICTS, 0)
+            for verdict, count in zip(column.values, counts, strict=True):
+                found[verdict] += int(count)
+            self._counts[mode] = found
+        return self._counts[mode]
 
 
 # --------------------------------------------------------------------------- few VMs: lists
@@ -400,8 +405,8 @@ class _Lists(VmTable):
             _coded(row.subscription for row in rows),
         )
 
-    def _row(self, place: int) -> VmRow:
-        return self._rows[place]
+    def _rows_at(self, places: Sequence[int]) -> list[VmRow]:
+        return [self._rows[place] for place in places]
 
     def _place_of(self, vm: str) -> int | None:
         wanted = vm.lower()
@@ -513,21 +518,28 @@ class _Arrays(VmTable):
         }
         super().__init__(len(ids), modes, region, subscription)
 
-    def _row(self, place: int) -> VmRow:
-        name, vm = self._names[place].as_py(), self._ids[place].as_py()
-        verdicts = [
-            _verdict(vm, name, mode, found.slice(place, 1).to_pylist()[0], self._matrix)
-            for mode, found in self._verdicts.items()
-        ]
-        where, within = (
-            str(column.values[int(column.codes[place])])
-            for column in (self.region, self.subscription)
-        )
-        return VmRow(vm, name, where, within, tuple(verdicts))
+    def _rows_at(self, places: Any) -> list[VmRow]:
+        told = [found.take(places).to_pylist() for found in self._verdicts.values()]
+        rows = []
+        for place, *cells in zip(map(int, places), *told, strict=True):
+            vm, name = self._ids[place].as_py(), self._names[place].as_py()
+            verdicts = [
+                _verdict(vm, name, mode, found, self._matrix)
+                for mode, found in zip(self._verdicts, cells, strict=True)
+            ]
+            where, within = (
+                str(column.values[int(column.codes[place])])
+                for column in (self.region, self.subscription)
+            )
+            rows.append(VmRow(vm, name, where, within, tuple(verdicts)))
+        return rows
 
     def _place_of(self, vm: str) -> int | None:
         import pyarrow.compute as pc
 
+        exactly = pc.index(self._ids, vm).as_py()
+        if exactly >= 0:
+            return int(exactly)
         for texts, most in ((self._ids, self.vms), (self._names, 1)):
             same = pc.match_like(texts, _like(vm), ignore_case=True)
             places = self._np.flatnonzero(same.to_numpy(zero_copy_only=False))
@@ -644,7 +656,9 @@ def table_of_result(result: FleetResult) -> VmTable:
         for mode, tables in found.items():
             tables.append(told.filter(pc.equal(told["mode"], mode)))
     verdicts = {
-        mode: pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+        mode: pa.concat_tables(tables, promote_options="permissive")
+        .unify_dictionaries()
+        .combine_chunks()
         for mode, tables in found.items()
     }
     return _Arrays(

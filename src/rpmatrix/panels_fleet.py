@@ -216,7 +216,7 @@ class FleetPanel(Panel):
         self._more = widgets.HTML(layout=layout())
         self._file = widgets.HTML(layout=layout())
         of = self._controls
-        rows = widgets.Layout(display="flex", flex_flow="row wrap", width="auto")
+        rows = widgets.Layout(flex_flow="row wrap", align_items="flex-end", width="auto")
         answers = [of["fact"], of["answer"], of["answer_text"]]
         self._answering = _folded(of["answers"], answers)
         self._listing = widgets.VBox(
@@ -813,6 +813,7 @@ def _controls(
         wide = widgets.Layout(width="fit-content", max_width="100%")
         return widgets.ToggleButton(description=name, tooltip="Show or put away", layout=wide)
 
+    of_page = widgets.Layout(width="8em")
     sizes = sorted({*SAMPLE_SIZES, *([sample] if sample else [])})
     titles = [(title, name) for name, title in _SECTION_TITLES.items()]
     forms = [*((title, name) for name, title in FORMS.items() if _can_write(name))]
@@ -861,16 +862,20 @@ def _controls(
         "form": choice("File", [*forms, ("Report of the fleet as a page", "html")], "csv"),
         "write": widgets.Button(description="Make the file", tooltip="Then a link saves it"),
         **_filters(),
-        "back": widgets.Button(description="Previous page", tooltip="Show the page before"),
+        "back": widgets.Button(
+            description="Previous page", tooltip="Show the page before", layout=of_page
+        ),
         "page": widgets.BoundedIntText(
             value=1,
             min=1,
             max=1,
             description="Page",
             style={"description_width": "auto"},
-            layout=widgets.Layout(width="13em"),
+            layout=widgets.Layout(width="11em"),
         ),
-        "on": widgets.Button(description="Next page", tooltip="Show the page after"),
+        "on": widgets.Button(
+            description="Next page", tooltip="Show the page after", layout=of_page
+        ),
         "vm": choice("Open a VM", [("none", "")], ""),
     }
 
