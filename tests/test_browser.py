@@ -126,6 +126,31 @@ def test_the_token_leaves_the_address_and_the_page_opens_again(page: Any, app: s
     page.locator(f"#page-{SLUGS[1]} .rpm-panel").wait_for(timeout=60_000)
 
 
+def read_fleet(page: Any, shown: Any) -> None:
+    """Leaf through the list of a fleet, open a VM, and save a file: all as a reader does it."""
+    shown.get_by_role("button", name="Next page").click()
+    shown.get_by_text(", page 2 of 8").wait_for()
+    shown.get_by_label("Verdict", exact=True).select_option(label="? unknown")
+    shown.get_by_text("of 200 VMs, page 1 of 2").wait_for()
+    shown.get_by_label("Open a VM", exact=True).select_option(index=3)
+    shown.get_by_text("Evidence for").wait_for()
+    shown.get_by_role("button", name="Save as a file").click()
+    shown.get_by_role("button", name="Make the file").click()
+    with page.expect_download() as saved:
+        shown.get_by_role("link", name="Save verdicts.csv").click()
+    lines = Path(saved.value.path()).read_text(encoding="utf-8").splitlines()
+    assert saved.value.suggested_filename == "verdicts.csv"
+    assert lines[0].startswith("vm_id,vm_name,mode,verdict,")
+    assert len(lines) == 1 + 2 * 44
+
+
+def test_a_fleet_is_leafed_through_and_taken_along(
+    page: Any, app: str, console_errors: list[str]
+) -> None:
+    read_fleet(page, opened(page, app, "check-a-fleet"))
+    assert console_errors == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_no_page_is_wider_than_the_window_and_it_follows_the_system(
@@ -220,6 +245,23 @@ def answer(shown: Any, card: Exercise) -> None:
     shown.get_by_role("status").wait_for()
 
 
+def test_what_changed_answers_for_tables_for_a_day_and_for_a_pasted_copy(
+    page: Any, app: str, console_errors: list[str]
+) -> None:
+    shown = opened(page, app, "what-changed")
+    shown.get_by_label("Tables after", exact=True).select_option("public-sources")
+    shown.get_by_text("Another verdict for").wait_for()
+    assert shown.get_by_role("img").count() == 2
+    shown.get_by_label("Tables before, as of").fill("2023-10-01")
+    shown.get_by_text("as of 2023-10-01").wait_for()
+    shown.get_by_label("Compare", exact=True).select_option(index=1)
+    shown.get_by_text("Paste a copy of the article").wait_for()
+    shown.get_by_label("Article", exact=True).fill("# Cooking\n\nBoil the water.")
+    page.keyboard.press("Tab")
+    shown.get_by_text("This is hardly a copy of the article").wait_for()
+    assert console_errors == []
+
+
 FAULT = """
 import rpmatrix.panels
 def show(self, vm):
@@ -282,3 +324,12 @@ def test_a_panel_of_the_site_answers_without_a_server(open_in_site: Callable[[st
     choose_sample(panel, "shared-disk-cluster-node")
     panel.get_by_text("rp.sample_vm('shared-disk-cluster-node')").wait_for()
     assert panel.locator(".rpm-card .rpm-badge").get_by_text("exclude disks").count()
+
+
+def test_a_fleet_of_the_site_is_read_without_numpy(
+    page: Any, open_in_site: Callable[[str], Any]
+) -> None:
+    opened_page = open_in_site("03-check-a-fleet.ipynb")
+    panel = opened_page.locator(".jp-OutputArea .rpm-panel").first
+    panel.scroll_into_view_if_needed()
+    read_fleet(page, panel)

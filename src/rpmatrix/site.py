@@ -49,6 +49,8 @@ _OF_HERE: Final = (
     *("markdown-it-py", "mdurl"),
 )
 """What the package needs, in the versions that are installed here."""
+_NEEDED: Final = ("ipywidgets", "anywidget", "markdown-it-py")
+"""What of these the package names as its needs; they bring the others."""
 NOT_THERE: Final = re.compile(r"\b(pandas|numpy|pyarrow|openpyxl)\b|\.frame\(|_fleet\b|\bfleet\b")
 """What a cell says that cannot run there."""
 _NOTE: Final = (
@@ -339,7 +341,7 @@ def _own_wheel(target: Path) -> Path:
         if path.is_file():
             inside = path.relative_to(tables)
             content[f"rpmatrix/_data/matrix_data/{inside.as_posix()}"] = path.read_bytes()
-    needs = "".join(f"Requires-Dist: {name}\n" for name in ("ipywidgets", "anywidget"))
+    needs = "".join(f"Requires-Dist: {name}\n" for name in _NEEDED)
     metadata = f"Metadata-Version: 2.1\nName: rpmatrix\nVersion: {number}\n{needs}"
     content[f"{about}/METADATA"] = metadata.encode()
     content[f"{about}/WHEEL"] = (
