@@ -10,7 +10,7 @@ import json
 import marshal
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -144,6 +144,14 @@ class Inventory:
     def of_kind(self, kind: str) -> tuple[Record, ...]:
         """Give the records of one kind."""
         return tuple(record for record in self.records if record.kind == kind)
+
+    def with_key(self, key: str) -> Sequence[Record]:
+        """Give the records that one resource id in lower case joins."""
+        return self._by_key.get(key, ())
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, list[Record]]:
+        return _by_key(self.records)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -590,23 +598,22 @@ _GROUP_PATHS: Final = {
 
 def vm_groups(inventory: Inventory) -> dict[tuple[str, str], tuple[Vm, ...]]:
     """Gather the VMs that are protected together, by kind and lower-cased id of their group."""
-    groups: dict[tuple[str, str], tuple[Vm, ...]] = {}
+    groups: dict[tuple[str, str], list[Vm]] = {}
     for vm in inventory.vms:
         for kind, path in _GROUP_PATHS.items():
             shown = (text_at(record.body, *path) for record in vm.records)
             key = key_of(next(filter(None, shown), ""))
             if key.startswith("/"):
-                groups[kind, key] = (*groups.get((kind, key), ()), vm)
-    return groups
+                groups.setdefault((kind, key), []).append(vm)
+    return {named: tuple(members) for named, members in groups.items()}
 
 
 def listed_members(inventory: Inventory, group_key: str) -> tuple[str, ...] | None:
     """Give the ids of the VMs that the record of a group lists, or None if no record does."""
-    for record in inventory.records:
-        if record.key == group_key:
-            members = look(record.body, ("virtualmachines", "[]", "id"))
-            if isinstance(members, list):
-                return tuple(str(one) for one in members)
+    for record in inventory.with_key(group_key):
+        members = look(record.body, ("virtualmachines", "[]", "id"))
+        if isinstance(members, list):
+            return tuple(str(one) for one in members)
     return None
 
 
