@@ -45,12 +45,13 @@ from rpmatrix.record_columns import (
 )
 from rpmatrix.record_shapes import PLACES, STRUCTURE, Elsewhere
 from rpmatrix.records import (
+    Collector,
     Problem,
     Record,
+    collect,
     id_parts,
     key_of,
     look,
-    records_of,
 )
 from rpmatrix.sources import BrokenError, Chunk, Opened, Source, open_file
 
@@ -97,7 +98,7 @@ class BulkReader:
     ----------
     problems : list of Problem
         The values that are no records.
-    notes : list of str
+    notes : dict of str to None
         What a reader should know though no record was lost.
     counts : Counter of str
         The records that were read, by kind.
@@ -127,7 +128,7 @@ class BulkReader:
         self._place_of_odd: dict[tuple[int, int, str], int] = {}
         self._memories: dict[str, Memory] = {}
         self.problems: list[Problem] = []
-        self.notes: list[str] = []
+        self.notes: dict[str, None] = {}
         self.counts: Counter[str] = Counter()
         self.rows_of: Counter[str] = Counter()  # of each input
         self.vms = 0
@@ -164,7 +165,7 @@ class BulkReader:
                 opened = opened.ordinarily()
         self.add_records(opened.records, opened.problems)
         self.rows_of[opened.name] += len(opened.records) + len(opened.problems)
-        self.notes += opened.notes
+        self.notes.update(dict.fromkeys(opened.notes))
 
     def add(self, source: Source, pool: ThreadPoolExecutor) -> Iterator[int]:
         """Read a source; gives how many bytes were read, chunk by chunk.
@@ -234,9 +235,10 @@ class BulkReader:
             self._keep_odd(source, first + ordinal)
 
     def _keep_odd(self, source: int, ordinal: int) -> None:
-        records, problems = self._read_again(source, ordinal)
-        self.problems += problems
-        for place, record in enumerate(records):
+        found = self._read_again(source, ordinal)
+        self.problems += found.problems
+        self.notes.update(dict.fromkeys(found.notes))
+        for place, record in enumerate(found.records):
             self.counts[record.kind] += 1
             if not self._note_odd(record, (source, ordinal), place):
                 self._kept.setdefault((source, ordinal), []).append(record)
@@ -259,12 +261,12 @@ class BulkReader:
             self._names_of_odd.setdefault(record.key, set()).update(names)
         return True
 
-    def _read_again(self, source: int, ordinal: int) -> tuple[list[Record], list[Problem]]:
+    def _read_again(self, source: int, ordinal: int) -> Collector:
         """Read one value in the ordinary way."""
         home = self._sources[source]
         assert home is not None
         value, place = home.value(ordinal), home.place(ordinal)
-        return records_of([(home.name, place, value, home.projected)])
+        return collect([(home.name, place, value, home.projected)])
 
     # ----- who belongs to whom
 
@@ -699,7 +701,7 @@ class BulkReader:
             if self._sources[source] is None:
                 found[source, ordinal] = self._kept[source, ordinal]
             else:
-                found[source, ordinal], _ = self._read_again(source, ordinal)
+                found[source, ordinal] = self._read_again(source, ordinal).records
         return found
 
     def _told_tables(self, told: Sequence[VmFacts]) -> FactTables:
@@ -723,7 +725,7 @@ class BulkReader:
             "disk_id": [one.disk.id for one in disks],
             "name": [one.disk.name for one in disks],
             "role": [one.disk.role for one in disks],
-            "lun": [one.disk.lun for one in disks],
+            "lun": [None if one.disk.lun is None else _whole_number(one.disk.lun) for one in disks],
             "listed": ["yes" if one.disk.listed else "no" for one in disks],
         }
         of_disks = {
@@ -749,6 +751,11 @@ _AHEAD: Final = 4
 _AT_A_TIME: Final = 2000
 _CELLS: Final = {"lun": pa.int64()}
 _GROUPS: Final = (("availabilityset", "id"), ("virtualmachinescaleset", "id"))
+
+
+def _whole_number(lun: int) -> int | None:
+    """Give a logical unit number as a table can hold it."""
+    return int(lun) if -(2**63) <= lun < 2**63 else None
 
 
 def _group(vm: Vm, path: tuple[str, ...]) -> str | None:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from rpmatrix.inventory import Inventory, Vm, join
 from rpmatrix.record_blocks import holds
-from rpmatrix.records import Record, key_of, records_of
+from rpmatrix.records import Record, collect, key_of
 from rpmatrix.sources import BrokenError, Opened, Source
 from rpmatrix.summaries import FleetError
 
@@ -106,7 +106,7 @@ class FleetInputs:
                 given, opened = [], opened.ordinarily()
         found = {(number, -1, place): record for place, record in enumerate(opened.records)}
         for ordinal, one in given:
-            records, _ = records_of([one])
+            records = collect([one]).records
             found |= {(number, ordinal, place): one for place, one in enumerate(records)}
         return found
 

@@ -736,9 +736,7 @@ def _is_template(value: Body, names: Mapping[str, str]) -> bool:
     return "contentversion" in names or "deploymenttemplate" in str(schema).lower()
 
 
-def records_of(
-    given: Iterable[tuple[str, str, Json, bool]],
-) -> tuple[list[Record], list[Problem]]:
+def collect(given: Iterable[tuple[str, str, Json, bool]]) -> Collector:
     """Read values that were found before, with what tells them apart.
 
     Parameters
@@ -748,11 +746,11 @@ def records_of(
 
     Returns
     -------
-    tuple
-        The records, and the problems; a value may hold several of either.
+    Collector
+        The records, problems and notes; a value may hold several of each.
     """
     collector = Collector()
     for file, place, value, projected in given:
         collector.file = file
         collector.take(value, place, projected)
-    return collector.records, collector.problems
+    return collector
