@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,17 @@ def at(file: str, row_id: str, column: str) -> str:
     return f"{file}:{'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[records[0].index(column)]}{line}"
 
 
+def german(records: Records) -> Records:
+    """Write dates as a German spreadsheet does."""
+    day = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+    return [[day.sub(r"\3.\2.\1", text) for text in record] for record in records]
+
+
+def into(codec: str) -> Bytes:
+    """Save a file in another encoding."""
+    return lambda data: data.decode().encode(codec)
+
+
 def mended(name: str, file: str, damage: Bytes, says: str) -> Case:
     return Case(name, file, damage, says, mended=True)
 
@@ -156,6 +169,92 @@ CSV_CASES = [
         f"{S}:A6 the row is empty",
     ),
     mended("empty columns", L, lambda data: data.replace(b"\n", b",,\n"), "the column is empty"),
+    mended(
+        "as a German spreadsheet saves it",
+        S,
+        lambda data: (
+            written(german(records_of(data)), delimiter=";", lineterminator="\r\n")
+            .decode()
+            .encode("cp1252")
+        ),
+        'the date "22.11.2026" is not as it was written',
+    ),
+    mended(
+        "with a mark, semicolons and a line that says so",
+        S,
+        lambda data: (
+            b"\xef\xbb\xbfsep=;\r\n"
+            + written(records_of(data), delimiter=";", lineterminator="\r\n")
+        ),
+        f"{S} begins with a line for spreadsheets",
+    ),
+    *(
+        mended(f"{codec} without a mark", S, into(codec), f"{S} the file is UTF-16; save it as CSV")
+        for codec in ("utf-16-le", "utf-16-be")
+    ),
+    mended("UTF-32", S, into("utf-32"), f"{S} the file is UTF-32"),
+    mended("two marks", S, lambda data: b"\xef\xbb\xbf" * 2 + data, f"{S} the file begins with a"),
+    mended(
+        "line ends of two kinds", S, lambda data: data.replace(b"\n", b"\r\n", 5), f"{S} lines end"
+    ),
+    mended(
+        "an empty row between all rows",
+        S,
+        lambda data: data.replace(b"\n", b"\n\n"),
+        f"{S}:A2 59 rows are empty",
+    ),
+    mended(
+        "blanks after every comma",
+        L,
+        rows(lambda all_: [row.__setitem__(n, f" {row[n]}") for row in all_ for n in range(13)]),
+        f'{L}:B1 the name of the column "statement_id" has blanks',
+    ),
+    mended(
+        "tabs and quotes", S, rows(nothing, delimiter="\t", quoting=csv.QUOTE_ALL), f"{S} cells"
+    ),
+    refused("an odd byte of UTF-16", S, lambda data: into("utf-16")(data)[:-1], f"{S}"),
+    refused("bytes of nothing", S, lambda data: bytes(len(data)), f"{S}"),
+    refused(
+        "bytes of nothing behind a crash",
+        S,
+        lambda data: data[:-300] + bytes(300),
+        "add the missing cells where they belong",
+    ),
+    refused(
+        "the marks of a merge",
+        S,
+        lambda data: data.replace(b"\nultra-disk", b"\n<<<<<<< HEAD\nultra-disk", 1),
+        "the row has 1 cells, the header has 13",
+    ),
+    refused("a note on top", S, lambda data: b"# mine\n" + data, f"{S}:A1 the first row names no"),
+    refused(
+        "without its header", S, lambda data: data.split(b"\n", 1)[1], f"{S}:A1 the first row names"
+    ),
+    refused(
+        "bars between cells", S, rows(nothing, delimiter="|"), f"{S}:A1 the first row names no"
+    ),
+    refused("quotes of the other kind", S, lambda data: data.replace(b'"', b"'"), f"{S}:"),
+    refused(
+        "typographic quotes around a cell with a comma",
+        S,
+        lambda data: data.replace(
+            b'"Any operating system, crash consistency"',
+            "\u201cAny operating system, crash consistency\u201d".encode(),
+        ),
+        "the row has 14 cells, the header has 13",
+    ),
+    refused(
+        "semicolons in every other row",
+        L,
+        lambda data: b"".join(
+            line.replace(b",", b";") if n % 2 else line
+            for n, line in enumerate(data.splitlines(keepends=True))
+        ),
+        "the row has 1 cells, the header has 13",
+    ),
+    refused(
+        "a page", L, lambda _: b"<html><body>limits</body></html>", f"{L}:A1 the first row names"
+    ),
     refused("cut off", S, lambda data: data[: len(data) * 2 // 3], S),
     refused("empty", L, lambda _: b"", f"{L} the file is empty"),
     refused(
@@ -300,6 +399,42 @@ CSV_CASES = [
         cell("lim-ephemeral-shared", "repeats", "ephemeral-os-disk|shared-disk|"),
         "empty or repeated member",
     ),
+    mended(
+        "an apostrophe that marks a text",
+        S,
+        cell("ultra-disk", "reviewed_on", "'2026-11-22"),
+        "begins with an apostrophe",
+    ),
+    mended(
+        "an id marked so", S, cell("ultra-disk", "id", "'ultra-disk"), "begins with an apostrophe"
+    ),
+    mended("a narrow blank in a number", L, cell(MANY, "value", "10\u202f000"), "narrow no-break"),
+    mended(
+        "a hyphen that does not break", S, cell(FIRST, "id", FIRST.replace("-", "\u2011")), "U+2011"
+    ),
+    mended(
+        "a minus in a date", S, cell(FIRST, "reviewed_on", "2026\u221211\u221222"), "minus sign"
+    ),
+    mended(
+        "a mark within the file",
+        S,
+        lambda data: data.replace(b"\nultra-disk", b"\n\xef\xbb\xbfultra-disk"),
+        "zero width no-break space",
+    ),
+    mended("nothing but blanks", S, cell("ultra-disk", "caveat", "   "), "has blanks at its edges"),
+    *(
+        mended(f"the date {text}", S, cell(FIRST, "reviewed_on", text), f'the date "{text}" is not')
+        for text in (
+            *("2026/11/22", "22. November 2026", "22. Nov. 2026", "11/22/2026 12:00:00 AM"),
+            *("2026-11-22T00:00:00Z", "22-Nov-2026"),
+        )
+    ),
+    mended(
+        "a German month",
+        O,
+        cell("ubuntu", "source_date", lambda text: text.replace("2024-11-14", "14. November 2024")),
+        'the date "14. November 2024"',
+    ),
     # --- cells: what only a person can tell
     refused(
         "a date that may be two",
@@ -328,6 +463,56 @@ CSV_CASES = [
         S,
         cell("ultra-disk", "crash", "exclude_disc"),
         "did you mean exclude_disk?",
+    ),
+    *(
+        refused(
+            f"{text}, which failed", S, cell(*ULTRA, text), f'{TITLE} holds "{text}", the result'
+        )
+        for text in ("#NV", "#WERT!", "#BEZUG!", "#NOM?", "#DIV/0!", "########", "Err:502", "#N/D")
+    ),
+    refused("a formula marked as a text", S, cell(*ULTRA, "'=A1"), f'{TITLE} begins with "="'),
+    refused(
+        "a boolean in German", "statements.csv", cell("s-ppg", "data", "WAHR"), '"WAHR"; write'
+    ),
+    *(
+        refused(f"{text} for a number", L, cell(MANY, "value", text), f'"{text}"')
+        for text in ("10.000", "10000.0", "10000,0", "10k", "010000", "100%", "1,00,000")
+    ),
+    refused(
+        "digits of another script", L, cell(MANY, "value", "\u0661\u0660"), "arabic-indic digit"
+    ),
+    refused("a clause 01", C, cell("ade-1", "clause", "01"), '"01" is not a whole number'),
+    *(
+        refused(f"{text} for a date", S, cell("ultra-disk", "reviewed_on", text), text)
+        for text in (
+            *("22.11.26", "46348.5", "20261122", "2026-11-31", "Nov-26", "22. Dez", "2026-22-11"),
+            *("0026-11-22", "Sunday, November 22, 2026"),
+        )
+    ),
+    *(
+        refused(f"{text} for a text", S, cell(*ULTRA, text), f'{TITLE} "{text}" looks like a date')
+        for text in ("Mar-24", "1/2", "2-Jan", "01.02.", "01. Feb", "01. Mrz", "1. Okt")
+    ),
+    refused("a text in powers", S, cell(*ULTRA, "1.23457E+13"), "shortens a long number"),
+    refused("an API version as a month", L, cell("api-crash", "value", "Jul-21"), "Jul-21"),
+    *(
+        refused(f"U+{ord(sign):04X}", S, cell(*ULTRA, f"Ultra{sign}Disk"), f"U+{ord(sign):04X}")
+        for sign in "\x00\x1b\x7f\x85\u2028\u202e\u0301\u00d7"
+    ),
+    *(
+        refused(
+            f"{sign!r} between the members of a list",
+            S,
+            cell("lim-ephemeral-shared", "repeats", f"ephemeral-os-disk{sign}shared-disk"),
+            at(S, "lim-ephemeral-shared", "repeats"),
+        )
+        for sign in (";", "\uff5c", "\u00a6", ", ")
+    ),
+    refused(
+        "a cell shifted to the right",
+        S,
+        rows(lambda all_: (all_[3].insert(4, ""), all_[3].pop())),
+        f"{S}:E4 the grain is missing",
     ),
     refused("a word for nothing", S, cell("ultra-disk", "crash", "N/A"), 'unknown outcome "N/A"'),
     refused(
@@ -437,9 +622,42 @@ def test_a_table_that_is_gone_is_missed(folder: Path) -> None:
     assert fix(folder).written == ()
 
 
+def test_a_table_that_is_a_link_to_nowhere_is_missed(folder: Path) -> None:
+    (folder / L).unlink()
+    (folder / L).symlink_to(folder / "nowhere.csv")
+    assert "unreadable" in {problem.check for problem in check(folder)}
+    assert fix(folder).written == ()
+
+
+def test_a_folder_is_no_table(folder: Path) -> None:
+    (folder / L).unlink()
+    (folder / L).mkdir()
+    assert any(str(problem).startswith(f"{L} cannot be opened") for problem in check(folder))
+
+
+def test_two_files_in_one_are_refused_and_keep_every_row(folder: Path) -> None:
+    data = (folder / S).read_bytes() * 2
+    (folder / S).write_bytes(data)
+    said = [str(problem) for problem in fix(folder).refused]
+    assert f'{S}:A3 the id "{FIRST}" stands in row 2 already' in {one.split(";")[0] for one in said}
+    assert any('unknown outcome "application"' in one for one in said)
+    assert sorted((folder / S).read_bytes().splitlines()) == sorted(data.splitlines())
+
+
+@pytest.mark.parametrize("name", ["limits (1).csv", "Limits 2.csv", "~$limits.csv", ".limits.csv"])
+def test_a_copy_that_a_program_left_is_told_of(name: str, folder: Path) -> None:
+    shutil.copy(folder / L, folder / name)
+    assert f"{name} is no table of the matrix" in [
+        str(problem).partition(";")[0] for problem in check(folder)
+    ]
+
+
 # --- workbooks ------------------------------------------------------------------------------------
 
 openpyxl = pytest.importorskip("openpyxl")
+from openpyxl.utils.datetime import CALENDAR_MAC_1904  # noqa: E402
+from openpyxl.worksheet.formula import ArrayFormula  # noqa: E402
+
 Edit = Callable[[Any], object]
 
 
@@ -473,13 +691,32 @@ def shuffle(sheet: Any) -> None:
 
 
 def from_datetime(text: str) -> Any:
-    from datetime import datetime
-
     return datetime.fromisoformat(text)
 
 
 def merge(sheet: Any) -> None:
     sheet.merge_cells("C3:C4")
+
+
+def swap(sheet: Any) -> None:
+    for row in sheet.iter_rows():
+        row[3].value, row[4].value = row[4].value, row[3].value
+
+
+def percent(sheet: Any) -> None:
+    cell = sheet.cell(2, SCHEMA["limits"].names.index("value") + 1)
+    cell.value, cell.number_format = 1.0, "0%"
+
+
+def from_1904(book: Any) -> None:
+    book.epoch = CALENDAR_MAC_1904
+    put("scenarios", "ultra-disk", "reviewed_on", from_datetime("2026-11-22"))(book)
+
+
+def hide_notes(book: Any) -> None:
+    sheet = book.create_sheet("old")
+    sheet.append(["mine"])
+    sheet.sheet_state = "veryHidden"
 
 
 BOOK_CASES = [
@@ -514,7 +751,74 @@ BOOK_CASES = [
         "blanks at the edges", put("scenarios", "ultra-disk", "crash", " exclude_disk "), None
     ),
     BookCase("a word in capitals", put("scenarios", "ultra-disk", "crash", "EXCLUDE_DISK"), None),
+    BookCase(
+        "a sheet hidden", on("limits", lambda sheet: setattr(sheet, "sheet_state", "hidden")), None
+    ),
+    BookCase(
+        "a filter", on("limits", lambda sheet: setattr(sheet.auto_filter, "ref", "A1:M9")), None
+    ),
+    BookCase("columns in another order", on("limits", swap), None),
+    BookCase("days counted from 1904", from_1904, None),
+    BookCase("a line break", put("scenarios", *ULTRA, "Ultra Disk\nattached as data disk"), None),
+    BookCase(
+        "a line break of another program",
+        put("scenarios", *ULTRA, "Ultra Disk_x000D_\nattached as data disk"),
+        None,
+    ),
+    BookCase(
+        "a tab before a text", put("scenarios", *ULTRA, "\tUltra Disk attached as data disk"), None
+    ),
     # --- refused
+    BookCase(
+        "a percentage", on("limits", percent), "a spreadsheet made a percentage of what was typed"
+    ),
+    BookCase(
+        "more digits than are kept", put("limits", MANY, "value", 1e22), "made a number of what"
+    ),
+    BookCase("a number nearly whole", put("limits", MANY, "value", 9999.9999999), "cannot be"),
+    BookCase(
+        "a length of time", put("limits", MANY, "value", timedelta(hours=5)), "made a time of what"
+    ),
+    BookCase("a time", put("scenarios", *ULTRA, time(10, 30)), "a spreadsheet made a time of what"),
+    BookCase(
+        "a day as its number", put("scenarios", "ultra-disk", "reviewed_on", 46348), "a number of"
+    ),
+    BookCase(
+        "a boolean for a value", put("conditions", "ade-1", "value", True), '"TRUE" is a boolean'
+    ),
+    BookCase(
+        "a day for a value",
+        put("conditions", "ultra-disk-1", "value", from_datetime("2026-03-01")),
+        '"2026-03-01" looks like a date',
+    ),
+    BookCase(
+        "a column twice", on("limits", lambda sheet: sheet.cell(1, 14, "title")), "is there twice"
+    ),
+    BookCase(
+        "a sheet copied", lambda book: book.copy_worksheet(book["limits"]), "[limits Copy] is no"
+    ),
+    BookCase(
+        "a title on top", on("limits", lambda sheet: sheet.insert_rows(1)), "the first row names no"
+    ),
+    BookCase(
+        "a sheet with a blank in its name",
+        on("limits", lambda sheet: setattr(sheet, "title", "limits ")),
+        "[limits ] is no table",
+    ),
+    BookCase(
+        "notes on a sheet that is well hidden",
+        hide_notes,
+        "[old] is no table",
+    ),
+    BookCase("a note far out", on("limits", lambda sheet: sheet.cell(99, 30, "x")), "no name"),
+    BookCase(
+        "a note far below", on("limits", lambda sheet: sheet.cell(500, 2, "x")), "the id is missing"
+    ),
+    BookCase(
+        "a formula over several cells",
+        on("scenarios", lambda sheet: sheet.__setitem__("D5", ArrayFormula("D5", "=A1"))),
+        'begins with "="',
+    ),
     BookCase("a formula", put("scenarios", "ultra-disk", "title", "=A1"), 'begins with "="'),
     BookCase(
         "a formula that failed", put("scenarios", "ultra-disk", "title", "#NAME?"), 'holds "#NAME?"'
@@ -609,6 +913,14 @@ def test_a_mangled_workbook_is_read_as_meant_or_refused(
         assert any(case.says in str(one) for one in caught.value.problems), str(caught.value)
         assert all(str(one).startswith("matrix.xlsx[") for one in caught.value.problems)
     assert tree(folder) == good
+
+
+def test_a_workbook_of_base_tables_does_not_become_an_overlay(
+    workbook: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TablesError, match="a workbook of base tables is no overlay"):
+        read_workbook(workbook, tmp_path / "own")
+    assert not (tmp_path / "own").exists()
 
 
 def test_there_are_fifty_cases_and_more() -> None:

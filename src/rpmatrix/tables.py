@@ -615,6 +615,10 @@ def _codecs(data: bytes) -> Iterator[tuple[str, str]]:
 def _records(sheet: _Sheet, text: str) -> list[list[str]] | None:
     """Part the text into rows of cells."""
     names = sheet.schema.names
+    if re.match(r"sep=.\n", text):
+        # A spreadsheet takes this line for itself and counts the rows without it.
+        sheet.report_form("delimiter", "begins with a line for spreadsheets", "delete that line")
+        text = text.partition("\n")[2]
     first = text.partition("\n")[0]
     known = {sign: len({*names} & {*map(_tidy, _parted(first, sign))}) for sign in ",;\t"}
     delimiter = max(known, key=lambda sign: known[sign])
@@ -830,10 +834,9 @@ class _CellReader:
 
 
 # Plain ASCII that neither begins nor ends with a blank and cannot be taken for a formula.
-_CLEAN = re.compile(r"(?![=+\-@#])[!-~](?:[ -~]*[!-~])?")
-_FAILED = re.compile(
-    r"#(?:REF!|NAME\?|VALUE!|DIV/0!|N/A|NULL!|NUM!|SPILL!|CALC!|#+)", re.IGNORECASE
-)
+_CLEAN = re.compile(r"(?![=+\-@#']|err:)[!-~](?:[ -~]*[!-~])?", re.IGNORECASE)
+# Each spreadsheet writes them in its own language: #VALUE!, #WERT!, #N/A, #NV, Err:502.
+_FAILED = re.compile(r"#(?:[A-Z]+(?:/0)?[!?]|N/?[ADV]|[A-Z]+_[A-Z]+|#+)|Err:\d{3}", re.IGNORECASE)
 _TYPOGRAPHY = {
     ord(sign): plain
     for plain, signs in {
@@ -899,15 +902,20 @@ def _clean(cell: str, findings: list[_Finding]) -> str:
     if hidden:
         message = f"holds the control character {_sign_name(hidden[0])}"
         findings.append(_Finding("ascii", message, "write the cell anew"))
-    if text[:1] in {"=", "+", "-", "@"}:
-        message = f'begins with "{text[0]}", which a spreadsheet takes for a formula'
+    bare = text.removeprefix("'") if text.count("'") == 1 else text
+    if bare[:1] in {"=", "+", "-", "@"}:
+        message = f'begins with "{bare[0]}", which a spreadsheet takes for a formula'
         findings.append(_Finding("formula", message, "write it in words"))
-    elif _FAILED.fullmatch(text):
-        message = f'holds "{text}", the result of a formula that failed'
+    elif _FAILED.fullmatch(bare):
+        message = f'holds "{bare}", the result of a formula that failed'
         findings.append(_Finding("formula", message, "write the value itself"))
     elif text and plain.startswith("\t"):
         message = "begins with a tab, behind which a spreadsheet may see a formula"
         findings.append(_Finding("formula", message, "delete the tab", fixable=True))
+    elif bare != text:
+        message = "begins with an apostrophe, by which a spreadsheet marks a text"
+        findings.append(_Finding("formula", message, "delete it", fixable=True))
+        text = bare.strip()
     elif text != plain:
         message = "has blanks at its edges or a line break inside"
         findings.append(_Finding("edge-spaces", message, "delete them", fixable=True))
@@ -939,6 +947,7 @@ def _read_word(column: Column, text: str, findings: list[_Finding]) -> str:
 
 _INTEGER = re.compile(r"0|[1-9][0-9]*")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:([ ,'])[0-9]{3})(?:\1[0-9]{3})*")
+_POWERS = re.compile(r"[0-9](?:[.,][0-9]+)?E[+-][0-9]+", re.IGNORECASE)
 _API_VERSION = re.compile(r"api-[0-9]{4}-[0-9]{2}-[0-9]{2}(?:-preview)?")
 _BOOLEANS = {"true": "yes", "false": "no"}
 
@@ -965,6 +974,9 @@ def _read_value(column: Column, kind: str, text: str, findings: list[_Finding]) 
         message = f'"{text}" looks like a date, which a spreadsheet rewrites'
         advice = "write it in words, and an API version as api-2021-07-01"
         findings.append(_Finding("date", message, advice))
+    elif _POWERS.fullmatch(text):
+        message = f'"{text}" is how a spreadsheet shortens a long number'
+        findings.append(_Finding("integer", message, "write all of its digits"))
     elif column.pattern and not column.pattern.fullmatch(text):
         message = f'{column.term} "{_short(text)}" has not the right form'
         findings.append(_Finding("pattern", message, f"write {column.form}"))
@@ -1034,7 +1046,14 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_MONTH = f"(?:{'|'.join([*_MONTHS, *(name[:3] for name in _MONTHS), 'sept'])})"
+_GERMAN_MONTHS = (
+    *("januar", "februar", "mrz", "april", "mai", "juni"),
+    *("juli", "august", "september", "oktober", "november", "dezember"),
+)
+_MONTH_NUMBERS = {
+    name[:3]: number for names in (_GERMAN_MONTHS, _MONTHS) for number, name in enumerate(names, 1)
+}
+_MONTH = f"(?:{'|'.join([*_MONTHS, *_GERMAN_MONTHS, *_MONTH_NUMBERS, 'sept'])})"
 _TIME = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s?[AP]M|Z|[+-]\d{2}:?\d{2})?)?"
 _SHAPES = tuple(
     re.compile(shape, re.IGNORECASE | re.ASCII)
@@ -1045,9 +1064,10 @@ _SHAPES = tuple(
         rf"(?P<name>{_MONTH})[-/. ]+(?P<d>\d{{1,2}})[-/., ]+(?P<y>(?:19|20)\d\d){_TIME}",
         # Too little to know the day.
         rf"\d{{1,2}}([-/.])(?:\d{{1,2}}|{_MONTH})\1\d{{2}}{_TIME}",
-        rf"{_MONTH}[-/. ]?\d{{1,4}}",
-        rf"\d{{1,4}}[-/. ]?{_MONTH}",
+        rf"{_MONTH}[-/. ]{{0,2}}\d{{1,4}}",
+        rf"\d{{1,4}}[-/. ]{{0,2}}{_MONTH}\.?",
         r"\d{1,2}[-/]\d{1,2}",
+        r"\d{1,2}\.\d{1,2}\.",
     )
 )
 
@@ -1072,8 +1092,7 @@ def _days(parts: Mapping[str, str]) -> tuple[date, ...]:
         first, second = int(parts["a"]), int(parts["b"])
         tries = [(second, first), (first, second)]
     elif "name" in parts:
-        short = [name[:3] for name in _MONTHS]
-        tries = [(short.index(parts["name"][:3].lower()) + 1, int(parts["d"]))]
+        tries = [(_MONTH_NUMBERS[parts["name"][:3].lower()], int(parts["d"]))]
     else:
         tries = [(int(parts["m"]), int(parts["d"]))]
     found: dict[date, None] = {}
@@ -1861,7 +1880,8 @@ def read_folder(folder: Path, *, partial: bool = False) -> Reading:
         types.update((row.id, row["type"]) for row in base.rows)
     for name in sorted(schema, key=lambda name: name != "facts"):
         path = folder / schema[name].file
-        if path.exists():
+        # A link that leads nowhere is a table that cannot be read, not one that is not there.
+        if path.exists() or path.is_symlink():
             sheets[name] = _read_sheet(path, schema[name], types)
             if name == "facts":
                 types.update((row.id, row["type"]) for row in sheets[name].rows)

@@ -16,7 +16,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -373,10 +373,9 @@ class _Reader:
         for name in expected:
             if name not in self.records and (folder / schema[name].file).exists():
                 self._refuse(name, "", "the sheet is missing", "put it back, with its first row")
-        if partial and self._about is None and (folder / ABOUT).exists():
-            self._refuse(
-                _ABOUT_SHEET, "", "the sheet is missing", "put it back, with its first row"
-            )
+        if partial and self._about is None:
+            advice = "put it back, with its first row; a workbook of base tables is no overlay"
+            self._refuse(_ABOUT_SHEET, "", "the sheet is missing", advice)
         # A table that nobody has begun is not there.
         for name, records in [*self.records.items()]:
             begun = any(cell for record in records[1:] for cell in record)
@@ -440,10 +439,13 @@ class _Reader:
         if isinstance(value, bool):
             return str(value).upper()
         if isinstance(value, int | float):
-            if kind in ("integer", _ANY):
+            if "%" in cell.number_format:
+                what = "percentage"
+            elif kind in ("integer", _ANY) and abs(value) < _EXACT:
                 whole = isinstance(value, float) and value.is_integer()
                 return str(int(value) if whole else value)
-            what = "number"
+            else:
+                what = "number"
         elif isinstance(value, date):
             day = value.date() if isinstance(value, datetime) else value
             midnight = not isinstance(value, datetime) or value.time() == datetime.min.time()
@@ -453,7 +455,7 @@ class _Reader:
         elif hasattr(value, "text"):
             return str(value.text)  # a formula over several cells
         else:
-            what = "time"
+            what = "time" if isinstance(value, time | timedelta) else "formula"
         message = f"a spreadsheet made a {what} of what was typed"
         advice = "format the cell as text, and type it again"
         self._refuse(sheet.title, cell.coordinate, message, advice)
@@ -488,6 +490,8 @@ class _Reader:
         return [path.name]
 
 
+_EXACT: Final = 10**15
+"""A spreadsheet keeps no more digits of a number than those below this one."""
 _ANY: Final = "any"
 """The kind of a cell in which a number or a date may be meant."""
 
