@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from overlays import write_overlay
+from test_drift import article, statements_of
 
 from rpmatrix.cli import main
 from rpmatrix.tables import data_folder, read_tables
@@ -177,3 +180,53 @@ def test_what_cannot_lie_below_is_answered(
     code, _, err = run(capsys, "check", *(shipped if one == "OVERLAY" else one for one in argv))
     assert code == 2
     assert told in err
+
+
+# --- the JSON -------------------------------------------------------------------------------------
+
+
+def keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys(inner)
+
+
+def test_the_json_of_drift_and_impact_is_documented(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
+    copy = tmp_path / "article.md"
+    copy.write_text(ARTICLE, encoding="utf-8")
+    for argv in (("drift", str(copy)), ("impact", "--to", "public-sources")):
+        _, out, _ = run(capsys, *argv, "--json")
+        told = dict.fromkeys(keys(json.loads(out)))
+        assert len(told) > 10
+        assert [name for name in told if f"`{name}`" not in text] == []
+
+
+def test_drift_says_what_was_not_seen(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = write_overlay(
+        tmp_path / "lamps-edition",
+        {
+            "statements": statements_of(article(), "lamps"),
+            "steps": [
+                {"like": "step-running", "id": f"lamp-{one}", "statement_id": f"lamps-{one}"}
+                for one in range(1, 28)
+            ],
+        },
+    )
+    copy = tmp_path / "article.md"
+    copy.write_text(article()[: article().index("## Makes")], encoding="utf-8")
+    code, out, _ = run(capsys, "drift", str(copy), "--overlay", str(folder))
+    assert code == 1
+    unseen = out[out.index("Not seen: 14 statements") :]
+    assert "lamps-27: Statement 27" in unseen
+    assert "13 unchanged, 14 not seen" in out
+    copy.write_text(article(), encoding="utf-8")
+    code, out, _ = run(capsys, "drift", str(copy), "--overlay", str(folder))
+    assert code == 0
+    assert "Not seen" not in out
