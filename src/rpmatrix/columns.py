@@ -545,6 +545,31 @@ class _Configurations:
 # --------------------------------------------------------------------------- cases
 
 
+class _Decided(NamedTuple):
+    """What decides some cases in a mode, each an array with one entry a case."""
+
+    stop: Bools  # a row forbids restore points
+    nothing_left: Bools  # without the disks to exclude there is nothing to save
+    unknown: Bools
+    exclude: Bools  # disks must be left out
+    hopeless: Bools  # what is unknown may forbid restore points
+    left: NDArray[np.intp]  # a place in `_LEFT`
+
+    @property
+    def names_disks(self) -> Bools:
+        """Whether the verdict names disks to exclude."""
+        return self.exclude & ~self.stop & ~self.unknown
+
+    def codes(self) -> Bits:
+        """Give verdict, floor, ceiling, and whether disks to exclude are named."""
+        verdict = np.where(self.exclude, EXCLUDE_DISKS, SUPPORTED)
+        ceiling = np.where(self.stop | self.nothing_left, NOT_SUPPORTED, verdict)
+        verdict = np.where(self.unknown, UNKNOWN, ceiling)
+        worst = np.where(self.hopeless, NOT_SUPPORTED, EXCLUDE_DISKS)
+        floor = np.where(self.unknown, worst, verdict)
+        return np.stack([verdict, floor, ceiling, self.names_disks], axis=1).astype(np.uint8)
+
+
 class Cases:
     """What the numbers of cases mean, all that is the same for every VM of a case.
 
@@ -556,6 +581,7 @@ class Cases:
         self._layout = layout
         self._numbers = _Numbering(_row_type(-(-layout.width // 8), np.uint8))
         rows, facts = (-(-len(one) // 8) for one in (layout.rows, layout.facts))
+        self._meanings = _Growing((-(-layout.width // 8),))
         self._codes = {mode: _Growing((4,)) for mode in MODES}
         self._lists = {
             (mode, name): _Growing((width,))
@@ -571,6 +597,7 @@ class Cases:
         }
         self._after = {mode: self._consequences(mode) for mode in MODES}
         self._named: dict[tuple[bool, bytes], tuple[str, ...]] = {}
+        self._lock = RLock()
         # What follows from the exclusions comes after them.
         grains = [layout.rules.rows[row].grain for row in layout.rows]
         self._order = sorted(
@@ -584,10 +611,12 @@ class Cases:
     def number(self, packed: Bits) -> Numbers:
         """Give the number of each meaning; new ones are judged."""
         found, new = self._numbers.number(_marks(packed))
-        for first in range(0, len(new), _FEW):
-            meaning = self._layout.unpack(packed[new[first : first + _FEW]])
+        fresh = packed[new]
+        self._meanings.append(fresh)
+        for first in range(0, len(fresh), _FEW):
+            meaning = self._layout.unpack(fresh[first : first + _FEW])
             for mode in MODES:
-                self._judge(mode, meaning)
+                self._codes[mode].append(self._decide(mode, meaning).codes())
         return found
 
     def _consequences(self, mode: str) -> tuple[Bools, Bools]:
@@ -601,61 +630,68 @@ class Cases:
         caveats = np.array([[row in one.caveats for row in rows] for one in decided], bool)
         return blocked, caveats
 
-    def _judge(self, mode: str, meaning: Bools) -> None:
+    def _decide(self, mode: str, meaning: Bools) -> _Decided:
         """Combine what is known as the scalar evaluator does, for many cases at once."""
         layout = self._layout
+        sure, maybe = meaning[:, layout.parts["sure"]], meaning[:, layout.parts["maybe"]]
+        may_exclude = meaning[:, layout.parts[f"may_exclude {mode}"]]
+        forbids, _ = self._after[mode]
+        left, worst = (
+            _left(part) for part in np.hsplit(meaning[:, layout.parts[f"left {mode}"]], 2)
+        )
+        unstated = layout.outcome(mode, "not_stated")
+        may_block = layout.outcome(mode, "not_supported", "not_stated")
+        is_open = _any(sure & unstated | maybe & may_block)
+        stop = _any(sure & layout.outcome(mode, "not_supported"))
+        nothing_left = ~stop & _any(forbids)[left]
+        unknown = ~stop & ~nothing_left & (is_open | _any(may_exclude))
+        hopeless = is_open | _any(forbids)[worst]
+        exclude = _any(sure & layout.excludes(mode))
+        return _Decided(stop, nothing_left, unknown, exclude, hopeless, left)
+
+    def _tell(self) -> None:
+        """Work out the lists of the cases that nobody had asked for yet."""
+        with self._lock:
+            known = len(self._lists[MODES[0], "reasons"])
+            for first in range(known, len(self._meanings), _FEW):
+                meaning = self._layout.unpack(self._meanings.rows[first : first + _FEW])
+                for mode in MODES:
+                    for name, marked in self._told(mode, meaning).items():
+                        self._lists[mode, name].append(np.packbits(marked, axis=1))
+
+    def _told(self, mode: str, meaning: Bools) -> dict[str, Bools]:
+        """Mark the rows and facts that are told of cases."""
+        layout = self._layout
+        case = self._decide(mode, meaning)
         parts = {name: meaning[:, part] for name, part in layout.parts.items()}
         sure, maybe = parts["sure"], parts["maybe"]
         open_outcomes = layout.outcome(mode, "not_supported", "not_stated")
-        blocked = sure & layout.outcome(mode, "not_supported")
         exclusions = sure & layout.excludes(mode)
-        caveats = sure & layout.outcome(mode, "supported_with_caveat")
-        unstated = sure & layout.outcome(mode, "not_stated")
-        may_block = maybe & open_outcomes
-        may_exclude = parts[f"may_exclude {mode}"]
         forbids, warns = self._after[mode]
-        left, worst = (_left(part) for part in np.hsplit(parts[f"left {mode}"], 2))
-
-        stop = _any(blocked)
-        after = forbids[left]
-        nothing_left = ~stop & _any(after)
-        is_open = _any(unstated | may_block)
-        unknown = ~stop & ~nothing_left & (is_open | _any(may_exclude))
-        exclude = _any(exclusions)
-        decided = ~stop & ~nothing_left & ~unknown
-
-        verdict = np.where(exclude, EXCLUDE_DISKS, SUPPORTED)
-        ceiling = np.where(stop | nothing_left, NOT_SUPPORTED, verdict)
-        verdict = np.where(unknown, UNKNOWN, ceiling)
-        hopeless = is_open | _any(forbids[worst])
-        floor = np.where(unknown, np.where(hopeless, NOT_SUPPORTED, EXCLUDE_DISKS), verdict)
-        names_disks = exclude & (nothing_left | decided)
+        decided = ~(case.stop | case.nothing_left | case.unknown)
 
         def where(condition: Bools, chosen: Bools) -> Bools:
             return condition[:, None] & chosen
 
-        reasons = where(stop, blocked)
-        reasons |= where(nothing_left, exclusions | after)
-        reasons |= where(unknown, unstated | may_block | may_exclude)
-        reasons |= where(decided & exclude, exclusions)
-        reasons |= where(decided & ~exclude, sure & layout.outcome(mode, "supported"))
+        reasons = where(case.stop, sure & layout.outcome(mode, "not_supported"))
+        reasons |= where(case.nothing_left, exclusions | forbids[case.left])
+        open_rows = sure & layout.outcome(mode, "not_stated") | maybe & open_outcomes
+        reasons |= where(case.unknown, open_rows | parts[f"may_exclude {mode}"])
+        reasons |= where(decided & case.exclude, exclusions)
+        reasons |= where(decided & ~case.exclude, sure & layout.outcome(mode, "supported"))
         asked = parts[f"ask {mode}"] & reasons[:, layout.row_of_test]
         decisive = open_outcomes | layout.outcome(mode, "exclude_disk")
         taken = parts["taken"] & decisive[layout.row_of_test]
-        told_of = unknown | decided
-        lists = {
+        told_of = case.unknown | decided
+        caveats = layout.outcome(mode, "supported_with_caveat")
+        return {
             "reasons": reasons,
-            "caveats": caveats | where(~stop, warns[left]),
-            "possible_caveats": where(
-                told_of, maybe & layout.outcome(mode, "supported_with_caveat")
-            ),
-            "exclusions": where(names_disks, exclusions),
-            "missing": where(unknown, self._facts(asked)),
+            "caveats": sure & caveats | where(~case.stop, warns[case.left]),
+            "possible_caveats": where(told_of, maybe & caveats),
+            "exclusions": where(case.names_disks, exclusions),
+            "missing": where(case.unknown, self._facts(asked)),
             "assumptions": where(told_of, self._facts(taken)),
         }
-        self._codes[mode].append(np.stack([verdict, floor, ceiling, names_disks], axis=1))
-        for name, marked in lists.items():
-            self._lists[mode, name].append(np.packbits(marked, axis=1))
 
     def _facts(self, tests: Bools) -> Bools:
         found = np.zeros((len(tests), len(self._layout.facts)), bool)
@@ -713,6 +749,7 @@ class Cases:
         return self._listed(name, self._packed(name, mode, cases))
 
     def _packed(self, name: str, mode: str, cases: Numbers | None) -> Bits:
+        self._tell()
         rows: Bits = self._lists[mode, name].rows
         return rows if cases is None else rows[cases]
 
