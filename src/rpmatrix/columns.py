@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.eligibility import DISKS_LEFT, VERDICTS, Answers, Evaluator
+from rpmatrix.eligibility import DISKS_LEFT, VERDICTS, AnswerError, Answers, Evaluator
 from rpmatrix.matrix import MODES, Fact, Matrix
 from rpmatrix.rules import Clause, RuleSet, Words
 
@@ -901,6 +901,11 @@ class ColumnEvaluator:
     ) -> None:
         self.matrix = matrix
         self.scalar = Evaluator(matrix, strict=strict, answers=answers)
+        if named := self.scalar.answered_disks:
+            raise AnswerError(
+                f"{named[0]} names one disk; for a fleet answer for a VM or for all of them, or "
+                "judge this VM by itself"
+            )
         rules = self.scalar.rules
         self._layout = _Layout(matrix, rules)
         self.rows = self._layout.rows
@@ -1121,11 +1126,11 @@ class ColumnEvaluator:
         new = [at for at, key in enumerate(keys) if key not in self._sets]
         if new:
             fresh = np.ascontiguousarray(words[new].astype("<u8")).view(np.uint8)
-            members = np.unpackbits(fresh, axis=1, bitorder="little")[:, : len(self._disks.packed)]
-            meanings = self._layout.unpack(self._disks.packed.rows[: members.shape[1]])
+            sets, members = np.nonzero(np.unpackbits(fresh, axis=1, bitorder="little"))
+            starts = np.flatnonzero(np.diff(sets, prepend=-1))
             # What holds for a set is what holds for one of its members.
-            together = members.astype(np.float32) @ meanings.astype(np.float32) > 0
-            self._set_meanings.append(np.packbits(together, axis=1))
+            meanings = self._disks.packed.rows[members]
+            self._set_meanings.append(np.bitwise_or.reduceat(meanings, starts, axis=0))
             self._sets |= {keys[at]: len(self._sets) + place for place, at in enumerate(new)}
         return np.array([self._sets[key] for key in keys], np.int64)
 
