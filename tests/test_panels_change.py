@@ -19,7 +19,8 @@ from test_panels import assert_reproduced, widgets_in
 
 from rpmatrix import panels_change, report_change
 from rpmatrix.drift import KINDS, drift
-from rpmatrix.impact import matrix_of
+from rpmatrix.impact import impact, matrix_of
+from rpmatrix.inventory import read_inventory
 from rpmatrix.matrix import MODES, OVERLAYS, Matrix
 from rpmatrix.panels_change import WhatChangedPanel
 from rpmatrix.samples import sample_names, sample_vm
@@ -424,3 +425,16 @@ def test_a_verdict_keeps_its_share_in_the_drawing() -> None:
     assert heights[1] == pytest.approx(report_change._HIGH * 0.999, abs=0.1)
     assert heights[2] >= 1.5  # seen, however few
     assert "10 ✕ not supported (+10)" in drawing
+
+
+def test_what_changes_many_verdicts_is_told_once() -> None:
+    few = impact(matrix_of(["base"]), matrix_of(["public-sources"]))
+    assert "What changes most verdicts" not in report_change.impact(few)
+    vms = [sample_vm("write-accelerated-log") for _ in range(20)]
+    for number, record in enumerate(vms):
+        renamed = json.dumps(record).replace("sap-01", f"sap-{number}")
+        vms[number] = json.loads(renamed)
+    many = impact(few.before, few.after, read_inventory(*vms))
+    told = html.unescape(re.sub(r"<[^>]*>", " ", report_change.impact(many)))
+    assert "What changes most verdicts" in told
+    assert told.count("20 VMs") >= 2

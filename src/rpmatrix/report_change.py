@@ -222,6 +222,7 @@ def impact(
         title(_impact_title(found)),
         _compared(found, foreseen=foreseen),
         tag("div", [_flow_card(found, mode) for mode in _modes(found)], class_="rpm-cards"),
+        section("What changes most verdicts", _common_causes(found)),
         section("Whose verdict changes", _verdict_changes(found)),
         section("Other disks to exclude", _disk_changes(found)),
         section("Other caveats, the same verdict", _caveat_changes(found)),
@@ -286,15 +287,36 @@ def _verdict_changes(found: Impact) -> Html:
     )
 
 
-def _step(change: VmChange) -> Html:
-    """Show a verdict before and after; of an open one what it may be."""
+def _common_causes(found: Impact) -> Html:
+    """Show once what changes in the same way for many VMs; nothing where there are only a few."""
+    alike: dict[tuple[str, str, str, tuple[str, ...]], list[VmChange]] = {}
+    for one in found.of_kind("verdict"):
+        key = (one.mode, one.before.verdict, one.after.verdict, one.rows)
+        alike.setdefault(key, []).append(one)
+    if len(found.of_kind("verdict")) <= SHOWN_NAMES:
+        return Html("")
+    most = sorted(alike.values(), key=lambda changes: -len(changes))[:SHOWN_NAMES]
+    rows = [
+        [
+            plural(len(changes), "VM"),
+            changes[0].mode,
+            _step(changes[0], ranges=False),
+            wide(_rows_behind(found, changes[0])),
+        ]
+        for changes in most
+    ]
+    return table("What changes most", ["VMs", "Mode", "Verdict", "By which row"], rows, whole=True)
+
+
+def _step(change: VmChange, *, ranges: bool = True) -> Html:
+    """Show a verdict before and after, and of an open one what it may be."""
     step = [badge(change.before.verdict), " \u2192 ", badge(change.after.verdict)]
-    ranges = [
+    told = [
         f"{when} at best {badge_of(one.ceiling).word}, at worst {badge_of(one.floor).word}"
         for when, one in (("before", change.before), ("after", change.after))
-        if one.verdict == "unknown"
+        if ranges and one.verdict == "unknown"
     ]
-    return fragment([tag("span", step, class_="rpm-step"), [soft(one) for one in ranges]])
+    return fragment([tag("span", step, class_="rpm-step"), [soft(one) for one in told]])
 
 
 def _rows_behind(found: Impact, change: VmChange) -> Html:
