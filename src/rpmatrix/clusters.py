@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 import pyarrow as pa
@@ -35,10 +35,10 @@ from rpmatrix.rollups import FleetResult, notes_on
 from rpmatrix.runs import Run, Share, Target, concluded, files_named, fingerprint
 from rpmatrix.summaries import FleetError, Summary
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-    Named = str | Path | Iterable[str | Path | Sequence[str | Path]]
+Named = str | Path | Iterable[str | Path | Sequence[str | Path]]
+# Classes of Spark, which is not installed where nobody uses it.
+SparkSession: TypeAlias = Any
+DataFrame: TypeAlias = Any
 
 
 # --------------------------------------------------------------------------- partitions
@@ -90,6 +90,7 @@ class _Setting:
     """What all partitions are judged by, and where verdicts go."""
 
     mark: str  # tells one setting from another
+    marks: tuple[str, ...]  # of each partition: tell whether what was written of it still fits
     matrix: bytes
     strict: bool
     answers: Answers | None
@@ -112,7 +113,7 @@ class _Setting:
         if self.out is None:
             return None
         share = Share(Path(self.out), self.form, f"{number:05}-")
-        share.open(self.mark, resume=True)
+        share.open(self.marks[number], resume=True)
         return share
 
 
@@ -208,13 +209,15 @@ class _Driver:
             raise FleetError(f"{out} is one file; name a folder, into which all workers can write")
         self._options = strict, answers, form
 
-    def setting(self, mark: str, *, resume: bool) -> _Setting:
+    def setting(self, marks: Sequence[str], *, resume: bool) -> _Setting:
         """Make the folder ready and give what the workers are told."""
-        if self._target is not None:
-            self._target.open(mark, resume=resume)
         strict, answers, form = self._options
+        mark = fingerprint([], self.evaluator, answers, form)
+        if self._target is not None:
+            self._target.open(mark, resume=resume, shares=marks)
         return _Setting(
             mark,
+            tuple(marks),
             pickle.dumps(self.evaluator.matrix),
             strict,
             answers,
@@ -223,12 +226,13 @@ class _Driver:
             os.getpid(),
         )
 
-    def mark(self, files: Sequence[Sequence[Path]]) -> str:
-        """Tell this run from others of other inputs, another matrix or other options."""
+    def marks(self, files: Sequence[Sequence[Path]]) -> list[str]:
+        """Tell each partition from others: other files, place, matrix or options."""
         _, answers, form = self._options
-        paths = [path for one in files for path in one]
-        shapes = ",".join(str(len(one)) for one in files)
-        return fingerprint(paths, self.evaluator, answers, f"{form} in partitions of {shapes}")
+        return [
+            fingerprint(one, self.evaluator, answers, f"{form}, partition {number}")
+            for number, one in enumerate(files)
+        ]
 
     def result(self, answers: Iterable[_Answer], names: Sequence[str]) -> FleetResult:
         """Put together what the workers tell.
@@ -330,7 +334,7 @@ def assess_dask(
     dask = _package("dask")
     driver = _Driver(matrix, out, form, strict, answers)
     files = partitions(paths)
-    setting = dask.delayed(driver.setting(driver.mark(files), resume=resume), traverse=False)
+    setting = dask.delayed(driver.setting(driver.marks(files), resume=resume), traverse=False)
     tasks = [
         dask.delayed(_judge_files, pure=False)(setting, number, [str(path) for path in one])
         for number, one in enumerate(files)
@@ -383,7 +387,7 @@ def assess_spark(
     session = _session(spark)
     driver = _Driver(matrix, out, form, strict, answers)
     files = partitions(paths)
-    setting = driver.setting(driver.mark(files), resume=resume)
+    setting = driver.setting(driver.marks(files), resume=resume)
     named = [[str(path) for path in one] for one in files]
 
     def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -424,7 +428,7 @@ def assess_spark_frames(
     Returns
     -------
     FleetResult
-        The verdicts are in no particular order.
+        The verdicts are in the order of ids, bucket by bucket.
 
     Raises
     ------
@@ -440,13 +444,17 @@ def assess_spark_frames(
             told = ", ".join(frame.columns[:8])
             raise FleetError(f"a frame has no column {missing[0]!r}, only {told}")
     driver = _Driver(matrix, out, form, strict, answers)
-    setting = driver.setting(uuid4().hex, resume=False)
     count = max(1, -(-vms.count() // PART))
+    setting = driver.setting([uuid4().hex] * count, resume=False)
     bucket = functions.pmod(functions.xxhash64(functions.lower("vm_id")), functions.lit(count))
     of_vms, of_disks = (one.groupBy(bucket.alias("bucket")) for one in (vms, disks))
 
     def judge(key: tuple[Any, ...], left: pa.Table, right: pa.Table) -> pa.Table:
-        return pa.Table.from_batches([_packed(_judge_tables(setting, key[0].as_py(), left, right))])
+        # A shuffle leaves no order: the ids give one, and in a VM the OS disk comes first.
+        keys = [("vm_id", "ascending"), ("role", "descending"), ("lun", "ascending")]
+        ordered = right.sort_by([key for key in keys if key[0] in right.column_names])
+        mine = _judge_tables(setting, key[0].as_py(), left.sort_by("vm_id"), ordered)
+        return pa.Table.from_batches([_packed(mine)])
 
     packed = of_vms.cogroup(of_disks).applyInArrow(judge, _PACKED)
     return driver.result(_collected(packed), [f"bucket {number}" for number in range(count)])

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -321,12 +322,23 @@ def form_of(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file cannot be read."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        why = str(error).strip()
+        raise FleetError(f"{path} cannot be read ({why}); write it again") from None
+
+
 def _columns_of(path: Path) -> list[str]:
     """Give the names of the columns of a Parquet or CSV file."""
     if form_of(path) == ".parquet":
         import pyarrow.parquet as pq
 
-        names: list[str] = pq.read_schema(path).names
+        with _named(path):
+            names: list[str] = pq.read_schema(path).names
         return names
     with pa.input_stream(str(path)) as stream:
         first = bytes(stream.read(65_536)).partition(b"\n")[0]
@@ -431,8 +443,9 @@ def _jobs(
             weight = size * rows / max(whole.metadata.num_rows, 1)
 
             def read(number: int = number, first: int = first, weight: float = weight) -> Batch:
-                mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
-                group = mine.read_row_group(number, columns=wanted, use_threads=False)
+                with _named(path):
+                    mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
+                    group = mine.read_row_group(number, columns=wanted, use_threads=False)
                 if late is not None and left:
                     again = partial(_read_again, path, path.stat(), whole.metadata, number, left)
                     group = late.leave(group, again)

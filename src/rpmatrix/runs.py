@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -131,15 +131,26 @@ class Target:
     def _records(self) -> Path:
         return self.folder / "parts"
 
-    def open(self, fingerprint: str, *, resume: bool) -> None:
-        """Make the folders, keep what fits from an interrupted run and delete the rest of it."""
+    def open(self, fingerprint: str, *, resume: bool, shares: Collection[str] = ()) -> None:
+        """Make the folders, keep what fits from an interrupted run and delete the rest of it.
+
+        Parameters
+        ----------
+        fingerprint : str
+            What tells this run from others.
+        resume : bool
+            Whether to keep anything.
+        shares : collection of str
+            The fingerprints of runs that write into the same folder.
+        """
         self._fingerprint = fingerprint
         kinds = ("verdicts",) if self.file else ("verdicts", "findings")
         for folder in (self._records, *(self.folder / kind for kind in kinds)):
             folder.mkdir(parents=True, exist_ok=True)
+        fitting = {fingerprint, *shares}
         for path in self._records.glob(f"{self.prefix}*.json"):
             told = json.loads(path.read_text())
-            if resume and told["fingerprint"] == fingerprint:
+            if resume and told["fingerprint"] in fitting:
                 self._known[path.stem.removeprefix(self.prefix)] = told
                 continue
             for kind in kinds:
