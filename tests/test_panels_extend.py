@@ -161,6 +161,11 @@ def test_what_cannot_be_opened_is_told(arguments: dict[str, Any], says: str) -> 
     assert says in html.unescape(panel.html) or panel.fault is None
 
 
+def test_overlays_that_are_here_are_offered(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own.parent)
+    assert rp.OverlayPanel().controls["folder"].options == ("own",)
+
+
 # --- editing without Python ---------------------------------------------------------------------
 
 

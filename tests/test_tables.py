@@ -1756,6 +1756,7 @@ CELLS = st.one_of(
 @SLOW
 @given(texts=st.lists(CELLS, min_size=4, max_size=4), table=TABLE_NAMES, seed=st.integers(0, 9999))
 @example(texts=["\u00a0|a | a", "\t=1", " \u201cx\u201d", "a\r\nb"], table="facts", seed=1)
+@example(texts=["\t\u2018", "' =1", "'\t=1", "' 'x'"], table="api_capabilities", seed=0)
 def test_repair_is_done_once_and_keeps_letters_and_digits(
     texts: list[str], table: str, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -528,8 +528,10 @@ def _controls(folder: str, below: tuple[str, ...], inventory: str) -> dict[str, 
     stacks = dict.fromkeys([(), *((name,) for name in overlay_names()), below])
     schema = read_schema()
     controls: dict[str, widgets.Widget] = {
-        "folder": widgets.Text(
+        "folder": widgets.Combobox(
             value=folder,
+            options=_overlays_here(),
+            ensure_option=False,
             description="Folder of the overlay",
             placeholder="contoso",
             continuous_update=False,
@@ -562,6 +564,11 @@ def _controls(folder: str, below: tuple[str, ...], inventory: str) -> dict[str, 
         controls[name] = widgets.Button(description=label, tooltip=tip, layout=layout())
     controls["save"].button_style = "primary"
     return controls
+
+
+def _overlays_here() -> tuple[str, ...]:
+    """Name the overlays in the folder in which paths start."""
+    return tuple(sorted(path.parent.name for path in Path.cwd().glob(f"*/{ABOUT}")))
 
 
 def _wide() -> dict[str, Any]:

@@ -902,7 +902,7 @@ def _clean(cell: str, findings: list[_Finding]) -> str:
     if hidden:
         message = f"holds the control character {_sign_name(hidden[0])}"
         findings.append(_Finding("ascii", message, "write the cell anew"))
-    bare = text.removeprefix("'") if text.count("'") == 1 else text
+    bare = text.removeprefix("'").strip() if text.count("'") == 1 else text
     if bare[:1] in {"=", "+", "-", "@"}:
         message = f'begins with "{bare[0]}", which a spreadsheet takes for a formula'
         findings.append(_Finding("formula", message, "write it in words"))
@@ -912,10 +912,11 @@ def _clean(cell: str, findings: list[_Finding]) -> str:
     elif text and plain.startswith("\t"):
         message = "begins with a tab, behind which a spreadsheet may see a formula"
         findings.append(_Finding("formula", message, "delete the tab", fixable=True))
+        text = bare
     elif bare != text:
         message = "begins with an apostrophe, by which a spreadsheet marks a text"
         findings.append(_Finding("formula", message, "delete it", fixable=True))
-        text = bare.strip()
+        text = bare
     elif text != plain:
         message = "has blanks at its edges or a line break inside"
         findings.append(_Finding("edge-spaces", message, "delete them", fixable=True))
