@@ -457,6 +457,35 @@ def test_an_answer_settles_all_vms_or_one(run: Run) -> None:
         assert verdict_of(one, "vm-b", "application") == "supported"
 
 
+def vm_of_unknown_disks(name: str, *disks: str) -> dict[str, Any]:
+    made = sure_vm(name, data=[data_disk(lun, disk) for lun, disk in enumerate(disks)])
+    for one in made["properties"]["storageProfile"]["dataDisks"]:
+        del one["managedDisk"]["storageAccountType"]
+    return made
+
+
+@pytest.mark.parametrize("scope", ["disk-b", "lun:1", "vm-a:disk-b", "VM-A:LUN:1"])
+def test_an_answer_settles_one_disk(run: Run, scope: str) -> None:
+    save([vm_of_unknown_disks("vm-a", "disk-a", "disk-b"), sure_vm("vm-b")])
+    options = ["--assume", "lun:0:disk_sku=Premium_LRS"]
+    options += ["--assume", f"{scope}:disk_sku=UltraSSD_LRS"]
+    answer = run("assess", "vm.json", "--json", "--mode", "crash", *options)
+    assert (answer.code, answer.err) == (0, "")
+    verdict = json.loads(answer.out)["verdicts"][0]
+    assert [disk["lun"] for disk in verdict["exclude_disks"]] == [1]
+
+
+def test_an_answer_for_a_disk_of_several_vms_is_refused(run: Run) -> None:
+    save([vm_of_unknown_disks("vm-a", "disk-a"), vm_of_unknown_disks("vm-b", "disk-a")])
+    answer = run("assess", "vm.json", "--assume", "disk-a:disk_sku=UltraSSD_LRS")
+    assert answer.code == 2
+    assert "2 disks may be meant, of vm-a, vm-b; write VM:DISK:FACT=VALUE" in answer.err
+    answer = run("assess", "vm.json", "--assume", "disk-z:disk_sku=UltraSSD_LRS")
+    assert answer.code == 2
+    assert "no VM 'disk-z'" in answer.err
+    assert "nor a disk of that name" in answer.err
+
+
 def test_an_answer_that_the_input_makes_needless_is_told(run: Run) -> None:
     answer = run("assess", save(sure_vm()), "--assume", "os_family=Windows")
     assert answer.code == 0

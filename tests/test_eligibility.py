@@ -85,6 +85,61 @@ def test_an_answer_may_be_about_one_vm(name: str) -> None:
     assert [one.verdict for one in found] == ["not_supported", "supported"]
 
 
+def without_sku(lun: int, name: str) -> Body:
+    disk_of = data_disk(lun, name)
+    del disk_of["managedDisk"]["storageAccountType"]
+    return disk_of
+
+
+def ultra_of(answers: dict[str, str]) -> list[tuple[str, str]]:
+    """Give VM and name of each disk that an answer made an Ultra Disk."""
+    machines = [
+        vm(name, data=[without_sku(0, "disk-a"), without_sku(1, "disk-b")])
+        for name in ("vm-harbour", "vm-other")
+    ]
+    found = rp.assess(rp.read_inventory(machines), MATRIX, answers=answers)
+    return [
+        (machine.name, one.disk.name or "")
+        for machine in found.inventory.vms
+        for one in found.evaluator.read(machine).disks
+        if one.readings["disk_sku"].value == "UltraSSD_LRS"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("", [(name, one) for name in ("vm-harbour", "vm-other") for one in ("disk-a", "disk-b")]),
+        ("vm-other:", [("vm-other", "disk-a"), ("vm-other", "disk-b")]),
+        ("lun:1:", [("vm-harbour", "disk-b"), ("vm-other", "disk-b")]),
+        ("vm-harbour:lun:1:", [("vm-harbour", "disk-b")]),
+        ("VM-Harbour:Disk-A:", [("vm-harbour", "disk-a")]),
+        (f"{vm_id('vm-other')}:disk-a:", [("vm-other", "disk-a")]),
+        ("os:", []),
+        ("vm-harbour:disk-c:", []),
+        ("disk-a:", []),  # a name alone is that of a VM
+    ],
+)
+def test_an_answer_may_be_about_one_disk(scope: str, expected: list[tuple[str, str]]) -> None:
+    assert ultra_of({f"{scope}disk_sku": "UltraSSD_LRS"}) == expected
+
+
+def test_the_narrower_answer_counts_more() -> None:
+    answers = {
+        "disk_sku": "UltraSSD_LRS",
+        "vm-other:disk_sku": "Premium_LRS",
+        "vm-other:lun:0:disk_sku": "UltraSSD_LRS",
+    }
+    expected = [("vm-harbour", "disk-a"), ("vm-harbour", "disk-b"), ("vm-other", "disk-a")]
+    assert ultra_of(answers) == expected
+    assert ultra_of(dict(reversed(answers.items()))) == expected
+
+
+def test_answers_about_disks_are_told_apart_from_those_about_vms() -> None:
+    evaluator = Evaluator(MATRIX, answers={"vm-a:os:caching": "None", "vm-b:nfs_mounts": "no"})
+    assert (evaluator.answered_disks, evaluator.answered_vms) == (("vm-a:os",), ("vm-b",))
+
+
 def test_an_answer_does_not_overrule_a_record() -> None:
     record = vm(securityProfile={"securityType": "TrustedLaunch"})
     assert verdicts_with(record, security_type="ConfidentialVM")["vm-harbour crash"] == "supported"

@@ -18,7 +18,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from rpmatrix.eligibility import Answers, Assessment, Verdict, assess
+from rpmatrix.eligibility import (
+    Answers,
+    Assessment,
+    Verdict,
+    assess,
+    names_disk,
+    vm_and_disk,
+)
 from rpmatrix.facts import ADE_TYPES
 from rpmatrix.inventory import Inventory, contents_of, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
@@ -621,8 +628,11 @@ def _source(one: Mapping[str, Any]) -> Any:
 
 
 def _masked_question(masker: Masker, asked: str) -> str:
-    vm, colon, fact = asked.rpartition(":")
-    return f"{masker.text(vm)}{colon}{fact}" if vm else asked
+    scope, _, fact = asked.rpartition(":")
+    vm, disk = vm_and_disk(scope)
+    parts = [masker.text(vm)] if vm else []
+    parts += [disk if names_disk("disk", disk) else masker.text(disk)] if disk else []
+    return ":".join((*parts, fact))
 
 
 # --------------------------------------------------------------------------- proof

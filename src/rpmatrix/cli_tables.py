@@ -21,7 +21,7 @@ from rpmatrix.shell import (
     add_output,
     add_overlay,
     add_paths,
-    check_answered_vms,
+    check_answered,
     complain,
     complain_of_problems,
     count,
@@ -155,7 +155,7 @@ def run_impact(arguments: argparse.Namespace) -> int:
         complain_of_problems(inventory)
         raise UsageError(no_vm(inventory))
     answers = _answers(before, after, arguments.assume)
-    check_answered_vms(inventory, answers)
+    answers = check_answered(inventory, after, answers)
     modes = (arguments.mode,) if arguments.mode else MODES
     try:
         found = impact(

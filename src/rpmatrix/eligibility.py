@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rpmatrix.facts import DiskFacts, Evidence, FactReader, Reading, VmFacts, request_readings
 from rpmatrix.inventory import Disk, Inventory, Vm
 from rpmatrix.matrix import MODES, Citation, Fact, Matrix, T, load_matrix
-from rpmatrix.records import Problem, is_expression
+from rpmatrix.records import Problem, is_expression, last_part
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
 
 if TYPE_CHECKING:
@@ -406,6 +406,8 @@ class Evaluator:
         Make no assumption: what no payload can tell stays unknown.
     answers : mapping of str to str
         Values for facts that the payload leaves unknown, by fact id; ``vm:fact`` gives one VM's.
+        For a fact of disks, ``vm:disk:fact`` gives one disk's, by its name, ``lun:0`` or ``os``;
+        the latter two also without a VM. The narrower answer counts more.
 
     Raises
     ------
@@ -423,7 +425,7 @@ class Evaluator:
             "reader of ruled facts", lambda one: FactReader(one, compile_rules(one).facts)
         )
         self.strict = strict
-        self._answers, self._answers_of = _sorted_answers(matrix, answers or {})
+        self._answers = _sorted_answers(matrix, answers or {})
         facts = [matrix.facts[name] for name in self.rules.facts]
         self._of_vm, self._of_disk = (
             _Knowing(self.rules, [one for one in facts if one.grain == grain], strict=strict)
@@ -434,24 +436,28 @@ class Evaluator:
 
     def settle(self, facts: VmFacts) -> VmFacts:
         """Fill in what a person answered, where the payload leaves a fact unknown."""
-        if not (self._answers or self._answers_of):
+        if not self._answers:
             return facts
-        mine = dict(self._answers)
-        for named in (facts.vm.name.lower(), facts.vm.key):
-            mine.update(self._answers_of.get(named, {}))
-        if not mine:
-            return facts
-        grains = {name: self.matrix.facts[name].grain for name in mine}
-        on_vm = {name: value for name, value in mine.items() if grains[name] == "vm"}
-        on_disk = {name: value for name, value in mine.items() if grains[name] == "disk"}
-        return VmFacts(
-            facts.vm,
-            self._agreed(facts.readings, _answered(facts.readings, on_vm)),
-            tuple(
-                DiskFacts(one.disk, _answered(one.readings, on_disk)) if one.disk.listed else one
-                for one in facts.disks
-            ),
-        )
+        vms = ("", facts.vm.name.lower(), facts.vm.key)
+        on_vm = self._answers_about("vm", vms)
+        disks = []
+        for one in facts.disks:
+            if one.disk.listed:
+                place, *names = marks_of(one.disk)
+                own = [f"{vm}:{mark}" for vm in vms[1:] for mark in (place, *names)]
+                on_disk = self._answers_about("disk", (*vms, place, *own))
+                disks.append(DiskFacts(one.disk, _answered(one.readings, on_disk)))
+            else:
+                disks.append(one)
+        settled = self._agreed(facts.readings, _answered(facts.readings, on_vm))
+        return VmFacts(facts.vm, settled, tuple(disks))
+
+    def _answers_about(self, grain: str, scopes: Iterable[str]) -> dict[str, str]:
+        """Give the answers for any of these scopes; a later one counts more."""
+        found: dict[str, str] = {}
+        for scope in scopes:
+            found |= self._answers.get((grain, scope), {})
+        return found
 
     def _agreed(
         self, read: Mapping[str, Reading], answered: Mapping[str, Reading]
@@ -468,24 +474,28 @@ class Evaluator:
 
     def request_answers(self, vm: Vm) -> dict[str, Reading]:
         """Give what a person answered about the request for one VM."""
-        mine = dict(self._answers)
-        for named in (vm.name.lower(), vm.key):
-            mine.update(self._answers_of.get(named, {}))
-        return {
-            name: Reading(_plain(value), "answered")
-            for name, value in mine.items()
-            if self.matrix.facts[name].grain == "request"
-        }
+        mine = self._answers_about("request", ("", vm.name.lower(), vm.key))
+        return {name: Reading(_plain(value), "answered") for name, value in mine.items()}
 
     def answers(self, vm: str = "") -> dict[str, str | int]:
         """Give what was answered for all VMs, or for one given by its name or key alone."""
-        given = self._answers_of.get(vm, {}) if vm else self._answers
-        return {name: _plain(value) for name, value in given.items()}
+        return {
+            name: _plain(value)
+            for (_, scope), given in self._answers.items()
+            if scope == vm
+            for name, value in given.items()
+        }
 
     @property
     def answered_vms(self) -> tuple[str, ...]:
         """The names or keys of the VMs that answers were given for alone."""
-        return tuple(self._answers_of)
+        scopes = (scope for grain, scope in self._answers if not names_disk(grain, scope))
+        return tuple(dict.fromkeys(filter(None, scopes)))
+
+    @property
+    def answered_disks(self) -> tuple[str, ...]:
+        """The disks that answers were given for alone, as they were named."""
+        return tuple(scope for grain, scope in self._answers if names_disk(grain, scope))
 
     def assumption(self, fact_id: str) -> str | int | None:
         """Give what is taken for granted of a fact that nothing tells."""
@@ -745,20 +755,40 @@ def _plain(value: str) -> str | int:
     return int(value) if value.isdigit() else value
 
 
-def _sorted_answers(
-    matrix: Matrix, answers: Answers
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Part the answers for all VMs from those for one, and check each against its fact."""
-    for_all: dict[str, str] = {}
-    for_one: dict[str, dict[str, str]] = {}
+def _sorted_answers(matrix: Matrix, answers: Answers) -> dict[tuple[str, str], dict[str, str]]:
+    """Sort answers by the grain of their facts and by what they are about; check each."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for named, value in answers.items():
-        vm, _, fact_id = named.rpartition(":")
+        scope, _, fact_id = named.rpartition(":")
         allowed = check_answer(matrix, fact_id, value)
-        if vm:
-            for_one.setdefault(vm.lower(), {})[fact_id] = allowed
-        else:
-            for_all[fact_id] = allowed
-    return for_all, for_one
+        found.setdefault((matrix.facts[fact_id].grain, scope.lower()), {})[fact_id] = allowed
+    return found
+
+
+_OF_DISK: Final = re.compile(r"(?:(?P<vm>.*):)?(?P<disk>os|lun:\d+)|(.*):([^:]+)", re.IGNORECASE)
+
+
+def vm_and_disk(scope: str) -> tuple[str, str]:
+    """Part what an answer about a disk is about: the VM and the disk, each empty if not named."""
+    found = _OF_DISK.fullmatch(scope)
+    if found is None:
+        return scope, ""
+    return (found["vm"] or "", found["disk"]) if found["disk"] else (found[3], found[4])
+
+
+def names_disk(grain: str, scope: str) -> bool:
+    """Tell whether the answer for a fact of this grain is about one disk, not a VM or all."""
+    return grain == "disk" and bool(vm_and_disk(scope)[1])
+
+
+def marks_of(disk: Disk) -> tuple[str, ...]:
+    """Give the ways to name a disk in an answer, in lower case: its place and its names.
+
+    A name alone, without a VM, is that of a VM: only a place stands for a disk by itself.
+    """
+    place = "os" if disk.role == "os" else f"lun:{disk.lun}"
+    names = (disk.name or "", last_part(disk.id or ""))
+    return tuple(dict.fromkeys((place, *(name.lower() for name in names if name))))
 
 
 def check_answer(matrix: Matrix, fact_id: str, value: str) -> str:
@@ -1042,7 +1072,8 @@ def assess(
     strict : bool
         Make no assumption: what no payload can tell stays unknown.
     answers : mapping of str to str, optional
-        Values for facts that the payload leaves unknown; ``vm:fact`` answers for one VM.
+        Values for facts that the payload leaves unknown; ``vm:fact`` answers for one VM,
+        ``vm:disk:fact`` for one disk.
     progress : callable, optional
         Called with the number of VMs done so far.
 

@@ -31,8 +31,9 @@ from rpmatrix.eligibility import (
     Verdict,
     assess,
     check_answer,
+    marks_of,
 )
-from rpmatrix.inventory import Inventory, Vm, read_inventory
+from rpmatrix.inventory import Disk, Inventory, Vm, read_inventory
 from rpmatrix.matrix import MODES, Fact, Matrix, load_matrix
 from rpmatrix.tables import Row
 
@@ -213,8 +214,9 @@ def add_assumptions(
         "--assume",
         action="append",
         default=[],
-        metavar="[VM:]FACT=VALUE",
-        help="answer what the input leaves unknown, for one VM or all; see: rpmatrix facts",
+        metavar="[VM:][DISK:]FACT=VALUE",
+        help="answer what the input leaves unknown, for one VM or all, for one disk of it (its "
+        "name, lun:0 or os) or all; see: rpmatrix facts",
     )
 
 
@@ -272,7 +274,8 @@ def read_answers(matrix: Matrix, given: Iterable[str]) -> dict[str, str]:
         named, sign, value = text.partition("=")
         if not sign or not value:
             raise UsageError(
-                f"--assume {text}: write FACT=VALUE or VM:FACT=VALUE; see: rpmatrix facts"
+                f"--assume {text}: write FACT=VALUE, VM:FACT=VALUE or, of one disk, "
+                "VM:DISK:FACT=VALUE; see: rpmatrix facts"
             )
         try:
             check_answer(matrix, named.rpartition(":")[2].strip(), value.strip())
@@ -311,21 +314,62 @@ def judge(
     strict: bool,
 ) -> Assessment:
     """Judge the VMs, in one mode or in both."""
-    check_answered_vms(inventory, answers)
+    answers = check_answered(inventory, matrix, answers)
     modes = (mode,) if mode else MODES
     with working("judging", len(inventory.vms)) as told:
         return assess(inventory, matrix, modes=modes, strict=strict, answers=answers, progress=told)
 
 
-def check_answered_vms(inventory: Inventory, answers: Iterable[str]) -> None:
-    """Refuse an answer for a VM that is not in the input, or that could be any of several."""
-    for named in answers:
-        vm = named.rpartition(":")[0]
-        if vm and not vms_named(inventory, vm):
-            try:
-                inventory.vm(vm)
-            except LookupError as error:
-                raise UsageError(f"--assume {named}=...: {error}") from error
+def check_answered(
+    inventory: Inventory, matrix: Matrix, answers: Mapping[str, str]
+) -> dict[str, str]:
+    """Give the answers with a VM before each disk that is named without one.
+
+    Raises
+    ------
+    UsageError
+        If an answer is for a VM or a disk that is not in the input, or that could be any of
+        several.
+    """
+    return {_whole_scope(inventory, matrix, named): value for named, value in answers.items()}
+
+
+def _whole_scope(inventory: Inventory, matrix: Matrix, named: str) -> str:
+    scope, _, fact_id = named.rpartition(":")
+    fact = matrix.facts.get(fact_id)
+    if not scope or vms_named(inventory, scope):
+        return named
+    disks = [
+        (vm, disk)
+        for vm in inventory.vms
+        for disk in (vm.disks if fact and fact.grain == "disk" else ())
+        if disk.listed and scope.lower() in _scopes_of(vm, disk)
+    ]
+    places = {marks_of(disk)[0] for _, disk in disks}
+    owners = dict.fromkeys(vm for vm, _ in disks)
+    if scope.lower() in places or (len(owners) == 1 and ":" in scope):
+        return named
+    if len(disks) == 1:
+        vm, disk = disks[0]
+        return f"{vm.key}:{marks_of(disk)[0]}:{fact_id}"
+    if disks:
+        whose = few([vm.name or vm.id for vm in owners])
+        raise UsageError(
+            f"--assume {named}=...: {count(len(disks), 'disk')} may be meant, of {whose}; write "
+            "VM:DISK:FACT=VALUE, with lun:0 or os for DISK where names are the same"
+        )
+    try:
+        inventory.vm(scope)
+    except LookupError as error:
+        besides = ", nor a disk of that name" if fact and fact.grain == "disk" else ""
+        raise UsageError(f"--assume {named}=...: {error}{besides}") from error
+    return named
+
+
+def _scopes_of(vm: Vm, disk: Disk) -> set[str]:
+    """Give the ways to name a disk, with its VM and without."""
+    marks = marks_of(disk)
+    return {*marks, *(f"{name}:{mark}" for name in (vm.key, vm.name.lower()) for mark in marks)}
 
 
 def judged(arguments: argparse.Namespace, *, mode: str | None = None) -> Assessment:
@@ -379,10 +423,15 @@ def vms_named(inventory: Inventory, name: str) -> list[Vm]:
 def unused_answers(result: Assessment, answers: Mapping[str, str]) -> Iterator[str]:
     """Tell of answers that settled nothing, so that nobody believes they did."""
     for named, value in answers.items():
-        name, _, fact_id = named.rpartition(":")
+        scope, _, fact_id = named.rpartition(":")
         if result.matrix.facts[fact_id].grain not in ("vm", "disk"):
             continue
-        vms = vms_named(result.inventory, name) if name else list(result.inventory.vms)
+        vms = result.inventory.vms
+        if scope:
+            of_disk = [
+                vm for vm in vms if any(scope.lower() in _scopes_of(vm, d) for d in vm.disks)
+            ]
+            vms = tuple(vms_named(result.inventory, scope) or of_disk)
         for vm in vms:
             facts = result.evaluator.read(vm)
             readings = [facts.readings, *(disk.readings for disk in facts.disks)]
