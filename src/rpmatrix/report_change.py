@@ -293,9 +293,10 @@ def _common_causes(found: Impact) -> Html:
     for one in found.of_kind("verdict"):
         key = (one.mode, one.before.verdict, one.after.verdict, one.rows)
         alike.setdefault(key, []).append(one)
-    if len(found.of_kind("verdict")) <= SHOWN_NAMES:
+    several = [changes for changes in alike.values() if len(changes) > 1]
+    if len(found.of_kind("verdict")) <= SHOWN_NAMES or not several:
         return Html("")
-    most = sorted(alike.values(), key=lambda changes: -len(changes))[:SHOWN_NAMES]
+    most = sorted(several, key=lambda changes: -len(changes))[:SHOWN_NAMES]
     rows = [
         [
             plural(len(changes), "VM"),
