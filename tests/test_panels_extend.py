@@ -175,7 +175,9 @@ def test_an_overlay_is_made_from_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     panel.controls["folder"].value = "contoso"
     say(panel)
     click(panel, "add")
+    assert "Scenarios: a new row" in panel._form_title.value
     write(panel, id="no-spot", **SPOT["scenarios"]["no-spot"])
+    assert "Scenarios: no-spot" in panel._form_title.value
     assert "nothing says when this scenario applies" in panel.html
     panel.controls["table"].value = "conditions"
     click(panel, "add")

@@ -294,9 +294,6 @@ class OverlayPanel(Panel):
         fields: dict[str, _Field] = {}
         if editor is not None and row is not None:
             fields = self._fields_of(self._table)
-            self._form_title.value = _plain_page(
-                heading(f"{editor.schema[self._table].title}: {row['id'] or 'a new row'}")
-            )
             self._help.value = _plain_page(_columns_help(editor.schema, self._table))
         self._form.children = [field.box for field in fields.values()]
         shown = None if fields else "none"
@@ -431,6 +428,8 @@ class OverlayPanel(Panel):
             wrong = [one for one in whole if one.message.startswith(f'"{key}"')]
             field.fill(editor.draft.about.get(key, ""), (), wrong)
         if row is not None:
+            name = f"{editor.schema[self._table].title}: {row['id'] or 'a new row'}"
+            self._form_title.value = _plain_page(heading(name))
             found = editor.problems_at(self._table, self._place)
             for name, field in self._fields_of(self._table).items():
                 choices = editor.choices(self._table, name, self._place)
