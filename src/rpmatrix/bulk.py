@@ -96,7 +96,7 @@ class BulkReader:
 
     Attributes
     ----------
-    problems : list of Problem
+    problems : dict of Problem to None
         The values that are no records.
     notes : dict of str to None
         What a reader should know though no record was lost.
@@ -127,7 +127,7 @@ class BulkReader:
         self._names_of_odd: dict[str, set[str]] = {}
         self._place_of_odd: dict[tuple[int, int, str], int] = {}
         self._memories: dict[str, Memory] = {}
-        self.problems: list[Problem] = []
+        self.problems: dict[Problem, None] = {}
         self.notes: dict[str, None] = {}
         self.counts: Counter[str] = Counter()
         self.rows_of: Counter[str] = Counter()  # of each input
@@ -211,7 +211,7 @@ class BulkReader:
             self._kept[source, ordinal] = [record]
             self._note_odd(record, (source, ordinal), 0)
             self.counts[record.kind] += 1
-        self.problems += problems
+        self.problems.update(dict.fromkeys(problems))
 
     def _keep(self, source: int, block: Block, first: int) -> None:
         before = self._held["vm"].count
@@ -236,7 +236,7 @@ class BulkReader:
 
     def _keep_odd(self, source: int, ordinal: int) -> None:
         found = self._read_again(source, ordinal)
-        self.problems += found.problems
+        self.problems.update(dict.fromkeys(found.problems))
         self.notes.update(dict.fromkeys(found.notes))
         for place, record in enumerate(found.records):
             self.counts[record.kind] += 1

@@ -149,13 +149,14 @@ def _scan(text: str, projected: bool = False) -> Documents:
             values += [(at, one, projected) for at, one in saved]
             at = getattr(error, "pos", start)
             reason = getattr(error, "msg", "nested too deeply")
-            faults.append(
-                (
-                    lines.at(max(at, reached)),
-                    f"the JSON breaks off or is malformed here ({reason.lower()}); "
-                    "save the output again, whole",
-                )
+            fault = (
+                lines.at(max(at, reached)),
+                f"the JSON breaks off or is malformed here ({reason.lower()}); "
+                "save the output again, whole",
             )
+            # What follows a break may break at the same place once more.
+            if fault not in faults:
+                faults.append(fault)
             following = _NEXT_START.search(text, max(start + 1, reached))
             if following is None:
                 break
