@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -50,6 +51,8 @@ _LEFT: Final = ("all", "none", "os_only", "data_only", "os_and_data")
 # The most that one number may hold; before it would grow larger, it is made small again.
 _LARGEST: Final = 2**62
 _WORD: Final = 64
+# How many rows are encoded together.
+_BLOCK: Final = 65_536
 # How many cases are judged together: what is known of so many stays near the processor.
 _FEW: Final = 2048
 
@@ -943,7 +946,7 @@ class ColumnEvaluator:
         self.cases = Cases(self._layout)
         self._lock = RLock()
 
-    def encode_vms(self, table: pa.Table) -> Numbers:
+    def encode_vms(self, table: pa.Table, pool: Executor | None = None) -> Numbers:
         """Give each row of a table of VMs a number, the same for rows of the same facts.
 
         Parameters
@@ -951,11 +954,17 @@ class ColumnEvaluator:
         table : pyarrow.Table
             One row per VM, and a column for each fact, named by its id; one that is missing is
             unknown.
+        pool : Executor, optional
+            Threads that share the work.
         """
-        columns = [self._codes(name, table) for name in self.vm_facts]
-        return self._vm_rows.number(columns, table.num_rows)
 
-    def encode_disks(self, table: pa.Table) -> Numbers:
+        def encode(block: pa.Table) -> Numbers:
+            columns = [self._codes(name, block) for name in self.vm_facts]
+            return self._vm_rows.number(columns, block.num_rows)
+
+        return _by_blocks(encode, table, pool)
+
+    def encode_disks(self, table: pa.Table, pool: Executor | None = None) -> Numbers:
         """Give each row of a table of disks a number, the same for rows of the same facts.
 
         Parameters
@@ -964,14 +973,21 @@ class ColumnEvaluator:
             One row per disk: ``role`` (``os`` or ``data``), and a column for each fact; one that is
             missing is unknown. A row that stands for disks that are not listed says ``no`` in a
             column ``listed``.
+        pool : Executor, optional
+            Threads that share the work.
 
         Raises
         ------
         ValueError
             If the role of a disk is neither; the message says what stands there.
         """
-        columns = [self._codes(name, table) for name in self.disk_facts]
-        return self._disk_rows.number([_roles(table), _listed(table), *columns], table.num_rows)
+
+        def encode(block: pa.Table) -> Numbers:
+            columns = [self._codes(name, block) for name in self.disk_facts]
+            columns = [_roles(block), _listed(block), *columns]
+            return self._disk_rows.number(columns, block.num_rows)
+
+        return _by_blocks(encode, table, pool)
 
     def unlisted(self, roles: Numbers) -> Numbers:
         """Give numbers for rows that stand for disks which are not listed: nothing is known."""
@@ -1176,6 +1192,14 @@ class ColumnEvaluator:
         within = np.arange(len(places)) - np.repeat(np.cumsum(mine) - mine, mine)
         picked = firsts.take(numbers).take(places) + within
         return places, rows.astype(np.int16).take(picked), applies.take(picked)
+
+
+def _by_blocks(
+    encode: Callable[[pa.Table], Numbers], table: pa.Table, pool: Executor | None
+) -> Numbers:
+    """Encode a table block by block: what is worked out of a block stays near the processor."""
+    blocks = [table.slice(first, _BLOCK) for first in range(0, max(table.num_rows, 1), _BLOCK)]
+    return np.concatenate(list(pool.map(encode, blocks) if pool else map(encode, blocks)))
 
 
 def _trimmed(words: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,13 +63,17 @@ class TableReader:
         self.rows_of: dict[str, int] = {}
         self._lock = Lock()
 
-    def vms(self, table: pa.Table, file: str = "", first: int = 0) -> Batch:
+    def vms(
+        self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
+    ) -> Batch:
         """Read rows of VMs; a row without an id is a problem."""
         table = self._identified(table, file, first)
         about = table.select([name for name in VM_COLUMNS if name in table.column_names])
-        return Batch(about, self._evaluator.encode_vms(table))
+        return Batch(about, self._evaluator.encode_vms(table, pool))
 
-    def disks(self, table: pa.Table, file: str = "", first: int = 0) -> Batch:
+    def disks(
+        self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
+    ) -> Batch:
         """Read rows of disks; one that does not tell its role stands for a disk not listed."""
         table = self._identified(table, file, first)
         if "role" not in table.column_names:
@@ -80,7 +84,7 @@ class TableReader:
         roles = pc.utf8_lower(pc.utf8_trim_whitespace(table["role"].cast(pa.string())))
         known = pc.fill_null(pc.is_in(roles, pa.array(["os", "data"])), False)
         if pc.all(known).as_py() is not False:
-            return Batch(about, self._evaluator.encode_disks(table))
+            return Batch(about, self._evaluator.encode_disks(table, pool))
         good = np.flatnonzero(known.to_numpy())
         bad = np.flatnonzero(~known.to_numpy())
         for row in bad.tolist():
@@ -509,6 +513,9 @@ def _made(
 # --------------------------------------------------------------------------- the run
 
 
+_COUNTED: Final = ("rows", "disks_without_vm", "repeated_records")
+
+
 class Judging:
     """Judges a fleet part by part."""
 
@@ -516,6 +523,7 @@ class Judging:
         self.evaluator = evaluator
         self.reader = TableReader(evaluator)
         self.disks_without_vm = 0
+        self.repeated_records = 0
         self.listed: dict[str, tuple[str, ...]] = {}
         self.read = 0.0
         self._threads = threads
@@ -530,6 +538,7 @@ class Judging:
         return {
             "rows": self.reader.rows,
             "disks_without_vm": self.disks_without_vm,
+            "repeated_records": self.repeated_records,
             "problems": problems,
             "files": dict(self.reader.rows_of),
             "listed": self.listed,
@@ -539,8 +548,7 @@ class Judging:
         """Give what was met since then."""
         now = self.met()
         return {
-            "rows": now["rows"] - before["rows"],
-            "disks_without_vm": now["disks_without_vm"] - before["disks_without_vm"],
+            **{name: now[name] - before[name] for name in _COUNTED},
             "problems": now["problems"][len(before["problems"]) :],
             "files": {file: n for file, n in now["files"].items() if file not in before["files"]},
             "listed": now["listed"],
@@ -548,7 +556,7 @@ class Judging:
 
     def forget(self, told: Mapping[str, Any]) -> None:
         """Go back to what had been met."""
-        self.reader.rows = self.disks_without_vm = 0
+        self.reader.rows = self.disks_without_vm = self.repeated_records = 0
         self.reader.problems.clear()
         self.reader.rows_of.clear()
         self.remember(told)
@@ -557,6 +565,7 @@ class Judging:
         """Take over what another run met."""
         self.reader.rows += told["rows"]
         self.disks_without_vm += told["disks_without_vm"]
+        self.repeated_records += told["repeated_records"]
         self.reader.problems.update({Problem(*one): None for one in told["problems"]})
         self.reader.rows_of.update(told["files"])
         self.listed |= {group: tuple(ids) for group, ids in told["listed"].items()}
@@ -573,13 +582,18 @@ class Judging:
     def beside(self) -> Summary:
         """Count what was met besides VMs and their disks."""
         files = Counter({(file,): rows for file, rows in self.reader.rows_of.items()})
-        listed, strays = dict(self.listed), self.disks_without_vm
-        return Summary(files=files, listed=listed, disks_without_vm=strays)
+        return Summary(
+            files=files,
+            listed=dict(self.listed),
+            disks_without_vm=self.disks_without_vm,
+            repeated_records=self.repeated_records,
+        )
 
     def tables(self, vms: pa.Table, disks: pa.Table | None) -> Iterator[Part]:
         """Judge tables that are in memory, in one part."""
-        of_vms = self.reader.vms(vms)
-        of_disks = self.reader.disks(_NO_DISKS if disks is None else disks)
+        with ThreadPoolExecutor(self._threads) as pool:
+            of_vms = self.reader.vms(vms, pool=pool)
+            of_disks = self.reader.disks(_NO_DISKS if disks is None else disks, pool=pool)
         yield from self._parts(iter([of_vms]), iter([of_disks]), len(of_disks.known) + 1)
 
     def files(self, files: Files, *, in_order: bool = True) -> Iterator[Part]:
