@@ -49,6 +49,12 @@ def layout(**more: str) -> widgets.Layout:
     return widgets.Layout(width="auto", **more)
 
 
+def show(widget: widgets.Widget, *, shown: bool) -> None:
+    """Show a widget or put it away."""
+    # Not None, which a kernel in a browser does not pass on: what was put away would stay away.
+    widget.layout.display = "" if shown else "none"
+
+
 def _copier() -> tuple[widgets.Widget, ...]:
     """Make what puts a button to copy on each command of a panel.
 
@@ -311,7 +317,7 @@ class MatrixPanel(Panel):
         rows = self.rows
         self._quiet = True
         for name in _FILTERS:
-            self._controls[name].layout.display = None if self._table == "scenarios" else "none"
+            show(self._controls[name], shown=self._table == "scenarios")
         listed = self._controls["row"]
         listed.options = [("none", ""), *((self._line(one), one) for one in rows)]
         listed.value = wanted if wanted in rows else ""
@@ -578,7 +584,7 @@ class VmPanel(Panel):
         self._update()
 
     def _show_control(self, name: str, shown: bool) -> None:
-        self._controls[name].layout.display = None if shown else "none"
+        show(self._controls[name], shown=shown)
 
     def _update(self) -> None:
         self._ask()

@@ -37,7 +37,7 @@ from rpmatrix.fleet_views import (
 from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.markup import heading, joined, page, plural, soft, tag, word
 from rpmatrix.matrix import MODES, Fact, Matrix
-from rpmatrix.panels import WIDE, Panel, layout
+from rpmatrix.panels import WIDE, Panel, layout, show
 from rpmatrix.report_matrix import row_title, value_title
 from rpmatrix.sample_fleets import sample_fleet
 from rpmatrix.summaries import FleetError
@@ -448,16 +448,14 @@ class FleetPanel(Panel):
         }
         for of_kind, names in shown.items():
             for name in names:
-                self._controls[name].layout.display = None if of_kind == kind else "none"
-        for part in (self._listing, self._controls["section"]):
-            part.layout.display = "none"
-        if not self._answers:  # a wrong one must be there to be mended
-            self._answering.layout.display = "none"
+                show(self._controls[name], shown=of_kind == kind)
         self._file.value = self._summary.value = self._more.value = ""
-        there = not self._empty and self.fleet.table.vms > 0
-        if there:
-            for part in (self._listing, self._answering, self._controls["section"]):
-                part.layout.display = None
+        try:
+            there = not self._empty and self.fleet.table.vms > 0
+        except Exception:
+            self._show_fleet(there=False)
+            raise
+        self._show_fleet(there=there)
         self._quiet = True
         self._offer(start, asked=asked and there)
         if not _offers(self._controls["section"], start["section"]):
@@ -468,6 +466,13 @@ class FleetPanel(Panel):
         if there:
             self._offer_answers()
         self._list(number, vm)
+
+    def _show_fleet(self, *, there: bool) -> None:
+        """Show what a fleet can be asked, or put it away."""
+        for part in (self._listing, self._controls["section"]):
+            show(part, shown=there)
+        # A wrong answer must be there to be mended.
+        show(self._answering, shown=there or bool(self._answers))
 
     def _offer(self, start: Mapping[str, str], *, asked: bool) -> None:
         """Offer the regions, subscriptions and reasons that there are, and set the filters."""
@@ -568,8 +573,8 @@ class FleetPanel(Panel):
 
     def _answer_controls_for(self, fact: Fact | None) -> None:
         choice, text = self._controls["answer"], self._controls["answer_text"]
-        choice.layout.display = None if fact and fact.allowed_values else "none"
-        text.layout.display = None if fact and not fact.allowed_values else "none"
+        show(choice, shown=bool(fact and fact.allowed_values))
+        show(text, shown=bool(fact and not fact.allowed_values))
         if fact is None:
             return
         untold = "as the input tells"
@@ -745,10 +750,10 @@ class _Waiting:
             return
         self._next = now + self._BETWEEN
         self._bar.value, self._said.value = share, text
-        self._shown.layout.display = None
+        show(self._shown, shown=True)
 
     def __exit__(self, *_: object) -> None:
-        self._shown.layout.display = "none"
+        show(self._shown, shown=False)
 
 
 # --------------------------------------------------------------------------- controls
@@ -771,7 +776,7 @@ def _folded(opener: widgets.ToggleButton, children: Sequence[widgets.Widget]) ->
     inside = widgets.VBox(children, layout=layout(display="none"))
 
     def toggle(change: Mapping[str, bool]) -> None:
-        inside.layout.display = None if change["new"] else "none"
+        show(inside, shown=change["new"])
 
     opener.observe(toggle, names="value")
     return widgets.VBox([opener, inside], layout=layout())
