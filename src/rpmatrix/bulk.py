@@ -292,7 +292,8 @@ class BulkReader:
         for records in self._kept.values():
             for record in records:
                 members = look(record.body, ("virtualmachines", "[]", "id"))
-                if isinstance(members, list):
+                of_set = id_parts(record.key).get("type") in _SETS
+                if of_set and isinstance(members, list):
                     listed[record.key] = tuple(map(str, members))
         return listed
 
@@ -744,6 +745,10 @@ class BulkReader:
         return FactTables(made[0], made[1], np.array(owners, np.int64))
 
 
+# What the VMs of a set are protected with; other groups list their VMs, too.
+_SETS: Final = (
+    *("microsoft.compute/availabilitysets", "microsoft.compute/virtualmachinescalesets"),
+)
 _SHIFT: Final = 40
 # Blocks that are read ahead of what was kept.
 _AHEAD: Final = 4

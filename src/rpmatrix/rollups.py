@@ -490,6 +490,11 @@ def notes_on(matrix: Matrix, summary: Summary) -> Iterator[str]:
     """Tell what the input seems to lack, from what was counted."""
     if summary.disks_without_vm:
         yield f"{summary.disks_without_vm:,} disks belong to no VM among those given"
+    if summary.repeated_records:
+        yield (
+            f"{summary.repeated_records:,} records tell of VMs of which others tell, too: they "
+            "are read together, and where they differ the fact is not known"
+        )
     for row in matrix.table("exports"):
         found = [file for file, _ in _full_pages_of(row, summary)]
         if found:

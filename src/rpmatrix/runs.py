@@ -402,7 +402,17 @@ def concluded(result: FleetResult, target: Target | None) -> FleetResult:
     """Write what a run comes to beside its verdicts, if it is written at all."""
     if target is None:
         return result
-    return replace(result, out=target.close(_told(result), result.problems))
+    told = {} if target.file else _told(replace(result, out=target.folder))
+    return replace(result, out=target.close(told, result.problems))
+
+
+def _sets(result: FleetResult) -> dict[str, dict[str, dict[str, int]]]:
+    """Count sets of VMs by kind, mode and how many of their members can be protected."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for row in result.rows("groups"):
+        of_mode = found.setdefault(row["kind"], {}).setdefault(row["mode"], {})
+        of_mode[row["protected"]] = of_mode.get(row["protected"], 0) + 1
+    return found
 
 
 def _told(result: FleetResult) -> dict[str, Any]:
@@ -423,6 +433,11 @@ def _told(result: FleetResult) -> dict[str, Any]:
         "vms": result.summary.vms,
         "disks": result.summary.disks,
         "verdicts": counts,
+        "sets": _sets(result),
+        "limits_exceeded": [row for row in result.rows("limits") if row["state"] == "exceeded"],
+        "disks_without_vm": result.summary.disks_without_vm,
+        "repeated_records": result.summary.repeated_records,
+        "full_pages": result.rows("full_pages"),
         "problems": len(result.problems),
         "notes": list(result.notes),
     }

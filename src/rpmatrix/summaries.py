@@ -46,6 +46,8 @@ class Summary:
         By the id of a set, the ids of its members as its own record lists them.
     disks_without_vm : int
         Disks that belong to no VM among those given; they are in no other count.
+    repeated_records : int
+        Records of VMs of which another record tells, too.
     """
 
     vms: int = 0
@@ -60,12 +62,14 @@ class Summary:
     files: Counter[tuple[str]] = field(default_factory=Counter)
     listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     disks_without_vm: int = 0
+    repeated_records: int = 0
 
     def add(self, other: Summary) -> None:
         """Add what was counted of another part."""
         self.vms += other.vms
         self.disks += other.disks
         self.disks_without_vm += other.disks_without_vm
+        self.repeated_records += other.repeated_records
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
         for key, members in other.in_the_way.items():
@@ -83,6 +87,7 @@ class Summary:
             "vms": self.vms,
             "disks": self.disks,
             "disks_without_vm": self.disks_without_vm,
+            "repeated_records": self.repeated_records,
             **counted,
             "in_the_way": [[*key, members] for key, members in self.in_the_way.items()],
             "listed": self.listed,
@@ -97,6 +102,7 @@ class Summary:
             for *key, count in given[name]:
                 counter[tuple(tuple(one) if isinstance(one, list) else one for one in key)] = count
         made.disks_without_vm = given["disks_without_vm"]
+        made.repeated_records = given["repeated_records"]
         for *key, members in given["in_the_way"]:
             told = tuple((vm_id, verdict, tuple(why)) for vm_id, verdict, why in members)
             made.in_the_way[tuple(key)] = told
