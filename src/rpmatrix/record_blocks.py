@@ -280,7 +280,7 @@ class BlockParser:
     def _at_once(self, chunk: Chunk, kind: str, nested: bool) -> pa.StructArray | None:
         """Parse all values of a chunk together, or give None if one of them does not fit."""
         text, whole = chunk.text, pa.struct(self._shapes[kind].fields(nested=nested))
-        if b"\\u" in text or (not text.isascii() and _KELVIN in text):
+        if _has_escapes(text) or (not text.isascii() and _KELVIN in text):
             return None
         usual = self._usual.get((kind, nested))
         if usual and not holds(text, self._oddities[kind] + usual.others):
@@ -358,7 +358,7 @@ class BlockParser:
         found = pc.match_substring_regex(pa.array(lines, pa.large_binary()), self._oddities[kind])
         odd: Bools = found.to_numpy(zero_copy_only=False).copy()
         for at, line in enumerate(lines):
-            odd[at] = odd[at] or b"\\u" in line or _KELVIN in line
+            odd[at] = odd[at] or _has_escapes(line) or _KELVIN in line
         for at in np.flatnonzero(odd).tolist():
             odd[at] = not fits(_parsed(lines[at]), self._shapes[kind], self._answers)
         return odd
@@ -555,6 +555,12 @@ _MOST_MISFITS: Final = 8
 def _as_one(text: bytes) -> pa.Array:
     offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
     return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
+
+
+def _has_escapes(text: bytes) -> bool:
+    """Tell whether letters may be written as escapes: a key may be written so."""
+    # One byte is looked for much faster than two, and most texts hold not even that one.
+    return b"\\" in text and b"\\u" in text
 
 
 def holds(text: bytes, pattern: str) -> bool:
