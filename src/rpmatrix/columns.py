@@ -19,7 +19,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
 import numpy as np
 import pyarrow as pa
@@ -129,6 +129,26 @@ class _Class(NamedTuple):
     assumed: bool
 
 
+class LookedUp(NamedTuple):
+    """A column of codes, each told by where it stands in a short table."""
+
+    places: Numbers
+    table: Numbers
+
+    @staticmethod
+    def joined(parts: Sequence[LookedUp]) -> LookedUp:
+        """Put the columns of several pieces into one."""
+        if len(parts) == 1:
+            return parts[0]
+        codes = [part.table.take(part.places) for part in parts]
+        found = np.concatenate(codes) if codes else np.zeros(0, np.uint8)
+        return LookedUp(found, np.arange(int(found.max(initial=0)) + 1, dtype=np.uint16))
+
+
+# The codes of a column: one a row, a table of them, or one that all rows have.
+Codes = Union["Numbers", LookedUp, int]
+
+
 class _Column:
     """The classes of one fact, and the code of every value met so far."""
 
@@ -182,23 +202,18 @@ class _Column:
         ]
         return np.array(table, np.uint16)[codes]
 
-    def codes(self, cells: pa.ChunkedArray) -> Numbers:
+    def codes(self, cells: pa.ChunkedArray) -> LookedUp:
         """Give the code of every cell."""
-        found = [self._codes(chunk) for chunk in cells.chunks]
-        if len(found) == 1:
-            return found[0]
-        return np.concatenate(found) if found else np.empty(0, np.uint8)
+        return LookedUp.joined([self._codes(chunk) for chunk in cells.chunks])
 
-    def _codes(self, cells: pa.Array) -> Numbers:
+    def _codes(self, cells: pa.Array) -> LookedUp:
         cells = _told_apart(cells)
         codes = [self.code(cell) for cell in cells.dictionary.to_pylist()]
         codes.append(self.nothing)
-        table = np.array(codes, np.uint8 if max(codes) < 256 else np.uint16)
         places = cells.indices
         if places.null_count:
             places = places.fill_null(pa.scalar(len(codes) - 1, places.type))
-        found: Numbers = table.take(places.to_numpy(zero_copy_only=False))
-        return found
+        return LookedUp(places.to_numpy(zero_copy_only=False), np.array(codes, np.uint16))
 
 
 def _told_apart(cells: pa.Array) -> pa.DictionaryArray:
@@ -224,13 +239,14 @@ def _told_apart(cells: pa.Array) -> pa.DictionaryArray:
 # --------------------------------------------------------------------------- distinct rows
 
 
-def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Numbers, Numbers]:
+def distinct_rows(columns: Sequence[Codes], length: int) -> tuple[Numbers, Numbers]:
     """Give the distinct rows of columns of codes a number each.
 
     Parameters
     ----------
     columns : sequence
-        An array of codes for each column, or one code where it is the same in every row.
+        For each column an array of codes, a table of codes with the place of each row's in it, or
+        one code where it is the same in every row.
     length : int
         The number of rows.
 
@@ -243,8 +259,8 @@ def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Number
     # Which columns stand in the key: place, weight and size of each; below them all, the number of
     # a row of `before`.
     digits: list[tuple[int, int, int]] = []
-    sizes = [one if isinstance(one, int) else int(one.max(initial=0)) for one in columns]
-    kind_of_row = np.uint16 if max(sizes, default=0) < 2**16 else np.int64
+    spans = [_span(one) for one in columns]
+    kind_of_row = np.uint16 if max((most for _, most in spans), default=0) < 2**16 else np.int64
     before: Numbers = np.zeros((1, len(columns)), kind_of_row)
     radix = 1
 
@@ -257,22 +273,20 @@ def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Number
         return encoded.indices.to_numpy(zero_copy_only=False), rows
 
     fixed = []
-    for place, (column, most) in enumerate(zip(columns, sizes, strict=True)):
-        if isinstance(column, int):
-            fixed.append((place, column))
-            continue
-        if not len(column):
+    for place, (column, (least, most)) in enumerate(zip(columns, spans, strict=True)):
+        if isinstance(column, int) or least == most:
+            fixed.append((place, most))
             continue
         size = most + 1
-        if int(column.min()) == size - 1:
-            fixed.append((place, size - 1))
-            continue
         if radix * size > _LARGEST:
             key, before = numbered()
             digits, radix = [], len(before)
         largest = radix * size
         kind: Any = np.uint16 if largest <= 2**16 else np.int32 if largest < 2**31 else np.int64
-        weighted = column.astype(kind) * kind(radix)
+        if isinstance(column, LookedUp):
+            weighted = (column.table.astype(kind) * kind(radix)).take(column.places)
+        else:
+            weighted = column.astype(kind) * kind(radix)
         if key is None:
             key = weighted
         else:
@@ -286,6 +300,14 @@ def distinct_rows(columns: Sequence[Numbers | int], length: int) -> tuple[Number
     for place, code in fixed:
         rows[:, place] = code
     return numbers, rows
+
+
+def _span(column: Codes) -> tuple[int, int]:
+    """Give the least and the largest code that may stand in a column."""
+    if isinstance(column, int):
+        return column, column
+    codes = column.table if isinstance(column, LookedUp) else column
+    return (int(codes.min()), int(codes.max())) if len(codes) else (0, 0)
 
 
 class _Growing:
@@ -366,7 +388,7 @@ class _Rows:
         rows: Numbers = self._rows.rows[numbers].copy()
         return rows
 
-    def number(self, columns: Sequence[Numbers | int], length: int) -> Numbers:
+    def number(self, columns: Sequence[Codes], length: int) -> Numbers:
         """Give the number of each row, from its columns."""
         numbers, rows = distinct_rows(columns, length)
         return self.number_rows(rows).take(numbers)
@@ -459,6 +481,31 @@ class _Layout:
         return np.unpackbits(packed, axis=1)[:, : self.width].astype(bool)
 
 
+# What decides a verdict in one mode, from bits of a meaning: a row forbids restore points, one is
+# open or may forbid them, a disk may have to go, one has to; and what of the disks stays at best
+# and at worst: whether one is gone, the OS disk stays, a data disk stays.
+_SIGNS: Final = ("stop", "open", "may_exclude", "exclude", *("best",) * 3, *("worst",) * 3)
+
+
+def _signs(layout: _Layout, meaning: Bools) -> NDArray[np.uint32]:
+    """Give what decides, as bits: those of several places together are the OR of theirs."""
+    sure, maybe = meaning[:, layout.parts["sure"]], meaning[:, layout.parts["maybe"]]
+    found = []
+    for mode in MODES:
+        forbids = layout.outcome(mode, "not_supported")
+        is_open = layout.outcome(mode, "not_supported", "not_stated")
+        found += [
+            _any(sure & forbids),
+            _any(sure & layout.outcome(mode, "not_stated") | maybe & is_open),
+            _any(meaning[:, layout.parts[f"may_exclude {mode}"]]),
+            _any(sure & layout.excludes(mode)),
+            *meaning[:, layout.parts[f"left {mode}"]].T,
+        ]
+    weights = np.uint32(1) << np.arange(len(found), dtype=np.uint32)
+    signs: NDArray[np.uint32] = np.stack(found, axis=1) @ weights
+    return signs
+
+
 class _Configurations:
     """The distinct combinations of codes at one kind of place, numbered as they are met."""
 
@@ -469,12 +516,15 @@ class _Configurations:
         width = len(columns) + _BEFORE_FACTS * of_disks
         self._numbers = _Numbering(_row_type(width, np.uint16))
         self.packed = _Growing((-(-layout.width // 8),))
+        self.signs = _Growing((), np.uint32)
 
     def number(self, rows: Numbers) -> Numbers:
         """Give the number of each distinct row of codes; new ones are evaluated."""
         found, new = self._numbers.number(_marks(rows))
         if len(new):
-            self.packed.append(np.packbits(self._evaluate(rows[new]), axis=1))
+            meaning = self._evaluate(rows[new])
+            self.packed.append(np.packbits(meaning, axis=1))
+            self.signs.append(_signs(self._layout, meaning))
         return found
 
     def _evaluate(self, rows: Numbers) -> Bools:
@@ -617,9 +667,9 @@ class Cases:
         fresh = packed[new]
         self._meanings.append(fresh)
         for first in range(0, len(fresh), _FEW):
-            meaning = self._layout.unpack(fresh[first : first + _FEW])
+            signs = _signs(self._layout, self._layout.unpack(fresh[first : first + _FEW]))
             for mode in MODES:
-                self._codes[mode].append(self._decide(mode, meaning).codes())
+                self._codes[mode].append(self.codes(mode, signs))
         return found
 
     def _consequences(self, mode: str) -> tuple[Bools, Bools]:
@@ -633,24 +683,21 @@ class Cases:
         caveats = np.array([[row in one.caveats for row in rows] for one in decided], bool)
         return blocked, caveats
 
-    def _decide(self, mode: str, meaning: Bools) -> _Decided:
+    def _decide(self, mode: str, signs: Numbers) -> _Decided:
         """Combine what is known as the scalar evaluator does, for many cases at once."""
-        layout = self._layout
-        sure, maybe = meaning[:, layout.parts["sure"]], meaning[:, layout.parts["maybe"]]
-        may_exclude = meaning[:, layout.parts[f"may_exclude {mode}"]]
+        first = MODES.index(mode) * len(_SIGNS)
+        bits = [(signs >> np.uint32(first + at) & 1).astype(bool) for at in range(len(_SIGNS))]
+        stop, is_open, may_exclude, exclude = bits[:4]
+        left, worst = _left(bits[4:7]), _left(bits[7:])
         forbids, _ = self._after[mode]
-        left, worst = (
-            _left(part) for part in np.hsplit(meaning[:, layout.parts[f"left {mode}"]], 2)
-        )
-        unstated = layout.outcome(mode, "not_stated")
-        may_block = layout.outcome(mode, "not_supported", "not_stated")
-        is_open = _any(sure & unstated | maybe & may_block)
-        stop = _any(sure & layout.outcome(mode, "not_supported"))
         nothing_left = ~stop & _any(forbids)[left]
-        unknown = ~stop & ~nothing_left & (is_open | _any(may_exclude))
+        unknown = ~stop & ~nothing_left & (is_open | may_exclude)
         hopeless = is_open | _any(forbids)[worst]
-        exclude = _any(sure & layout.excludes(mode))
         return _Decided(stop, nothing_left, unknown, exclude, hopeless, left)
+
+    def codes(self, mode: str, signs: Numbers) -> Bits:
+        """Give verdict, floor, ceiling and whether disks are named, by what decides them."""
+        return self._decide(mode, signs).codes()
 
     def _tell(self) -> None:
         """Work out the lists of the cases that nobody had asked for yet."""
@@ -665,7 +712,7 @@ class Cases:
     def _told(self, mode: str, meaning: Bools) -> dict[str, Bools]:
         """Mark the rows and facts that are told of cases."""
         layout = self._layout
-        case = self._decide(mode, meaning)
+        case = self._decide(mode, _signs(layout, meaning))
         parts = {name: meaning[:, part] for name, part in layout.parts.items()}
         sure, maybe = parts["sure"], parts["maybe"]
         open_outcomes = layout.outcome(mode, "not_supported", "not_stated")
@@ -801,9 +848,9 @@ def _any(marked: Bools) -> Bools:
     return found
 
 
-def _left(flags: Bools) -> NDArray[np.intp]:
+def _left(flags: Sequence[Bools]) -> NDArray[np.intp]:
     """Give what is left, as a place in `_LEFT`."""
-    gone, system, data = flags.T
+    gone, system, data = flags
     left = np.where(system, np.where(data, 4, 2), np.where(data, 3, 1))
     return np.where(gone, left, 0)
 
@@ -838,8 +885,6 @@ class Judged:
     ----------
     evaluator : ColumnEvaluator
         What knows the numbers.
-    cases : array of int
-        The case of each VM: a number that :class:`Cases` explains.
     vms, disks : array of int
         The configuration of each VM and of each disk row.
     owners : array of int
@@ -847,19 +892,35 @@ class Judged:
     """
 
     evaluator: ColumnEvaluator
-    cases: Numbers
     vms: Numbers
     disks: Numbers
     owners: Numbers
 
+    @cached_property
+    def cases(self) -> Numbers:
+        """The case of each VM: a number that :class:`Cases` explains."""
+        return self.evaluator.cases_of(self)
+
+    @cached_property
+    def _deciding(self) -> tuple[Numbers, Numbers]:
+        """What decides verdicts: the place of each VM's, and each once."""
+        encoded = pa.array(self.evaluator.signs_of(self)).dictionary_encode()
+        return tuple(
+            one.to_numpy(zero_copy_only=False) for one in (encoded.indices, encoded.dictionary)
+        )
+
+    def _coded(self, mode: str, column: int) -> Bits:
+        places, signs = self._deciding
+        return np.ascontiguousarray(self.evaluator.cases.codes(mode, signs)[:, column]).take(places)
+
     def verdicts(self, mode: str) -> Bits:
         """Give the verdict of each VM, as a place in :data:`rpmatrix.eligibility.VERDICTS`."""
-        return self.evaluator.cases.verdict(mode).take(self.cases)
+        return self._coded(mode, 0)
 
     def excluded(self, mode: str) -> Bools:
         """Tell of each disk row whether the verdict of its VM names it as one to exclude."""
-        named = self.evaluator.cases.names_disks(mode).take(self.cases)
-        return self.evaluator.must_go(mode).take(self.disks) & named.take(self.owners)
+        named: Bools = self._coded(mode, 3).astype(bool).take(self.owners)
+        return named & self.evaluator.must_go(mode).take(self.disks)
 
     def findings(self) -> Found:
         """Give the rows that bear on a verdict: they apply, or may apply and could decide it.
@@ -1020,13 +1081,26 @@ class ColumnEvaluator:
                 of_disks = self._configured_together(vms, disks, owners)
             else:
                 of_disks = self._configured_disks().take(disks)
-            sets = self._numbered_sets(of_disks, owners, len(vms))
-            cases = self._numbered_cases(of_vms, sets)
-        return Judged(self, cases, of_vms, of_disks, owners)
+        return Judged(self, of_vms, of_disks, owners)
+
+    def signs_of(self, judged: Judged) -> NDArray[np.uint32]:
+        """Give what decides the verdict of each VM, as bits that :class:`Cases` can read."""
+        signs: NDArray[np.uint32] = self._vms.signs.rows.take(judged.vms)
+        if len(judged.disks):
+            starts = np.flatnonzero(np.diff(judged.owners, prepend=judged.owners[0] - 1))
+            of_disks = self._disks.signs.rows.take(judged.disks)
+            signs[judged.owners[starts]] |= np.bitwise_or.reduceat(of_disks, starts)
+        return signs
+
+    def cases_of(self, judged: Judged) -> Numbers:
+        """Give the number of the case of each VM, which :class:`Cases` explains."""
+        with self._lock:
+            sets = self._numbered_sets(judged.disks, judged.owners, len(judged.vms))
+            return self._numbered_cases(judged.vms, sets)
 
     # ----- cells to codes
 
-    def _codes(self, name: str, table: pa.Table) -> Numbers | int:
+    def _codes(self, name: str, table: pa.Table) -> Codes:
         column = self._columns[name]
         return column.codes(table[name]) if name in table.column_names else column.nothing
 
@@ -1218,7 +1292,7 @@ def _bits_or(of_disks: Numbers, first: int, starts: Numbers) -> Numbers:
     return words
 
 
-def _roles(disks: pa.Table) -> Numbers | int:
+def _roles(disks: pa.Table) -> Codes:
     """Give the role of each disk row as a place in :data:`ROLES`."""
     if "role" not in disks.column_names:
         if disks.num_rows:
@@ -1235,12 +1309,12 @@ def _roles(disks: pa.Table) -> Numbers | int:
             places.append(ROLES.index(role))
         if cells.indices.null_count:
             raise ValueError("the role of a disk is os or data, not empty")
-        table = np.array(places or [0], np.uint8)
-        found.append(table.take(cells.indices.to_numpy(zero_copy_only=False)))
-    return np.concatenate(found) if found else 0
+        table = np.array(places or [0], np.uint16)
+        found.append(LookedUp(cells.indices.to_numpy(zero_copy_only=False), table))
+    return LookedUp.joined(found)
 
 
-def _listed(disks: pa.Table) -> Numbers | int:
+def _listed(disks: pa.Table) -> Codes:
     """Tell rows of listed disks (1) from those that stand for disks that are not listed (0)."""
     if "listed" not in disks.column_names:
         return 1
@@ -1248,7 +1322,7 @@ def _listed(disks: pa.Table) -> Numbers | int:
     for chunk in disks["listed"].chunks:
         cells = _told_apart(chunk)
         words = [str(cell).strip().lower() for cell in cells.dictionary.to_pylist()]
-        table = np.array([*(word not in ("no", "false", "0") for word in words), True], np.uint8)
+        table = np.array([*(word not in ("no", "false", "0") for word in words), True], np.uint16)
         places = cells.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
-        found.append(table.take(places))
-    return np.concatenate(found) if found else 1
+        found.append(LookedUp(places, table))
+    return LookedUp.joined(found)
