@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from rpmatrix.completion import SHELLS
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES
 from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.shell import TABLED
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = rp.load_matrix()
@@ -1117,3 +1119,113 @@ def test_links_between_documents_lead_somewhere(name: str) -> None:
     path = ROOT / name
     for target in re.findall(r"\]\(([^):]+)\)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), target
+
+
+# --- large inventories, progress ---------------------------------------------------------------
+
+
+def test_a_long_table_says_how_much_it_leaves_out(run: Run) -> None:
+    save([sure_vm(f"vm-{number:03}") for number in range(TABLED + 3)])
+    page = run("assess", "vm.json").out
+    assert f"vm-{TABLED - 1}" in page
+    assert f"vm-{TABLED}" not in page
+    assert "... and 3 more VMs; --json and --csv give all" in page
+    assert f"application: {TABLED + 3} supported" in page
+    assert len(json.loads(run("assess", "vm.json", "--json").out)["verdicts"]) == 2 * (TABLED + 3)
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("patience", "told"), [(0.0, "judging: 3 of 10"), (60.0, "")])
+def test_what_takes_long_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, patience: float, told: str
+) -> None:
+    screen = _Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(shell, "SECONDS_OF_SILENCE", patience)
+    with shell.working("judging", 10) as step:
+        step(3)
+        for _ in range(200 if told else 0):
+            if told in screen.getvalue():
+                break
+            time.sleep(0.05)
+    shown = screen.getvalue()
+    assert (told in shown) if told else not shown
+    assert shown.rpartition("\r")[2] == ""  # the line is empty again
+
+
+def test_away_from_a_terminal_no_progress_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shell, "SECONDS_OF_SILENCE", 0.0)
+    with shell.working("judging", 10) as step:
+        step(3)
+        time.sleep(0.05)
+    assert capsys.readouterr() == ("", "")
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bound", "unit", "told"),
+    [
+        ("1", "hours since the last one", "at least 1 hour since the last one"),
+        ("3", "hours since the last one", "at least 3 hours since the last one"),
+        ("1", "restore points, the new one included", "at least 1 restore point, the new one "),
+        ("11", "creations at a time", "at least 11 creations at a time"),
+        ("api-2021-03-01", "", "at least api-2021-03-01"),
+    ],
+)
+def test_one_of_a_unit_is_singular(bound: str, unit: str, told: str) -> None:
+    assert shell.bound_in_words("at_least", bound, unit).startswith(told)
+
+
+def test_a_vm_with_several_records_is_counted_once(run: Run) -> None:
+    Path("again.json").write_text(json.dumps(sure_vm()), encoding="utf-8")
+    page = run("assess", save(sure_vm()), "again.json").out
+    assert "2 records read: 2 VM records of 1 VM, " in page
+    assert "1 record read: 1 VM, " in run("assess", "vm.json").out
+
+
+def test_the_command_for_a_vm_of_a_template_works_after_deployment(run: Run) -> None:
+    machine = vm_of_unknown_disks("vm-a", "disk-a")
+    save(machine)
+    assert "after deployment" not in run("assess", "vm.json").out
+    del machine["id"]
+    schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    declared = {**machine, "apiVersion": "2024-07-01"}
+    save({"$schema": schema, "contentVersion": "1.0.0.0", "resources": [declared]})
+    for command in (("assess",), ("plan", "--mode", "crash")):
+        page = " ".join(run(*command, "vm.json").out.split())
+        assert "does not exist yet: the command for it works after deployment" in page
+
+
+def test_show_lists_the_tables_and_the_rows_of_one(run: Run) -> None:
+    tables = run("show").out
+    matrix = MATRIX
+    assert all(re.search(rf"^  {name} +\d+ rows?$", tables, re.MULTILINE) for name in matrix)
+    listed = run("show", "--table", "scenarios").out
+    for row in matrix.table("scenarios"):
+        assert re.search(rf"^  {row.id} ", listed, re.MULTILINE)
+    as_json = json.loads(run("show", "--table", "limits", "--json").out)
+    assert [one["row"]["id"] for one in as_json] == [row.id for row in matrix.table("limits")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--table", "rules"), "there is no table 'rules'; there are scenarios, limits"),
+        (("--json",), "name a row, or a table with --table"),
+        (("ultra-disk", "--table", "limits"), "leave it out, or the ids"),
+    ],
+)
+def test_a_table_that_cannot_be_shown_is_told(
+    run: Run, options: tuple[str, ...], message: str
+) -> None:
+    answer = run("show", *options)
+    assert answer.code == 2
+    assert message in answer.err

@@ -52,6 +52,7 @@ from rpmatrix.shell import (
     add_overlay,
     add_paths,
     advice_of,
+    bound_in_words,
     complain,
     complain_of_problems,
     count,
@@ -362,7 +363,7 @@ def _print_assessment(page: Page, result: Assessment) -> None:
     tell_untabled(page, len(vms), instead="--json and --csv give all, rpmatrix fleet sums them up")
     _print_exclusions(page, result, labels)
     asked = [(labels[one.vm_id], each) for one in result.verdicts for each in one.missing]
-    print_questions(page, result.matrix, asked)
+    print_questions(page, result.matrix, asked, of=vms)
     _print_caveats(page, result)
     _print_assumptions(page, result, labels)
     print_rulings(page, result.matrix, (name for one in result.verdicts for name in one.rulings))
@@ -419,8 +420,12 @@ def _print_counts(page: Page, result: Assessment) -> None:
                 f"{verdicts[name]} {word(name)}" for name in VERDICTS if verdicts[name]
             )
             page.prose(f"{mode + ':':<13}{told}")
+    of_vms, vms = counts["vms"], len(result.inventory.vms)
+    told = count(vms, "VM")
+    if of_vms != vms:
+        told = f"{count(of_vms, 'VM record')} of {told}"
     page.prose(
-        f"{count(counts['records'], 'record')} read: {count(counts['vms'], 'VM')}, "
+        f"{count(counts['records'], 'record')} read: {told}, "
         f"{count(counts['disks'], 'disk')}, {counts['other']} other, "
         f"{count(counts['problems'], 'problem')}; matrix {matrix_name(result.matrix)}"
     )
@@ -633,10 +638,17 @@ def _print_limits(page: Page, result: Assessment, states: Sequence[LimitState]) 
     page.heading("Limits of the next restore point")
     for one in known:
         row = result.matrix.row(one.row_id)
-        mark = "exceeded" if one.state == "exceeded" else "kept"
-        bound = f"{word(row['comparator'])} {one.bound} {one.unit}".strip()
+        mark, told = one.state, f"known: {one.known}"
+        if one.state == "within":
+            mark = "kept"
+        if one.evidence.how == "read":
+            # There may be points and collections that the input does not show.
+            least = row["comparator"] in ("at_most", "less_than")
+            told = f"at {'least' if least else 'most'} {one.known} known"
+            mark = "kept, by what is known" if one.state == "within" else mark
+        bound = bound_in_words(row["comparator"], one.bound, one.unit)
         page.line(f"{mark}, {one.mode}: {row['title']} [{one.row_id}]", indent=2)
-        page.line(f"{bound}; known: {one.known}", indent=4)
+        page.line(f"{bound}; {told}", indent=4)
         if one.state == "exceeded":
             page.prose(row["remedy"], indent=4)
 
@@ -693,8 +705,12 @@ def run_fix(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    """Show the rows that have an id."""
+    """Show the rows that have an id, all rows of a table, or what tables there are."""
     matrix = read_matrix(arguments.overlay)
+    if not arguments.row_id:
+        return _show_table(arguments, matrix)
+    if arguments.table:
+        raise UsageError("--table: it lists all rows; leave it out, or the ids")
     found = []
     for row_id in dict.fromkeys(arguments.row_id):
         rows = [
@@ -716,6 +732,38 @@ def run_show(arguments: argparse.Namespace) -> int:
                     page.blank()
                 _print_row(page, matrix, table, row)
     return FINE
+
+
+def _show_table(arguments: argparse.Namespace, matrix: Matrix) -> int:
+    """List the ids of a table, or the tables."""
+    table: str = arguments.table
+    if table and table not in matrix:
+        raise UsageError(f"there is no table {table!r}; there are {', '.join(_show_order(matrix))}")
+    if arguments.json and not table:
+        raise UsageError("--json: name a row, or a table with --table")
+    with output(arguments.output) as stream:
+        if arguments.json:
+            rows = matrix.table(table)
+            print_json([_row_dict(matrix, table, row) for row in rows], stream)
+            return FINE
+        page = Page(stream)
+        if table:
+            page.line(f"{table}: {count(len(matrix.table(table)), 'row')}", style="bold")
+            page.entries((row.id, _name_of(row)) for row in matrix.table(table))
+            page.prose("One of them in full: rpmatrix show ID")
+        else:
+            page.line("The tables of the matrix", style="bold")
+            page.entries(
+                (name, count(len(matrix.table(name)), "row")) for name in _show_order(matrix)
+            )
+            page.prose("The ids of one: rpmatrix show --table scenarios")
+    return FINE
+
+
+def _name_of(row: Row) -> str:
+    """Give what a row is about, in the first of the columns that say so."""
+    names = ("title", "topic", "meaning", "text", "effect", "advice", "fact_id")
+    return next((row[name] for name in names if row.get(name)), "")
 
 
 def _show_order(matrix: Matrix) -> list[str]:
@@ -951,7 +999,13 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "row_id", nargs="+", metavar="ROW_ID", help="a reason, a caveat, a ruling, a fact ..."
+        "row_id", nargs="*", metavar="ROW_ID", help="a reason, a caveat, a ruling, a fact ..."
+    )
+    parser.add_argument(
+        "--table",
+        default="",
+        metavar="TABLE",
+        help="list all rows of this table; see: rpmatrix show",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     add_overlay(parser)
@@ -1049,7 +1103,9 @@ a spreadsheet rewrote in a way that can mean one thing only.""",
         run_show,
         """\
   rpmatrix show ultra-disk
-  rpmatrix show c4 c5""",
+  rpmatrix show c4 c5
+  rpmatrix show                        (lists the tables)
+  rpmatrix show --table scenarios      (lists the ids of one)""",
         """
 With its citations, its conditions and the rulings that touch it.""",
     ),

@@ -50,6 +50,7 @@ from rpmatrix.shell import (
     add_overlay,
     add_paths,
     add_vms,
+    bound_in_words,
     chosen_vms,
     cited,
     complain,
@@ -232,6 +233,11 @@ def deciding(copy: CopyAnswer) -> list[Question]:
     return [one for one in copy.questions if reasons & set(one.rows)] or list(copy.questions)
 
 
+def _vms_of(result: Assessment, ids: Iterable[str]) -> list[Vm]:
+    wanted = set(ids)
+    return [vm for vm in result.inventory.vms if vm.id in wanted]
+
+
 def copy_in_words(copy: CopyAnswer) -> str:
     """Tell the answer about a copy in one line."""
     rows = f" [{', '.join(copy.reasons)}]" if copy.answer in ("not_supported", "unknown") else ""
@@ -339,7 +345,7 @@ def _print_schedules(
                 (
                     page.text((vm.name or vm.id) if vm else "", style="bold"),
                     page.verdict(look, told),
-                    page.text("not known" if schedule.existing is None else str(schedule.existing)),
+                    page.text(_there_now(schedule)),
                     page.text(_when(schedule.full_at) if schedule.full_at else "never"),
                     page.text(
                         *(
@@ -376,14 +382,13 @@ def print_schedule(page: Page, matrix: Matrix, schedule: Schedule, *, alone: boo
     keep = schedule.retention
     kept = "for ever" if keep is None else f"{keep} of each mode"
     entries.append(("kept", f"for {_long(keep)}" if isinstance(keep, timedelta) else kept))
-    known = schedule.existing
-    entries.append(("there now", "not known" if known is None else str(known)))
+    entries.append(("there now", _there_now(schedule)))
     if schedule.vms > 1:
         entries.append(("VMs", str(schedule.vms)))
     page.entries(entries)
     page.blank()
     for line in schedule.limits:
-        _print_limit(page, line, alone=alone)
+        _print_limit(page, line, alone=alone, at_least=schedule.existing_at_least)
     _print_retention(page, schedule)
     meeting = schedule.collision
     if meeting:
@@ -398,6 +403,12 @@ def print_schedule(page: Page, matrix: Matrix, schedule: Schedule, *, alone: boo
             indent=2,
         )
     print_rulings(page, matrix, (ruling for line in schedule.limits for ruling in line.rulings))
+
+
+def _there_now(schedule: Schedule) -> str:
+    if schedule.existing is None:
+        return "not known"
+    return f"at least {schedule.existing}" if schedule.existing_at_least else str(schedule.existing)
 
 
 def _print_retention(page: Page, schedule: Schedule) -> None:
@@ -423,14 +434,16 @@ def _print_retention(page: Page, schedule: Schedule) -> None:
     )
 
 
-def _print_limit(page: Page, line: LimitLine, *, alone: bool) -> None:
+def _print_limit(page: Page, line: LimitLine, *, alone: bool, at_least: bool) -> None:
     look, told = _LOOK_OF_STATE[line.state]
+    if at_least and line.state == "within":
+        told = f"{told}, by what is known"
     page.finding(look, told, cited(line.title, line.rows), indent=2)
     planned = "not known" if line.planned is None else decimal(line.planned)
     if line.planned is None and line.reached_at:
         planned = "without end"
     broken = f", broken at {_when(line.reached_at)} UTC" if line.reached_at else ""
-    allowed = f"{word(line.comparator)} {line.bound} {line.unit}".strip()
+    allowed = bound_in_words(line.comparator, line.bound, line.unit)
     page.prose(f"planned: {planned}; allowed: {allowed}{broken}", indent=4)
     if line.state == "exceeded":
         page.prose(cited(line.remedy, line.rows[:1]), indent=4)
@@ -524,6 +537,7 @@ def _print_copies(page: Page, result: Assessment, found: FleetCopy) -> None:
             for one in answers
             for question in (deciding(one) if one.answer == "unknown" else one.questions)
         ],
+        of=_vms_of(result, (one.vm_id for one in answers)),
     )
     _print_disagreements(page, (one for answer in answers for one in answer.disagreements))
     print_problems(page, result.inventory)
@@ -702,6 +716,7 @@ def _print_encryption(
         page,
         result.matrix,
         [(labels[one.vm_id] if several else "", q) for one in answers for q in one.questions],
+        of=_vms_of(result, (one.vm_id for one in answers)),
     )
     _print_disagreements(page, (one for answer in answers for one in answer.disagreements))
     print_problems(page, result.inventory)

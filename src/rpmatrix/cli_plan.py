@@ -49,6 +49,7 @@ from rpmatrix.shell import (
     FINE,
     LISTED,
     TABLED,
+    UNDEPLOYED,
     Page,
     Subcommand,
     UsageError,
@@ -428,7 +429,8 @@ def _print_steps(
         page.prose(step.advice, indent=5)
         for command in text.texts:
             page.block(command, indent=7)
-        for note in (*text.notes, *_placeholders(text, found)):
+        undeployed = [UNDEPLOYED] if found.vm.declared and step.phase == "settle" else []
+        for note in (*text.notes, *_placeholders(text, found), *undeployed):
             page.prose(f"note: {note}", indent=5, style="dim")
         if step.blocked:
             page.prose(f"Nothing to run: {step.blocked}", indent=5)
@@ -468,7 +470,7 @@ def _print_missing(page: Page, matrix: Matrix, found: VmPlan) -> None:
         questions += deciding(found.copy)
     if any(step.operations for step in found.steps if step.id in _SETTLING):
         questions = [one for one in questions if not one.command]
-    print_questions(page, matrix, [("", one) for one in dict.fromkeys(questions)])
+    print_questions(page, matrix, [("", one) for one in dict.fromkeys(questions)], of=[found.vm])
 
 
 def _print_not_saved(page: Page, lost: Sequence[NotSaved]) -> None:

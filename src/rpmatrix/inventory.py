@@ -108,6 +108,11 @@ class Vm:
     disks: tuple[Disk, ...]
     related: Mapping[str, tuple[Record, ...]]
 
+    @property
+    def declared(self) -> bool:
+        """Whether only a template tells of it, so that it need not exist yet."""
+        return all("apiversion" in one.body and not text_at(one.body, "id") for one in self.records)
+
     def __repr__(self) -> str:
         return f"Vm({self.name or self.id}, {len(self.disks)} disks)"
 

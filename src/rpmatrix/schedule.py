@@ -333,6 +333,8 @@ class Schedule:
         None if no retention keeps the number of points within the limit, or nothing bounds it.
     points_bound : int or None
         The most points a VM may keep: the line to draw in a chart.
+    existing_at_least : bool
+        Whether `existing` counts what an inventory shows, beside which there may be more.
     """
 
     start: datetime
@@ -349,6 +351,7 @@ class Schedule:
     largest_retention: LargestRetention | None
     points_bound: int | None
     _growth: _Growth = field(repr=False, compare=False)
+    existing_at_least: bool = False
 
     @property
     def per_day(self) -> Fraction:
@@ -774,7 +777,7 @@ def schedule_of(
         for mode, fact in INTERVAL_FACTS.items()
         if fact in answers and fact in known
     }
-    return _plan(
+    made = _plan(
         assessment.matrix,
         every={"application": application_every, "crash": crash_every},
         retention=retention,
@@ -787,6 +790,7 @@ def schedule_of(
         since=since,
         vm=found,
     )
+    return replace(made, existing_at_least=isinstance(points, tuple))
 
 
 def _plan(

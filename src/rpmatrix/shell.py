@@ -14,6 +14,7 @@ import gc
 import io
 import json
 import os
+import re
 import sys
 import threading
 from collections import Counter
@@ -676,6 +677,13 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def bound_in_words(comparator: str, bound: str, unit: str) -> str:
+    """Say what a limit allows, such as ``at least 1 hour since the last one``."""
+    if bound == "1":
+        unit = re.sub(r"(?<=\w)s\b", "", unit, count=1)
+    return f"{word(comparator)} {bound} {unit}".strip()
+
+
 def few(names: Sequence[str]) -> str:
     """List names, and count those that would make the line long."""
     more = f" and {len(names) - 4} more" if len(names) > 5 else ""
@@ -792,7 +800,19 @@ def open_of(questions: Iterable[Question]) -> Iterator[str]:
             yield f"  {why}"
 
 
-def print_questions(page: Page, matrix: Matrix, asked: Iterable[tuple[str, Question]]) -> None:
+UNDEPLOYED: Final = (
+    "A VM that only a template describes does not exist yet: the command for it works after "
+    "deployment."
+)
+
+
+def print_questions(
+    page: Page,
+    matrix: Matrix,
+    asked: Iterable[tuple[str, Question]],
+    *,
+    of: Iterable[Vm] = (),
+) -> None:
     """List once what settles the unknown: the commands, and what only people know.
 
     Parameters
@@ -801,6 +821,8 @@ def print_questions(page: Page, matrix: Matrix, asked: Iterable[tuple[str, Quest
         Where to, and where the facts stand.
     asked : iterable of (str, Question)
         The questions, each with the name of its VM; an empty name is not shown.
+    of : iterable of Vm
+        The VMs that they are about.
     """
     commands: dict[str, None] = {}
     people: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
@@ -815,6 +837,8 @@ def print_questions(page: Page, matrix: Matrix, asked: Iterable[tuple[str, Quest
         page.heading("To settle what is unknown, add the output of these to the input")
         for command in listed(page, commands):
             page.line(command, indent=2)
+        if any(vm.declared for vm in of):
+            page.prose(UNDEPLOYED, indent=2)
     if people:
         page.heading("No command tells; answer with --assume FACT=VALUE")
         entries = []
