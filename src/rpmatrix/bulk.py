@@ -314,7 +314,7 @@ class BulkReader:
 
     def _join_disks(self) -> None:
         attached, disks = self._held["attachment"], self._held["disk"]
-        self._wanted_disks = _lower(one_array(attached.text("manageddisk.id")))
+        self._wanted_disks = pc.ascii_lower(one_array(attached.text("manageddisk.id")))
         keys = one_array(disks.text("key"))
         self._record_of_disk = _places_in(self._wanted_disks, keys)
         # A disk that two records tell of, or one that is odd, makes its VMs odd.

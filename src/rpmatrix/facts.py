@@ -640,6 +640,13 @@ def _extended_security_updates(vm: Vm, systems: _OperatingSystems) -> Reading:
     return UNKNOWN
 
 
+def image_named_by(resource_id: str) -> tuple[str, str, str]:
+    """Read publisher, offer and SKU out of the id of a platform image; empty what it leaves out."""
+    steps = resource_id.lower().split("/")
+    named = dict(zip(steps[1::2], steps[2::2], strict=False))
+    return named.get("publishers", ""), named.get("offers", ""), named.get("skus", "")
+
+
 class _OperatingSystems:
     """Names the operating system by the patterns of the table ``operating_systems``."""
 
@@ -757,9 +764,7 @@ class _OperatingSystems:
                 return reading
         value, record, at = _told(disk.records, "creationdata", "imagereference", "id")
         if isinstance(value, str):
-            steps = value.lower().split("/")
-            named = dict(zip(steps[1::2], steps[2::2], strict=False))
-            texts = tuple(named.get(part, "") for part in ("publishers", "offers", "skus"))
+            texts = image_named_by(value)
             if texts[0]:
                 return self._reading(self._images, texts, record, at, ":".join(texts))
         return UNKNOWN

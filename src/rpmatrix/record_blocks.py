@@ -16,10 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rpmatrix.facts import image_named_by
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS
 from rpmatrix.matrix import Matrix
 from rpmatrix.record_shapes import (
     GIVEN,
+    IMAGE_ID,
     UNUSUAL,
     PartOfObject,
     Shape,
@@ -138,6 +140,8 @@ def _coded(path: str, cells: pa.Array) -> tuple[_Codes, Bools | None]:
         return (there.to_numpy(zero_copy_only=False).astype(np.uint8), [GIVEN]), odd
     encoded = cells.dictionary_encode()
     values = encoded.dictionary.to_pylist()
+    if path == IMAGE_ID:
+        values = [value and _only_image(value) for value in values]
     codes = np.arange(1, len(values) + 2, dtype=np.int32)
     codes[-1] = 0
     expressions = [is_expression(value) for value in values]
@@ -149,6 +153,14 @@ def _coded(path: str, cells: pa.Array) -> tuple[_Codes, Bools | None]:
     if any(expressions):
         odd = np.array([*expressions, False]).take(places)
     return (codes.take(places), values), odd
+
+
+def _only_image(resource_id: str) -> str:
+    """Give an id with the same image, and nothing else: few of them differ."""
+    if is_expression(resource_id):
+        return resource_id
+    publisher, offer, sku = image_named_by(resource_id)
+    return f"/publishers/{publisher}/offers/{offer}/skus/{sku}"
 
 
 def _expressions(cells: pa.Array) -> Bools | None:

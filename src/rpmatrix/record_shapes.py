@@ -153,7 +153,8 @@ _UNUSUAL: Final = (
 _TELLING: Final = ("tenantId", "extended", "typePropertiesType")
 # What is only seen to be there, whatever it is: most ids differ from VM to VM.
 _SEEN_ONLY: Final = re.compile(r"(?:^|\.)(?:id|uri|assignedhost|diskencryptionsetid|diskaccessid)$")
-_READ_ALL_THE_SAME: Final = ("creationdata.imagereference.id",)
+# An id of which the image that it names is read, and neither the subscription nor the region.
+IMAGE_ID: Final = "creationdata.imagereference.id"
 GIVEN: Final = "/given"
 
 
@@ -235,7 +236,7 @@ UNUSUAL: Final = frozenset(name.lower() for name in _UNUSUAL)
 
 def is_seen_only(path: str) -> bool:
     """Tell a place of which facts only show whether anything stands there."""
-    return _SEEN_ONLY.search(path) is not None and path not in _READ_ALL_THE_SAME
+    return _SEEN_ONLY.search(path) is not None and path != IMAGE_ID
 
 
 class Elsewhere(Exception):  # noqa: N818 - it is a turning, not an error
