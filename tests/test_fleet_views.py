@@ -41,6 +41,7 @@ from rpmatrix.fleet_views import (
 from rpmatrix.matrix import MODES
 from rpmatrix.rollups import FleetResult
 from rpmatrix.sample_fleets import sample_fleet
+from rpmatrix.summaries import FleetError
 
 VMS = 120
 
@@ -50,8 +51,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exports")
     fleet = list(sample_fleet(VMS, seed=3))
     (folder / "vms.json").write_text(json.dumps([vm for vm, _ in fleet]))
-    (folder / "disks.json").write_text(json.dumps([one for _, disks in fleet for one in disks]))
+    disks = [one for _, disks in fleet for one in disks]
+    loose = {"managedBy": None, "id": f"{disks[0]['id']}-loose", "name": "loose"}
+    twice = {**fleet[0][0], "tags": {"told": "twice"}}
+    members = [vm["id"] for vm, _ in fleet if vm.get("availabilitySet")][:2]
+    held = fleet_set(next(vm for vm, _ in fleet if vm.get("availabilitySet")), members)
+    (folder / "disks.json").write_text(json.dumps([*disks, {**disks[0], **loose}, twice, held]))
     return folder
+
+
+def fleet_set(vm: dict[str, Any], members: list[str]) -> dict[str, Any]:
+    """Make the record of the set of a VM: it lists members of which some were not given."""
+    return {
+        "id": vm["availabilitySet"]["id"],
+        "name": "set",
+        "type": "Microsoft.Compute/availabilitySets",
+        "virtualMachines": [{"id": one} for one in (*members, f"{members[0]}-lost")],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +312,7 @@ def test_no_vm_is_a_table_too() -> None:
 
 COUNTED = (
     *("vms", "disks", "outcomes", "places", "caveats", "assumptions", "exclusions", "groups"),
+    *("in_the_way", "listed", "disks_without_vm", "repeated_records", "files"),
 )
 
 
@@ -308,11 +325,23 @@ def test_vms_judged_one_by_one_add_up_like_a_fleet(
     assert counted
 
 
+TABLES = (
+    *("what_first", "reasons", "caveats", "assumptions", "groups", "limits"),
+    *("members_in_the_way", "missing_members"),
+)
+
+
 def test_what_they_add_up_to_is_told_alike(assessment: Assessment, result: FleetResult) -> None:
     made = result_of(assessment)
-    for what in ("what_first", "reasons", "caveats", "assumptions", "groups", "limits"):
+    assert sorted(made.notes) == sorted(result.notes)
+    for what in TABLES:
         assert made.rows(what) == result.rows(what)
     assert (made.records, made.counts) == (result.records, result.counts)
+    assert made.verdicts().astype(str).equals(result.verdicts().astype(str))
+    vm = assessment.inventory.vms[3]
+    assert made.inventory_of(vm.id.upper()).vms == (vm,)
+    with pytest.raises(FleetError, match="their assessment has the findings"):
+        made.findings()
 
 
 # --- files -----------------------------------------------------------------------------------

@@ -36,9 +36,9 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.records import id_parts, region
+from rpmatrix.records import id_parts, look, region
 from rpmatrix.report_matrix import MODE_TITLES, row_card
-from rpmatrix.summaries import Summary
+from rpmatrix.summaries import NAMED, Member, Summary
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
@@ -717,16 +717,41 @@ def summary_of(found: Assessment) -> Summary:
         made.caveats.update((one.mode, row) for row in one.caveats)
         made.assumptions.update((one.mode, fact) for fact in one.assumptions)
         made.exclusions.update({(one.mode, row): count for row, count in rows.items()})
-    for (kind, group), members in vm_groups(found.inventory).items():
-        for vm in members:
-            made.groups.update(
-                (_SETS.get(kind, kind), group, one.mode, one.verdict) for one in found.of(vm.id)
-            )
+    _count_sets(made, found)
+    inventory = found.inventory
+    made.files.update((record.file,) for record in inventory.records)
+    made.repeated_records = inventory.counts["vms"] - made.vms
+    attached = {record.key for vm in inventory.vms for disk in vm.disks for record in disk.records}
+    disks = {record.key for record in inventory.records if record.kind == "disk"}
+    made.disks_without_vm = len(disks - attached)
     return made
 
 
 # What a fleet calls a set of VMs by which a single VM is protected.
 _SETS: Final = {"flexible_scale_set": "scale_set"}
+_LISTS: Final = (
+    *("microsoft.compute/availabilitysets", "microsoft.compute/virtualmachinescalesets"),
+)
+
+
+def _count_sets(made: Summary, found: Assessment) -> None:
+    """Count the members of sets, and name those that cannot be protected, or not surely."""
+    in_the_way: dict[tuple[str, str, str], list[Member]] = {}
+    for (kind, group), members in vm_groups(found.inventory).items():
+        named = _SETS.get(kind, kind)
+        for vm in members:
+            for one in found.of(vm.id):
+                made.groups[named, group, one.mode, one.verdict] += 1
+                if one.verdict in ("not_supported", "unknown"):
+                    why = _missing(one) if one.verdict == "unknown" else one.reasons
+                    key = (named, group, one.mode)
+                    in_the_way.setdefault(key, []).append((vm.id, one.verdict, why))
+    for key, told in in_the_way.items():
+        made.in_the_way[key] = tuple(sorted(told)[:NAMED])
+    for record in found.inventory.records:
+        listed = look(record.body, ("virtualmachines", "[]", "id"))
+        if isinstance(listed, list) and id_parts(record.key).get("type") in _LISTS:
+            made.listed[record.key] = tuple(map(str, listed))
 
 
 def result_of(found: Assessment) -> FleetResult:
@@ -737,16 +762,17 @@ def result_of(found: Assessment) -> FleetResult:
     found : Assessment
         Their verdicts, in both modes.
     """
-    from rpmatrix.rollups import FleetResult
+    from rpmatrix.rollups import FleetResult, notes_on
 
-    inventory = found.inventory
+    inventory, summary = found.inventory, summary_of(found)
     return FleetResult(
         found.matrix,
-        summary_of(found),
+        summary,
         inventory.problems,
-        inventory.notes,
+        tuple(dict.fromkeys((*inventory.notes, *notes_on(found.matrix, summary)))),
         inventory.counts["records"],
         counts={name: n for name, n in inventory.counts.items() if name != "records"},
+        _assessment=found,
     )
 
 

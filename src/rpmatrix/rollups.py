@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from rpmatrix.eligibility import Assessment
     from rpmatrix.fleet_inputs import FleetInputs
     from rpmatrix.inventory import Inventory
     from rpmatrix.parts import Part
@@ -51,7 +53,7 @@ class FleetResult:
     """
 
     matrix: Matrix
-    summary: Summary
+    _summary: Summary | Callable[[], Summary]
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     records: int = 0
@@ -59,6 +61,12 @@ class FleetResult:
     counts: Mapping[str, int] = field(default_factory=dict)
     _parts: tuple[Part, ...] = ()
     _inputs: FleetInputs | None = None
+    _assessment: Assessment | None = None
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What was counted, or is counted now if nobody has asked before."""
+        return self._summary() if callable(self._summary) else self._summary
 
     def __repr__(self) -> str:
         told = f"{self.summary.vms} VMs, {self.summary.disks} disks, {len(self.problems)} problems"
@@ -92,6 +100,9 @@ class FleetResult:
         LookupError
             If no record of that VM is there, or not any more.
         """
+        if self._assessment is not None:
+            inventory = self._assessment.inventory
+            return replace(inventory, vms=(inventory.vm(vm_id),))
         if self._inputs is None:
             raise FleetError("the fleet came from tables of facts; there are no records to show")
         return self._inputs.inventory_of(vm_id)
@@ -100,10 +111,17 @@ class FleetResult:
 
     def verdict_batches(self) -> Iterator[pa.Table]:
         """Give the verdicts part by part, as Arrow tables: one row per VM and mode."""
+        if self._assessment is not None:
+            import pyarrow as pa
+
+            yield pa.Table.from_pandas(self._assessment.verdicts.frame(), preserve_index=False)
+            return
         yield from self._batches("verdicts", lambda part: part.verdicts())
 
     def finding_batches(self) -> Iterator[pa.Table]:
         """Give the findings part by part, as Arrow tables: one row per VM or disk and row."""
+        if self._assessment is not None:
+            raise FleetError("these VMs were judged one by one: their assessment has the findings")
         yield from self._batches("findings", lambda part: part.findings())
 
     def _batches(self, kind: str, make: Callable[[Part], pa.Table]) -> Iterator[pa.Table]:
@@ -351,6 +369,8 @@ class FleetResult:
         """Find out which of some lower-cased ids are those of VMs that were given."""
         if not keys:
             return keys
+        if self._assessment is not None:
+            return keys & {vm.id.lower() for vm in self._assessment.inventory.vms}
         import pyarrow as pa
         import pyarrow.compute as pc
 
