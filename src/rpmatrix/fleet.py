@@ -28,10 +28,10 @@ from rpmatrix.fact_tables import Judging
 from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.frames import arrow_table, holds_records, open_frame, readable_again
 from rpmatrix.matrix import Matrix, load_matrix
-from rpmatrix.parts import FleetError, Part, Summary
+from rpmatrix.parts import FleetError, Part
 from rpmatrix.record_judging import RecordJudging
 from rpmatrix.rollups import FleetResult, notes_on
-from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint
+from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint, summed
 from rpmatrix.sources import Opened
 
 __all__ = [
@@ -115,15 +115,12 @@ def _of_records(run: Judging, inputs: Sequence[Callable[[], Opened]]) -> FleetRe
 
 
 def _result(matrix: Matrix, run: Judging, parts: Sequence[Part]) -> FleetResult:
-    summary = Summary()
-    for part in parts:
-        summary.add(part.summary())
-    summary.add(run.beside())
+    beside = run.beside()
     return FleetResult(
         matrix,
-        summary,
+        partial(summed, beside, parts),
         run.sorted_problems(),
-        tuple(notes_on(matrix, summary)),
+        tuple(notes_on(matrix, beside)),
         run.reader.rows,
         _parts=tuple(parts),
     )

@@ -319,7 +319,7 @@ class Run:
         self._summary.add(self._run.beside())
         result = FleetResult(
             matrix,
-            self._summary,
+            partial(summed, self._summary, self._kept) if self._kept else self._summary,
             self._run.sorted_problems(),
             (*self._notes, *notes_on(matrix, self._summary)),
             self._run.reader.rows,
@@ -364,24 +364,26 @@ class Run:
     def _judge(
         self, job: str, parts: Iterator[Part], before: Mapping[str, Any]
     ) -> tuple[Summary, list[Part]]:
-        summary, kept = Summary(), []
+        summary, kept, vms = Summary(), [], 0
         with ThreadPoolExecutor(1) as writer:
             writing: list[Future[None]] = []
             number = -1
             for number, part in enumerate(parts):
                 name = f"{job}-{number:05}"
-                mine = self._target.done(name) if self._target else None
+                vms += part.vms.num_rows
+                if self._target is None:
+                    kept.append(part)
+                    self._tell(vms)
+                    continue
+                mine = self._target.done(name)
                 if mine is None:
                     mine = part.summary()
-                    if self._target:
-                        # One part is written while the next is judged, and no more are kept.
-                        for one in writing:
-                            one.result()
-                        writing = [writer.submit(self._target.write, name, part, mine)]
-                    else:
-                        kept.append(part)
+                    # One part is written while the next is judged, and no more are kept.
+                    for one in writing:
+                        one.result()
+                    writing = [writer.submit(self._target.write, name, part, mine)]
                 summary.add(mine)
-                self._tell(summary)
+                self._tell(vms)
             for one in writing:
                 one.result()
             if self._target:
@@ -389,13 +391,23 @@ class Run:
                 self._target.finish_job(job, number + 1, told)
         return summary, kept
 
-    def _tell(self, of_job: Summary | None = None) -> None:
+    def _tell(self, of_job: int = 0) -> None:
+        """Tell how far the run has come; `of_job` counts VMs of the job that is not done yet."""
         if self._progress is None:
             return
-        done = self._summary.vms + (of_job.vms if of_job else 0)
+        done = self._summary.vms + sum(part.vms.num_rows for part in self._kept) + of_job
         share = min(self._run.read / self._bytes, 1)
         seconds = time.monotonic() - self._started
         self._progress(Progress(done, len(self._run.reader.problems), share, seconds))
+
+
+def summed(summary: Summary, parts: Iterable[Part]) -> Summary:
+    """Add what is counted of parts."""
+    found = Summary()
+    found.add(summary)
+    for part in parts:
+        found.add(part.summary())
+    return found
 
 
 def concluded(result: FleetResult, target: Target | None) -> FleetResult:
