@@ -885,7 +885,10 @@ def run_facts(arguments: argparse.Namespace) -> int:
                 )
             )
         page.table(("Fact", "Values", "Assumed", "Meaning"), rows, keep=1)
-        page.prose("Answer with --assume FACT=VALUE, or --assume VM:FACT=VALUE for one VM.")
+        page.prose(
+            "Answer with --assume FACT=VALUE, with VM:FACT=VALUE for one VM, or with "
+            "VM:DISK:FACT=VALUE for one disk (its name, lun:0 or os)."
+        )
     return FINE
 
 
