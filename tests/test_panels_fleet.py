@@ -403,6 +403,13 @@ def test_uploaded_files_belong_together_and_stay_in_memory(panel: FleetPanel, fo
     assert_reproduced(panel)
 
 
+def test_a_file_that_is_not_understood_is_named_as_it_was_uploaded() -> None:
+    good, bad = ("vm.json", json.dumps(sample_vm("plain-linux")).encode()), ("notes.txt", b"hi")
+    panel = make(uploads=[good, bad], section="problems")
+    assert [problem.file for problem in panel.result.problems] == ["notes.txt"]
+    assert "<code>notes.txt</code>" in panel.html
+
+
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"value": 3}'])
 def test_an_input_without_vms_says_what_is_needed(text: str) -> None:
     panel = make(text=text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -384,7 +384,8 @@ class FleetPanel(Panel):
         if self._read is None or self._read[0] != (kind, value):
             self._read = None
             waiting.tell(0, "Reading …")
-            self._read = (kind, value), read_inventory(*_contents(kind, value))
+            found = read_inventory(*_contents(kind, value))
+            self._read = (kind, value), _named(found, value) if kind == "uploads" else found
         return self._read[1]
 
     def explain(self, vm: str) -> Explanation | None:
@@ -725,6 +726,13 @@ def _contents(kind: str, value: Any) -> Sequence[Any]:
         pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
         return [str(file) for file in sorted(anchor.glob(pattern)) if file.is_file()]
     return [str(path)]
+
+
+def _named(found: Inventory, uploads: Uploads) -> Inventory:
+    """Name the files that problems are in as they were uploaded."""
+    names = {f"pasted text {at}": name for at, (name, _) in enumerate(uploads, start=1)}
+    problems = [replace(one, file=names.get(one.file, one.file)) for one in found.problems]
+    return replace(found, problems=tuple(problems))
 
 
 def _offers(control: widgets.Widget, value: str) -> bool:
