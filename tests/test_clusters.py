@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rpmatrix import clusters
+from rpmatrix import clusters, fleet
 from rpmatrix.clusters import partitions
 from rpmatrix.fleet import (
     FleetResult,
@@ -130,6 +133,28 @@ def test_disks_alone_are_refused(tmp_path: Path) -> None:
     (tmp_path / "disks.csv").write_text("vm_id,role\n")
     with pytest.raises(FleetError, match="no file tells of VMs"):
         partitions(tmp_path)
+
+
+# --------------------------------------------------------------------------- the page about it
+
+
+def test_the_page_calls_what_there_is(root: Path) -> None:
+    page = (root / "docs" / "clusters.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    lines = ["\n".join(one for one in block.splitlines() if one[:1] != "%") for block in blocks]
+    calls = [
+        node
+        for block in lines
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Call) and hasattr(fleet, getattr(node.func, "id", ""))
+    ]
+    for call in calls:
+        function = getattr(fleet, ast.unparse(call.func))
+        given = {one.arg: None for one in call.keywords if one.arg}
+        inspect.signature(function).bind(*call.args, **given)
+    assert {ast.unparse(call.func) for call in calls} == {
+        *("assess_dask", "assess_spark", "assess_spark_frames")
+    }
 
 
 # --------------------------------------------------------------------------- Dask
@@ -279,7 +304,9 @@ def test_what_fails_in_spark_is_told_without_a_trace_of_java(
 ) -> None:
     home = tmp_path / "in"
     shutil.copytree(facts, home)
-    (home / "vms" / "part-002.parquet").write_bytes(b"PAR1 and no more PAR1")
+    broken = home / "vms" / "part-002.parquet"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[len(whole) // 2 + 4 :])
     with pytest.raises(FleetError, match=r"part-002\.parquet") as caught:
         assess_spark(home, out=tmp_path / "out")
     assert "org.apache" not in str(caught.value)
