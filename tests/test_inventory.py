@@ -1333,3 +1333,21 @@ def test_a_copy_is_told_by_its_source() -> None:
 def test_times_are_read_as_clients_write_them(text: str, expected: datetime | None) -> None:
     (point,) = points_of([vm(), collection(points=[restore_point(created=text)])])
     assert point.created == expected
+
+
+@pytest.mark.parametrize("size", [1, 2_000], ids=["small", "large"])
+def test_the_digest_of_a_value_is_of_what_was_read(size: int) -> None:
+    record = vm(top={"tags": {f"tag-{number}": "x" * 40 for number in range(size)}})
+    before = rp.read_inventory(json.loads(json.dumps(record))).digests["value 1"]
+    inventory = rp.read_inventory(record)
+    record["name"] = "another"
+    assert inventory.digests["value 1"] == before
+    assert rp.read_inventory(record).digests["value 1"] != before
+    assert list(inventory.digests) == ["value 1"]
+
+
+@pytest.mark.parametrize("odd", [1, True, None, ("a", "b")])
+def test_keys_that_are_no_texts_are_read_as_what_they_are_called(odd: object) -> None:
+    inventory = rp.read_inventory([{**vm(), odd: "x"}, {odd: "x"}])
+    assert len(inventory.vms) == len(inventory.problems) == 1
+    assert inventory.vms[0].records[0].body[str(odd).lower()] == "x"

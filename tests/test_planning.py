@@ -1446,3 +1446,16 @@ def test_a_plan_says_in_one_line_what_it_is() -> None:
         "Plan(2 application, 1 not supported in any mode, 1 unknown in application mode; "
         "copies to northeurope; rest)"
     )
+
+
+def test_of_the_vms_that_are_not_planned_whole_the_verdict_is_given() -> None:
+    found = rp.assess(rp.read_inventory([vm(f"vm-{number}") for number in range(3)]), MATRIX)
+    whole, part, done = rp.plan(found), rp.plan(found, whole=1), []
+    rp.plan(found, progress=done.append)
+    assert [one.whole for one in part.vms] == [True, False, False]
+    assert part.vms[0] == whole.vms[0]
+    told = [(one.vm, one.mode, one.verdict, one.comparison) for one in whole.vms]
+    assert [(one.vm, one.mode, one.verdict, one.comparison) for one in part.vms] == told
+    assert part.vms[1].steps == ()
+    assert part.groups == whole.groups
+    assert done == [1, 2, 3]

@@ -207,7 +207,8 @@ def run_plan(arguments: argparse.Namespace) -> int:
     with output(arguments.output) as stream:
         if arguments.json:
             with working("writing"):
-                print_json(_plan_dict(found, arguments.client, phases), stream)
+                whole = _plan_dict(found, arguments.client, phases)
+            print_json(whole, stream)
         else:
             _print_plan(Page(stream), found, arguments, phases)
     return FINE
