@@ -299,28 +299,44 @@ class FleetResult:
         return self._frame("groups")
 
     def _groups(self) -> _Table:
-        found: dict[tuple[str, str, str], Counter[str]] = {}
-        for (kind, group, mode, verdict), count in self.summary.groups.items():
-            found.setdefault((kind, group, mode), Counter())[verdict] += count
-        for group in self.summary.listed:
-            for mode in MODES:
-                found.setdefault((_kind_of_set(group), group, mode), Counter())
-        missing = Counter(group for _, group, _ in self._missing_members()[1])
+        missing = self._missing_of_sets
         rows = []
-        for (kind, group, mode), counts in sorted(found.items()):
-            good = counts["supported"] + counts["exclude_disks"]
-            total = counts.total()
-            protected = "all" if good == total else "some" if good else "none"
-            open_ones = counts["unknown"] or (missing[group] and good == total)
-            if open_ones and not counts["not_supported"]:
-                protected = "unknown"
+        for (kind, group, mode), counts in sorted(self._counts_of_sets.items()):
             listed = self.summary.listed.get(group)
             told = None if listed is None else len(listed)
-            of_verdicts = (counts[one] for one in VERDICTS)
-            stopped, absent = total - good, missing[group]
-            rows.append((kind, group, mode, total, *of_verdicts, stopped, told, absent, protected))
+            total, absent = sum(counts), missing[group]
+            protected = _protected(counts, absent)
+            rows.append(
+                (kind, group, mode, total, *counts, total - _good(counts), told, absent, protected)
+            )
         counted = ("vms", *VERDICTS, "in_the_way", "listed", "missing")
         return ("kind", "group_id", "mode", *counted, "protected"), rows
+
+    @cached_property
+    def _counts_of_sets(self) -> dict[tuple[str, str, str], list[int]]:
+        """How many members of each set have each verdict, by kind, id and mode."""
+        found: dict[tuple[str, str, str], list[int]] = {}
+        for (kind, group, mode, verdict), count in self.summary.groups.items():
+            counts = found.get((kind, group, mode))
+            if counts is None:
+                counts = found[kind, group, mode] = [0] * len(VERDICTS)
+            counts[_PLACE_OF[verdict]] += count
+        for group in self.summary.listed:
+            for mode in MODES:
+                found.setdefault((_kind_of_set(group), group, mode), [0] * len(VERDICTS))
+        return found
+
+    @cached_property
+    def _missing_of_sets(self) -> Counter[str]:
+        return Counter(group for _, group, _ in self._missing_members()[1])
+
+    def protection(self) -> Counter[tuple[str, str, str]]:
+        """Count sets of VMs by kind, mode and for which of their members it can be done."""
+        missing = self._missing_of_sets
+        return Counter(
+            (kind, mode, _protected(counts, missing[group]))
+            for (kind, group, mode), counts in self._counts_of_sets.items()
+        )
 
     def members_in_the_way(self) -> pd.DataFrame:
         """Name the VMs for which their set cannot be protected as a whole.
@@ -498,6 +514,23 @@ _FROM_BEST: Final = ("supported", "exclude_disks", "unknown", "not_supported")
 
 def _kind_of_set(group: str) -> str:
     return "availability_set" if "/availabilitysets/" in group else "scale_set"
+
+
+_PLACE_OF: Final = {verdict: place for place, verdict in enumerate(VERDICTS)}
+
+
+def _good(counts: Sequence[int]) -> int:
+    """Give how many members of a set can be protected."""
+    return counts[_PLACE_OF["supported"]] + counts[_PLACE_OF["exclude_disks"]]
+
+
+def _protected(counts: Sequence[int], missing: int) -> str:
+    """Tell for which members of a set a restore point can be created."""
+    good, total = _good(counts), sum(counts)
+    open_ones = counts[_PLACE_OF["unknown"]] or (missing and good == total)
+    if open_ones and not counts[_PLACE_OF["not_supported"]]:
+        return "unknown"
+    return "all" if good == total else "some" if good else "none"
 
 
 def _full_pages_of(row: Row, summary: Summary) -> list[tuple[str, int]]:

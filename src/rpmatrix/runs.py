@@ -223,19 +223,26 @@ class Share(Target):
         return self.folder
 
 
+_IDS: Final = ("vm_id", "vm_name", "disk_id")
+
+
 def _write(table: pa.Table, path: Path) -> None:
     """Write a table as a whole or not at all."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
+        ids = [name for name in _IDS if name in table.column_names]
+        for name in ids:
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, table[name].cast(pa.large_string()))
         pq.write_table(
             table,
             unfinished,
             compression="lz4",
             write_statistics=False,
-            # Ids repeat, and are many: they are kept once, however many they are.
-            dictionary_pagesize_limit=1 << 30,
+            # Ids that follow each other are alike: as they stand, they become smaller than codes.
+            use_dictionary=[name for name in table.column_names if name not in ids],
             row_group_size=max(table.num_rows, 1),
         )
     else:
@@ -421,9 +428,8 @@ def concluded(result: FleetResult, target: Target | None) -> FleetResult:
 def _sets(result: FleetResult) -> dict[str, dict[str, dict[str, int]]]:
     """Count sets of VMs by kind, mode and how many of their members can be protected."""
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for row in result.rows("groups"):
-        of_mode = found.setdefault(row["kind"], {}).setdefault(row["mode"], {})
-        of_mode[row["protected"]] = of_mode.get(row["protected"], 0) + 1
+    for (kind, mode, protected), count in sorted(result.protection().items()):
+        found.setdefault(kind, {}).setdefault(mode, {})[protected] = count
     return found
 
 
