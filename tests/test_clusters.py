@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from distributed import Client
 
 from rpmatrix import clusters, fleet
 from rpmatrix.clusters import partitions
@@ -177,11 +178,20 @@ def test_other_processes_give_what_one_process_gives(
     facts: Path, single: FleetResult, tmp_path: Path
 ) -> None:
     """Nothing that a worker needs is left in the driver: the matrix travels as data."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
-        assert_same(assess_dask(facts, out=tmp_path / "out", scheduler=client), single)
-        with pytest.raises(FleetError, match="name a folder with out"):
-            assess_dask(facts, scheduler=client)
+    found = assess_dask(facts, out=tmp_path / "out", scheduler="processes")
+    assert_same(found, single)
+    with pytest.raises(FleetError, match="name a folder with out"):
+        assess_dask(facts, scheduler="processes")
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["named", "active"])
+def test_a_client_of_a_cluster_gives_what_one_process_gives(
+    given: bool, facts: Path, single: FleetResult, tmp_path: Path
+) -> None:
+    settings = {"processes": False, "n_workers": 2, "dashboard_address": None}
+    with Client(**settings) as client:
+        found = assess_dask(facts, out=tmp_path / "out", scheduler=client if given else None)
+        assert_same(found, single)
 
 
 @pytest.mark.parametrize(
