@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import azure
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from azure import disk_id, vm_id
 from cases import CLEAN, MATRIX, facts_of_grain, values_of, vm_facts
+from estates import estate, rows_of_fleet, rows_of_vms
 from oracle import Case, Known, KnownDisk
 
+import rpmatrix as rp
 from rpmatrix import fact_tables
 from rpmatrix.columns import UNUSABLE
 from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
@@ -601,3 +605,102 @@ def test_a_table_gives_no_cell_that_a_spreadsheet_would_run(tmp_path: Path) -> N
     path = write(VMS.head(1).assign(name="=1+1"), tmp_path / "vms.csv")
     written = assess_files(path, MATRIX, out=tmp_path / "fleet.csv")
     assert {row["vm_name"] for row in rows_of(written)} == {"'=1+1"}
+
+
+# --------------------------------------------------------------------------- frames of records
+
+
+RECORDS = [azure.to_resource_graph(one) for one in estate(random.Random(21), 15)]
+
+
+def in_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give objects and lists as JSON texts."""
+    return frame.map(lambda one: json.dumps(one) if isinstance(one, (dict, list)) else one)
+
+
+def in_structs(rows: list[Any]) -> pa.Table:
+    return pa.Table.from_pylist(rows)
+
+
+def in_views(rows: list[Any]) -> pa.Table:
+    table = in_structs(rows)
+    columns = [
+        one.cast(pa.string_view()) if pa.types.is_string(one.type) else one for one in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+RECORD_FRAMES: dict[str, Callable[[list[Any]], Any]] = {
+    "a list": list,
+    "a dict of columns": lambda rows: pd.DataFrame(rows).to_dict("list"),
+    "pandas": pd.DataFrame,
+    "pandas, texts": lambda rows: in_texts(pd.DataFrame(rows)),
+    "pandas, categories": lambda rows: in_texts(pd.DataFrame(rows)).astype("category"),
+    "pandas, strings": lambda rows: in_texts(pd.DataFrame(rows)).astype("string"),
+    "pandas, other letters": lambda rows: pd.DataFrame(rows).rename(columns=str.upper),
+    "pandas, shuffled columns": lambda rows: pd.DataFrame(rows).sort_index(axis=1),
+    "pandas, Arrow types": lambda rows: in_structs(rows).to_pandas(types_mapper=pd.ArrowDtype),
+    "pandas, arrays": lambda rows: in_structs(rows).to_pandas(),
+    "Arrow": in_structs,
+    "Arrow, views": in_views,
+    "Polars": lambda rows: polars(in_texts(pd.DataFrame(rows)).astype("string")),
+    "DuckDB": lambda rows: duckdb(in_texts(pd.DataFrame(rows)).astype("string")),
+}
+
+
+@pytest.mark.parametrize("door", RECORD_FRAMES)
+def test_a_frame_of_records_gives_what_they_give_one_by_one(door: str) -> None:
+    expected_rows = rows_of_vms(rp.assess(rp.read_inventory(RECORDS)))
+    result = rp.assess(RECORD_FRAMES[door](RECORDS))
+    assert rows_of_fleet(result) == expected_rows
+    assert not result.problems
+    assert result.counts["vms"] == len(expected_rows) / len(MODES)
+
+
+def test_vms_and_disks_may_come_in_two_frames_of_records() -> None:
+    kinds = [one["type"].endswith("virtualmachines") for one in RECORDS]
+    vms = [one for one, vm in zip(RECORDS, kinds, strict=True) if vm]
+    others = [one for one, vm in zip(RECORDS, kinds, strict=True) if not vm]
+    expected_rows = rows_of_vms(rp.assess(rp.read_inventory(vms, others)))
+    assert rows_of_fleet(rp.assess(pd.DataFrame(vms), pd.DataFrame(others))) == expected_rows
+
+
+def test_a_choice_of_columns_makes_no_verdict_better() -> None:
+    """A column that was left out is not known to be at its default."""
+    flat = [azure.to_cli(azure.vm(f"vm-{number}")) for number in range(3)]
+    chosen = pd.DataFrame(flat)[["id", "name", "hardwareProfile", "storageProfile"]]
+    assert {row[3] for row in rows_of_fleet(rp.assess(flat))} == {"supported"}
+    assert {row[3] for row in rows_of_fleet(rp.assess(chosen))} == {"unknown"}
+
+
+def test_numbers_in_a_column_with_gaps_stay_numbers() -> None:
+    disk = azure.to_resource_graph(azure.disk(maxShares=2))
+    frame = pd.DataFrame([{**disk, "maxShares": 2.0}, {**disk, "id": disk["id"] + "-b"}])
+    vm = azure.to_resource_graph(azure.vm("vm-a", data=[azure.data_disk(0)]))
+    whole = rows_of_vms(rp.assess(rp.read_inventory([vm, disk])))
+    assert rows_of_fleet(rp.assess([vm], frame.to_dict("records")[:1])) == whole
+
+
+def test_a_row_that_is_no_record_is_a_problem_of_its_frame() -> None:
+    result = rp.assess(pd.DataFrame([*RECORDS[:1], {"id": "x", "properties": "{cut"}]))
+    assert [(one.file, one.record, one.path) for one in result.problems] == [
+        ("frame 1", "row 2", "properties")
+    ]
+
+
+def test_facts_and_records_are_not_mixed_in_frames() -> None:
+    with pytest.raises(FleetError, match="one frame is a table of facts"):
+        rp.assess(VMS, RECORDS)
+
+
+def test_the_records_of_one_vm_are_found_in_a_frame() -> None:
+    result = rp.assess(pd.DataFrame(RECORDS))
+    rows = rows_of_fleet(result)
+    inventory = result.inventory_of(rows[0][0])
+    assert rows_of_vms(rp.assess(inventory)) == rows[: len(MODES)]
+
+
+def test_the_same_door_takes_facts_and_an_inventory() -> None:
+    assert rows_of(rp.assess(VMS, DISKS, MATRIX)) == EXPECTED
+    inventory = rp.read_inventory(RECORDS)
+    assert rp.assess(inventory, MATRIX).verdicts == rp.assess(inventory, matrix=MATRIX).verdicts

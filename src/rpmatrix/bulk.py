@@ -274,8 +274,15 @@ class BulkReader:
         """Find the records of each VM, and the VMs that must be read one by one."""
         held, vms = self._held, self._held["vm"]
         self._vm_keys = one_array(vms.text("key"))
-        self._slow = _twice(self._vm_keys) | _among(self._vm_keys, self._odd["vm"])
-        self._join_disks()
+        disk_keys = one_array(held["disk"].text("key"))
+        with ThreadPoolExecutor(1) as other:
+            twice = [other.submit(_twice, keys) for keys in (self._vm_keys, disk_keys)]
+            self._wanted_disks = pc.ascii_lower(
+                one_array(held["attachment"].text("manageddisk.id"))
+            )
+            self._record_of_disk = _places_in(self._wanted_disks, disk_keys)
+        self._slow = twice[0].result() | _among(self._vm_keys, self._odd["vm"])
+        self._note_odd_disks(twice[1].result())
         self._belongings = {
             "extension": self._gathered(*self._extension_edges()),
             "network_interface": self._gathered(*self._interface_edges()),
@@ -312,17 +319,12 @@ class BulkReader:
         attached[found[found >= 0]] = True
         return keys.filter(pa.array(~attached))
 
-    def _join_disks(self) -> None:
-        attached, disks = self._held["attachment"], self._held["disk"]
-        self._wanted_disks = pc.ascii_lower(one_array(attached.text("manageddisk.id")))
-        keys = one_array(disks.text("key"))
-        self._record_of_disk = _places_in(self._wanted_disks, keys)
-        # A disk that two records tell of, or one that is odd, makes its VMs odd.
+    def _note_odd_disks(self, twice: Bools) -> None:
+        """Read VMs one by one that have a disk which is odd, or which two records tell of."""
         odd = _among(self._wanted_disks, self._odd["disk"])
-        twice = _twice(keys)
         if twice.any():
             odd |= (self._record_of_disk >= 0) & twice[self._record_of_disk]
-        self._slow[attached.numbers("owner")[odd]] = True
+        self._slow[self._held["attachment"].numbers("owner")[odd]] = True
 
     def _extension_edges(self) -> tuple[Numbers, Numbers]:
         """Give pairs of VM and extension, those with a record of their own first."""
@@ -519,24 +521,28 @@ class BulkReader:
         owners = np.repeat(np.arange(len(rows)), counts)
         within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
         disks = np.repeat(first, counts) + within
-        elsewhere = np.zeros(len(rows), bool)
-        columns: dict[str, dict[str, pa.Array]] = {}
-        for grain, subject in (
-            ("vm", Subject(partial(self._of_vms, rows, counts), len(rows))),
-            ("disk", Subject(partial(self._of_disks, disks, within), len(disks))),
-        ):
-            columns[grain] = {}
-            for name in self._facts[grain]:
-                memory = self._memory(name)
-                codes = memory.codes(subject, partial(cell_of, self._matrix.facts[name]))
-                missed = codes < 0
-                if missed.any():
-                    elsewhere[missed if grain == "vm" else owners[missed]] = True
-                    codes = np.where(missed, 0, codes)
-                columns[grain][name] = _dictionary(codes, memory.cells or [None])
-        return FactTables(
-            self._vm_table(rows, columns["vm"]), self._disk_table(disks, columns["disk"]), owners
-        ), elsewhere
+        of_disks = Subject(partial(self._of_disks, disks, within), len(disks))
+        with ThreadPoolExecutor(1) as other:
+            at_disks = other.submit(self._read_columns, "disk", of_disks)
+            of_vms = Subject(partial(self._of_vms, rows, counts), len(rows))
+            on_vms, elsewhere = self._read_columns("vm", of_vms)
+        on_disks, missed = at_disks.result()
+        elsewhere[owners[missed]] = True
+        tables = self._vm_table(rows, on_vms), self._disk_table(disks, on_disks)
+        return FactTables(*tables, owners), elsewhere
+
+    def _read_columns(self, grain: str, subject: Subject) -> tuple[dict[str, pa.Array], Bools]:
+        """Read all facts of VMs or of disks; also tell of which one shows where no column is."""
+        columns, elsewhere = {}, np.zeros(subject.count, bool)
+        for name in self._facts[grain]:
+            memory = self._memory(name)
+            codes = memory.codes(subject, partial(cell_of, self._matrix.facts[name]))
+            missed = codes < 0
+            if missed.any():
+                elsewhere |= missed
+                codes = np.where(missed, 0, codes)
+            columns[name] = _dictionary(codes, memory.cells or [None])
+        return columns, elsewhere
 
     def _memory(self, fact_id: str) -> Memory:
         if fact_id not in self._memories:

@@ -292,7 +292,7 @@ class BlockParser:
     def _at_once(self, chunk: Chunk, kind: str, nested: bool) -> pa.StructArray | None:
         """Parse all values of a chunk together, or give None if one of them does not fit."""
         text, whole = chunk.text, pa.struct(self._shapes[kind].fields(nested=nested))
-        if _has_escapes(text) or (not text.isascii() and _KELVIN in text):
+        if _may_hide_keys(text):
             return None
         usual = self._usual.get((kind, nested))
         if usual and not holds(text, self._oddities[kind] + usual.others):
@@ -370,7 +370,7 @@ class BlockParser:
         found = pc.match_substring_regex(pa.array(lines, pa.large_binary()), self._oddities[kind])
         odd: Bools = found.to_numpy(zero_copy_only=False).copy()
         for at, line in enumerate(lines):
-            odd[at] = odd[at] or _has_escapes(line) or _KELVIN in line
+            odd[at] = odd[at] or b"\\u" in line or _KELVIN in line
         for at in np.flatnonzero(odd).tolist():
             odd[at] = not fits(_parsed(lines[at]), self._shapes[kind], self._answers)
         return odd
@@ -569,10 +569,13 @@ def _as_one(text: bytes) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
 
 
-def _has_escapes(text: bytes) -> bool:
-    """Tell whether letters may be written as escapes: a key may be written so."""
-    # One byte is looked for much faster than two, and most texts hold not even that one.
-    return b"\\" in text and b"\\u" in text
+# The one letter beyond ASCII whose small letter is one of ASCII, and may be in a key.
+_KELVIN: Final = "\u212a".encode()
+
+
+def _may_hide_keys(text: bytes) -> bool:
+    """Tell whether a key may be written with escapes, or with a letter that looks like another."""
+    return holds(text, r"\\u") or (not text.isascii() and _KELVIN in text)
 
 
 def holds(text: bytes, pattern: str) -> bool:
@@ -694,8 +697,6 @@ def _parsed(line: bytes) -> Json:
         return None
 
 
-# Letters that are not ASCII, but whose small letter is.
-_KELVIN: Final = "\u212a".encode()
 _KEPT_OF_VM: Final = (
     *("id", "name", "location", "osprofile.computername"),
     *("availabilityset.id", "virtualmachinescaleset.id"),
@@ -793,6 +794,8 @@ def _lowered(value: Json, node: Shape) -> Json:
 
 def one_array(cells: pa.ChunkedArray) -> pa.Array:
     """Give the chunks of a column as one array."""
+    if cells.num_chunks == 1:
+        return cells.chunk(0)  # combining would copy it
     found = cells.combine_chunks()
     return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
 

@@ -176,6 +176,7 @@ def oddity_pattern(shape: Shape, answers: Iterable[str]) -> str:
     unusual = "|".join(re.escape(name) for name in (*_UNUSUAL, *answers))
     starts = "|".join(re.escape(name) for name in names)
     keys = f'(?:{"|".join(variants)}|(?i:{unusual})|(?i:properties_|(?:{starts})\\.)[^"]*)'
+    # Each alternative begins with the same letter, for which a text can be gone through at once.
     return f'"{keys}"\\s*:|"(?:{"|".join(_TELLING)})"\\s*:\\s*null'
 
 

@@ -63,12 +63,14 @@ class Chunk:
 
     def first(self) -> Json:
         """Give the first value, parsed; None if there is none."""
-        text = bytes(self._view[:_LONGEST]).decode(errors="replace").lstrip()
-        try:
-            value, _ = _PLAIN.raw_decode(text)
-        except (ValueError, RecursionError):
-            return None
-        return value
+        for length in (_USUAL, _LONGEST):
+            text = bytes(self._view[:length]).decode(errors="replace").lstrip()
+            try:
+                value, _ = _PLAIN.raw_decode(text)
+            except (ValueError, RecursionError):
+                continue
+            return value
+        return None
 
     def look_over(self) -> None:
         """See whether the values are plain text.
@@ -122,6 +124,7 @@ class Chunk:
 _BEGIN, _END = b'{"":[', b"]}"
 # The longest record that is looked at to tell what a chunk holds.
 _LONGEST: Final = 1 << 20
+_USUAL: Final = 1 << 14
 _PLAIN: Final = json.JSONDecoder(strict=False)
 
 
