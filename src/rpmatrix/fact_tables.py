@@ -414,7 +414,10 @@ class LateColumns:
         mine = np.searchsorted(needed, pieces).clip(max=len(needed) - 1)
         rows = starts[mine] + (places & (2**_BITS_OF_ROW - 1))
         left = pa.concat_tables(read, promote_options="permissive")
-        left = left.take(pa.array(np.where(known, rows, 0), mask=~known))
+        if known.all() and (np.diff(rows) == 1).all():
+            left = left.slice(rows[0], len(rows))
+        else:
+            left = left.take(pa.array(np.where(known, rows, 0), mask=~known))
         found = table.drop_columns(self.origin)
         for name in left.column_names:
             found = found.append_column(name, left[name])

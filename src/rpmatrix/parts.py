@@ -291,20 +291,31 @@ def names_of(vms: pa.Table) -> pa.ChunkedArray:
 
 def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> pa.Array:
     """Give the ids of some disks, or what else tells people which disk is meant."""
-    chosen = disks.select([name for name in DISK_COLUMNS if name in disks.column_names]).take(rows)
-    texts = {
-        name: chosen[name].cast(pa.large_string()).combine_chunks() for name in chosen.column_names
-    }
-    nothing = pa.nulls(len(rows), pa.large_string())
-    of_os = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(texts["role"])), "os")
-    luns = pc.fill_null(texts.get("lun", nothing), "None")
+    labels = _texts(disks, "disk_id", rows)
+    unnamed = np.flatnonzero(pc.fill_null(pc.equal(labels, ""), True).to_numpy(False))
+    if not len(unnamed):
+        return labels
     text = partial(pa.scalar, type=pa.large_string())
+    few = rows[unnamed]
+    of_os = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(_texts(disks, "role", few))), "os")
+    luns = pc.fill_null(_texts(disks, "lun", few), "None")
     places = pc.binary_join_element_wise(text("data disk at lun"), luns, text(" "))
-    labels = pc.if_else(pc.fill_null(of_os, False), text("OS disk"), places)
-    for name in ("name", "disk_id"):
-        named = texts.get(name, nothing)
-        labels = pc.if_else(pc.fill_null(pc.not_equal(named, ""), False), named, labels)
-    return labels
+    places = pc.if_else(pc.fill_null(of_os, False), text("OS disk"), places)
+    names = _texts(disks, "name", few)
+    named = pc.fill_null(pc.not_equal(names, ""), False)
+    mask = np.zeros(len(rows), bool)
+    mask[unnamed] = True
+    return pc.replace_with_mask(labels, pa.array(mask), pc.if_else(named, names, places))
+
+
+def _texts(disks: pa.Table, name: str, rows: NDArray[np.integer[Any]]) -> pa.Array:
+    """Give some cells of a column as texts; all are empty if there is none."""
+    if name not in disks.column_names:
+        return pa.nulls(len(rows), pa.large_string())
+    cells = disks[name].combine_chunks().take(pa.array(rows)).cast(pa.large_string())
+    if isinstance(cells, pa.ChunkedArray):
+        return pa.concat_arrays(cells.chunks)
+    return cells
 
 
 def marks_of(ids: pa.Array) -> Numbers:
