@@ -31,7 +31,7 @@ from rpmatrix.columns import distinct_rows
 from rpmatrix.facts import FactReader, Reading, VmFacts
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Vm, join
 from rpmatrix.matrix import Matrix
-from rpmatrix.record_blocks import Block, BlockParser, one_array
+from rpmatrix.record_blocks import Block, BlockParser
 from rpmatrix.record_columns import (
     Glance,
     LazyDisk,
@@ -273,14 +273,11 @@ class BulkReader:
     def _join(self) -> None:
         """Find the records of each VM, and the VMs that must be read one by one."""
         held, vms = self._held, self._held["vm"]
-        self._vm_keys = one_array(vms.text("key"))
-        disk_keys = one_array(held["disk"].text("key"))
+        self._vm_keys = vms.whole("key")
+        disk_keys = held["disk"].whole("key")
         with ThreadPoolExecutor(1) as other:
             twice = [other.submit(_twice, keys) for keys in (self._vm_keys, disk_keys)]
-            self._wanted_disks = pc.ascii_lower(
-                one_array(held["attachment"].text("manageddisk.id"))
-            )
-            self._record_of_disk = _places_in(self._wanted_disks, disk_keys)
+            self._record_of_disk = _places_in(self._wanted_disks(), disk_keys)
         self._slow = twice[0].result() | _among(self._vm_keys, self._odd["vm"])
         self._note_odd_disks(twice[1].result())
         self._belongings = {
@@ -309,22 +306,30 @@ class BulkReader:
 
         VMs that are read one by one may still have them. To be asked after the first table.
         """
-        held = one_array(self._held["disk"].text("key"))
+        held = self._held["disk"].whole("key")
         loose = np.ones(len(held), bool)
         loose[self._record_of_disk[self._record_of_disk >= 0]] = False
         odd = pa.array(self._odd["disk"], pa.string())
         keys = pa.concat_arrays([held.filter(pa.array(loose)).cast(pa.string()), odd]).unique()
-        found = _places_in(self._wanted_disks, keys)
+        if not len(keys):
+            return keys
+        found = _places_in(self._wanted_disks(), keys)
         attached = np.zeros(len(keys), bool)
         attached[found[found >= 0]] = True
         return keys.filter(pa.array(~attached))
 
+    def _wanted_disks(self) -> pa.Array:
+        """Give the keys of the disks that VMs show; made anew each time, for they are many."""
+        return pc.ascii_lower(self._held["attachment"].whole("manageddisk.id"))
+
     def _note_odd_disks(self, twice: Bools) -> None:
         """Read VMs one by one that have a disk which is odd, or which two records tell of."""
-        odd = _among(self._wanted_disks, self._odd["disk"])
+        owners, known = self._held["attachment"].numbers("owner"), self._odd["disk"]
+        if known:
+            self._slow[owners[_among(self._wanted_disks(), known)]] = True
         if twice.any():
-            odd |= (self._record_of_disk >= 0) & twice[self._record_of_disk]
-        self._slow[self._held["attachment"].numbers("owner")[odd]] = True
+            odd = (self._record_of_disk >= 0) & twice[self._record_of_disk]
+            self._slow[owners[odd]] = True
 
     def _extension_edges(self) -> tuple[Numbers, Numbers]:
         """Give pairs of VM and extension, those with a record of their own first."""
@@ -337,15 +342,15 @@ class BulkReader:
         return owners[order], order
 
     def _parents(self) -> pa.Array:
-        keys = one_array(self._held["extension"].text("key"))
+        keys = self._held["extension"].whole("key")
         return pc.replace_substring_regex(keys, "/extensions/[^/]*$", "")
 
     def _interface_edges(self) -> tuple[Numbers, Numbers]:
         """Give pairs of VM and interface: the interface names the VM, or the VM names it."""
         rows, named = self._held["network_interface"], self._held["interface_id"]
-        own = one_array(rows.text("key"))
-        places = _places_in(one_array(rows.text("owner_key")), self._vm_keys)
-        found = _places_in(one_array(named.text("key")), own)
+        own = rows.whole("key")
+        places = _places_in(rows.whole("owner_key"), self._vm_keys)
+        found = _places_in(named.whole("key"), own)
         there = np.flatnonzero(found >= 0)
         owners = np.concatenate([places, named.numbers("owner")[there]])
         which = np.concatenate([np.arange(rows.count), found[there]])
@@ -413,7 +418,7 @@ class BulkReader:
                     views.append((stand, record))
         if interfaces:
             named = self._held["interface_id"]
-            keys = one_array(named.text("key"))
+            keys = named.whole("key")
             rows = pa.array(np.flatnonzero(_among(keys, interfaces)))
             owners = self._vm_keys.take(pa.array(named.numbers("owner")).take(rows))
             for key, owner in zip(keys.take(rows).to_pylist(), owners.to_pylist(), strict=True):
@@ -435,7 +440,7 @@ class BulkReader:
             wanted.setdefault(names[0] if names else "", []).append(stand)
         owners: dict[str, set[str]] = {}
         for name in ("name", "osprofile.computername"):
-            written = _lower(one_array(self._held["vm"].text(name)))
+            written = _lower(self._held["vm"].whole(name))
             rows = pa.array(np.flatnonzero(_among(written, wanted)))
             keys = self._vm_keys.take(rows).to_pylist()
             for called, key in zip(written.take(rows).to_pylist(), keys, strict=True):
@@ -672,10 +677,10 @@ class BulkReader:
             interfaces |= _texts(named)
         more = {stand for key in disks for stand in self._odd["disk"].get(key, ())}
         more |= {stand for key in interfaces for stand in self._odd_interfaces.get(key, ())}
-        more |= self._stands_of("disk", _among(one_array(self._held["disk"].text("key")), disks))
+        more |= self._stands_of("disk", _among(self._held["disk"].whole("key"), disks))
         held = self._held["network_interface"]
-        mine = _among(one_array(held.text("key")), interfaces)
-        mine |= _among(one_array(held.text("owner_key")), wanted)
+        mine = _among(held.whole("key"), interfaces)
+        mine |= _among(held.whole("owner_key"), wanted)
         more |= self._stands_of("network_interface", mine)
         apart = self._held["extension"].numbers("ordinal") >= 0
         more |= self._stands_of("extension", apart & _among(self._parents(), wanted))

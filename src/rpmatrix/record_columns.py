@@ -15,7 +15,7 @@ import pyarrow as pa
 from rpmatrix.columns import UNUSABLE, told
 from rpmatrix.facts import Reading
 from rpmatrix.matrix import Fact
-from rpmatrix.record_blocks import TEXTS_ALONE, Rows
+from rpmatrix.record_blocks import TEXTS_ALONE, Rows, one_array
 from rpmatrix.record_shapes import GIVEN, Elsewhere, Shape
 from rpmatrix.records import (
     Record,
@@ -107,6 +107,13 @@ class RecordColumns:
     def text(self, name: str) -> pa.ChunkedArray:
         """Give texts that are kept as they are."""
         return pa.chunked_array(self._texts.get(name, []), pa.string())
+
+    def whole(self, name: str) -> pa.Array:
+        """Give texts that are kept as they are, as one array."""
+        found = one_array(self.text(name))
+        # The pieces are not kept beside it: ids are most of what is in memory.
+        self._texts[name] = [found]
+        return found
 
     def numbers(self, name: str) -> Numbers:
         """Give a column of numbers."""
