@@ -704,3 +704,27 @@ def test_the_same_door_takes_facts_and_an_inventory() -> None:
     assert rows_of(rp.assess(VMS, DISKS, MATRIX)) == EXPECTED
     inventory = rp.read_inventory(RECORDS)
     assert rp.assess(inventory, MATRIX).verdicts == rp.assess(inventory, matrix=MATRIX).verdicts
+
+
+def test_a_line_with_too_many_cells_is_a_problem_and_the_others_count(tmp_path: Path) -> None:
+    path = write(VMS, tmp_path / "vms.csv")
+    lines = path.read_text().splitlines()
+    lines[2] += ",one,two"
+    path.write_text("\n".join(lines))
+    result = assess_files(path, MATRIX)
+    assert result.summary.vms == len(VMS) - 1
+    (problem,) = result.problems
+    assert (problem.file, problem.record) == (str(path), "row 3")
+    assert "cells" in problem.message
+
+
+@pytest.mark.parametrize("block", [50, 700, 4 << 20])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_table_is_read_in_blocks_of_any_size(
+    block: int, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(VMS, tmp_path / "vms.csv")
+    expected = assess_files(path, MATRIX).verdicts()
+    path.write_text(path.read_text().rstrip("\n") + end)
+    monkeypatch.setattr(fact_tables, "_BLOCK_OF_LINES", block)
+    pd.testing.assert_frame_equal(assess_files(path, MATRIX).verdicts(), expected)

@@ -89,7 +89,7 @@ class TableReader:
         bad = np.flatnonzero(~known.to_numpy())
         for row in bad.tolist():
             told = f"the role of a disk is os or data, not {table['role'][row].as_py()!r}"
-            self._fail(file, first + row, "role", f"{told}; the disk counts as not known")
+            self.fail(file, first + row, "role", f"{told}; the disk counts as not known")
         known = np.zeros(table.num_rows, np.int32)
         known[good] = self._evaluator.encode_disks(table.take(good))
         known[bad] = self._evaluator.unlisted(np.ones(len(bad), np.uint8))
@@ -116,10 +116,11 @@ class TableReader:
         if not ids.null_count:
             return table
         for row in np.flatnonzero(ids.is_null().to_numpy()).tolist():
-            self._fail(file, first + row, "vm_id", "the row names no VM; give it an id")
+            self.fail(file, first + row, "vm_id", "the row names no VM; give it an id")
         return table.filter(ids.is_valid())
 
-    def _fail(self, file: str, row: int, path: str, message: str) -> None:
+    def fail(self, file: str, row: int, path: str, message: str) -> None:
+        """Note what does not fit, by the number of its row below the header."""
         # The header is the first row of a file.
         self.problems[Problem(file, f"row {row + 2}", path, message)] = None
 
@@ -432,9 +433,10 @@ def _jobs(
     columns: Sequence[str],
     coded: Sequence[str],
     make: Callable[[pa.Table, str, int], Batch],
+    fail: Callable[[str, int, str, str], None],
     late: LateColumns | None = None,
 ) -> Iterator[Callable[[], Batch]]:
-    """Give what reads each piece of a file."""
+    """Give what reads each piece of a file; `fail` is told of lines that are no rows."""
     size = path.stat().st_size
     if form_of(path) == ".parquet":
         import pyarrow.parquet as pq
@@ -461,33 +463,70 @@ def _jobs(
             yield read
             first += rows
         return
-    from pyarrow import csv
-
+    read_lines = partial(_read_lines, _columns_of(path), columns, coded, str(path), fail)
     packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
-    named = [name for name in _columns_of(path) if name in columns]
-    kinds = {
-        name: pa.dictionary(pa.int32(), pa.string()) if name in coded else pa.string()
-        for name in named
-    }
     with path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
-        tables = csv.open_csv(
-            stream,
-            read_options=csv.ReadOptions(block_size=1 << 24),
-            parse_options=csv.ParseOptions(newlines_in_values=False),
-            convert_options=csv.ConvertOptions(
-                column_types=kinds,
-                include_columns=named,
-                strings_can_be_null=True,
-                null_values=[""],
-                quoted_strings_can_be_null=True,
-            ),
-        )
         first = at = 0
-        for batch in tables:
+        for lines in _blocks_of_lines(stream):
             weight = raw.tell() - at
             at += weight
-            yield partial(_made, make, pa.Table.from_batches([batch]), str(path), first, weight)
-            first += batch.num_rows
+            yield partial(_made, make, partial(read_lines, lines, first), str(path), first, weight)
+            first += lines.count(b"\n")
+
+
+def _blocks_of_lines(stream: Any) -> Iterator[bytes]:
+    """Give the lines of a table below its header, some megabytes at a time."""
+    begun, header = b"", True
+    while block := bytes(stream.read(_BLOCK_OF_LINES)):
+        whole, line_end, rest = (begun + block).rpartition(b"\n")
+        if header and line_end:
+            header, _, whole = False, None, whole.partition(b"\n")[2]
+        begun = rest if line_end else begun + block
+        if whole and line_end:
+            yield whole + line_end
+    if begun and not header:
+        yield begun
+
+
+_BLOCK_OF_LINES: Final = 4 << 20
+
+
+def _read_lines(
+    names: Sequence[str],
+    columns: Sequence[str],
+    coded: Sequence[str],
+    file: str,
+    fail: Callable[[str, int, str, str], None],
+    lines: bytes,
+    first: int,
+) -> pa.Table:
+    """Read lines of a table; one that has not as many cells as the header is a problem."""
+    from pyarrow import csv
+
+    def skip(row: Any) -> str:
+        told = f"the row has {row.actual_columns} cells, not {row.expected_columns}"
+        fail(file, first + row.number - 1, "", f"{told}; see whether a comma wants quotes")
+        return "skip"
+
+    kinds = {
+        name: pa.dictionary(pa.int32(), pa.string()) if name in coded else pa.string()
+        for name in names
+        if name in columns
+    }
+    return csv.read_csv(
+        pa.py_buffer(lines),
+        read_options=csv.ReadOptions(
+            column_names=list(names), use_threads=False, block_size=len(lines) + 1
+        ),
+        parse_options=csv.ParseOptions(newlines_in_values=False, invalid_row_handler=skip),
+        convert_options=csv.ConvertOptions(
+            column_types=kinds,
+            include_columns=list(kinds),
+            strings_can_be_null=True,
+            null_values=[""],
+            quoted_strings_can_be_null=True,
+        ),
+    )
 
 
 def _read_again(
@@ -505,12 +544,12 @@ def _read_again(
 
 def _made(
     make: Callable[[pa.Table, str, int], Batch],
-    table: pa.Table,
+    read: Callable[[], pa.Table],
     file: str,
     first: int,
     weight: int,
 ) -> Batch:
-    return replace(make(table, file, first), weight=weight)
+    return replace(make(read(), file, first), weight=weight)
 
 
 # --------------------------------------------------------------------------- the run
@@ -644,9 +683,12 @@ class Judging:
         of_disks = [*DISK_COLUMNS, *evaluator.disk_facts]
         coded = ["vm_id", "role", "listed", *evaluator.disk_facts]
         return [
-            chain.from_iterable(_jobs(path, *of_vms, reader.vms) for path in files.vms),
             chain.from_iterable(
-                _jobs(path, of_disks, coded, reader.disks, self._late) for path in files.disks
+                _jobs(path, *of_vms, reader.vms, reader.fail) for path in files.vms
+            ),
+            chain.from_iterable(
+                _jobs(path, of_disks, coded, reader.disks, reader.fail, self._late)
+                for path in files.disks
             ),
         ]
 
@@ -671,7 +713,7 @@ class Judging:
             ]
         )
         for path in files.vms:
-            for job in _jobs(path, ["vm_id"], [], self.reader.vms):
+            for job in _jobs(path, ["vm_id"], [], self.reader.vms, self.reader.fail):
                 ids = pc.utf8_lower(job().about["vm_id"].cast(pa.string()))
                 if pc.any(pc.is_in(ids, value_set=names)).as_py():
                     raise OutOfOrderError
