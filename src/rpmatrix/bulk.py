@@ -274,12 +274,11 @@ class BulkReader:
         """Find the records of each VM, and the VMs that must be read one by one."""
         held, vms = self._held, self._held["vm"]
         self._vm_keys = vms.whole("key")
-        disk_keys = held["disk"].whole("key")
         with ThreadPoolExecutor(1) as other:
-            twice = [other.submit(_twice, keys) for keys in (self._vm_keys, disk_keys)]
-            self._record_of_disk = _places_in(self._wanted_disks(), disk_keys)
-        self._slow = twice[0].result() | _among(self._vm_keys, self._odd["vm"])
-        self._note_odd_disks(twice[1].result())
+            twice = other.submit(_twice, self._vm_keys)
+            odd_disks = self._join_disks()
+        self._slow = twice.result() | _among(self._vm_keys, self._odd["vm"])
+        self._slow[held["attachment"].numbers("owner")[odd_disks]] = True
         self._belongings = {
             "extension": self._gathered(*self._extension_edges()),
             "network_interface": self._gathered(*self._interface_edges()),
@@ -322,14 +321,17 @@ class BulkReader:
         """Give the keys of the disks that VMs show; made anew each time, for they are many."""
         return pc.ascii_lower(self._held["attachment"].whole("manageddisk.id"))
 
-    def _note_odd_disks(self, twice: Bools) -> None:
-        """Read VMs one by one that have a disk which is odd, or which two records tell of."""
-        owners, known = self._held["attachment"].numbers("owner"), self._odd["disk"]
-        if known:
-            self._slow[owners[_among(self._wanted_disks(), known)]] = True
-        if twice.any():
-            odd = (self._record_of_disk >= 0) & twice[self._record_of_disk]
-            self._slow[owners[odd]] = True
+    def _join_disks(self) -> Bools:
+        """Find the record of each disk of a VM; tell which disks are odd, or have two records."""
+        wanted, keys = self._wanted_disks(), self._held["disk"].whole("key")
+        self._record_of_disk = _places_in(wanted, keys)
+        odd = _among(wanted, self._odd["disk"])
+        # Of two records with one id the second is that of no disk.
+        others = np.ones(len(keys), bool)
+        others[self._record_of_disk[self._record_of_disk >= 0]] = False
+        if others.any():
+            odd |= _are_in(wanted, keys.filter(pa.array(others)))
+        return odd
 
     def _extension_edges(self) -> tuple[Numbers, Numbers]:
         """Give pairs of VM and extension, those with a record of their own first."""
@@ -533,6 +535,8 @@ class BulkReader:
             on_vms, elsewhere = self._read_columns("vm", of_vms)
         on_disks, missed = at_disks.result()
         elsewhere[owners[missed]] = True
+        of_vms.release()
+        of_disks.release()
         tables = self._vm_table(rows, on_vms), self._disk_table(disks, on_disks)
         return FactTables(*tables, owners), elsewhere
 
@@ -804,9 +808,11 @@ def _among(keys: pa.Array, wanted: Iterable[str]) -> Bools:
     names = list(wanted)
     if not names or not len(keys):
         return np.zeros(len(keys), bool)
-    found: Bools = pc.is_in(keys, value_set=pa.array(names, pa.string())).to_numpy(
-        zero_copy_only=False
-    )
+    return _are_in(keys, pa.array(names, pa.string()))
+
+
+def _are_in(keys: pa.Array, wanted: pa.Array) -> Bools:
+    found: Bools = pc.is_in(keys, value_set=wanted).to_numpy(zero_copy_only=False)
     return found
 
 

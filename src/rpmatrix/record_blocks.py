@@ -142,7 +142,7 @@ def _coded(path: str, cells: pa.Array) -> tuple[_Codes, Bools | None]:
     values = encoded.dictionary.to_pylist()
     if path == IMAGE_ID:
         values = [value and _only_image(value) for value in values]
-    codes = np.arange(1, len(values) + 2, dtype=np.int32)
+    codes = np.arange(1, len(values) + 2, dtype=_smallest(len(values) + 1))
     codes[-1] = 0
     expressions = [is_expression(value) for value in values]
     for at, value in enumerate(values):
@@ -153,6 +153,11 @@ def _coded(path: str, cells: pa.Array) -> tuple[_Codes, Bools | None]:
     if any(expressions):
         odd = np.array([*expressions, False]).take(places)
     return (codes.take(places), values), odd
+
+
+def _smallest(most: int) -> Any:
+    """Give the smallest type of codes up to a number: there are many of them."""
+    return np.uint8 if most < 2**8 else np.uint16 if most < 2**16 else np.int32
 
 
 def _only_image(resource_id: str) -> str:
@@ -754,7 +759,7 @@ def _stacked(parts: Sequence[Rows]) -> Rows:
         for part in parts:
             codes, mine = part.leaves.get(path, (np.zeros(part.count, np.uint8), []))
             table = [0, *(values.setdefault((type(one), one), len(values) + 1) for one in mine)]
-            found.append(np.array(table, np.int32).take(codes))
+            found.append(np.array(table, _smallest(max(table))).take(codes))
         made.leaves[path] = np.concatenate(found), [one for _, one in values]
     for name in parts[0].texts:
         made.texts[name] = pa.concat_arrays([part.texts[name] for part in parts])

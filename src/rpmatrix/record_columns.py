@@ -144,6 +144,15 @@ class Subject:
             found = self._found[place] = self._find(place)
         return found
 
+    def release(self) -> None:
+        """Let go of all columns; a reader may remember the last VM that it was asked about."""
+        self._found.clear()
+        self._find = _nothing_more
+
+
+def _nothing_more(place: Place) -> tuple[Numbers, Sequence[Any]]:
+    raise Elsewhere(place)
+
 
 class Glance:
     """One reading of one fact, and what was looked at for it, in order."""

@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 
 from rpmatrix.bulk import BulkReader, FactTables
 from rpmatrix.columns import ColumnEvaluator
-from rpmatrix.fact_tables import PART, Judging
+from rpmatrix.fact_tables import Judging
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, Part, names_of
 from rpmatrix.sources import Opened
 
+# VMs judged at a time; beside them there are the records of all.
+PART: Final = 131_072
 _THREADS: Final = 2
 
 
