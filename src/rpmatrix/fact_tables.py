@@ -467,25 +467,26 @@ def _jobs(
     packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
     with path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
         first = at = 0
-        for lines in _blocks_of_lines(stream):
+        for lines, count in _blocks_of_lines(stream):
             weight = raw.tell() - at
             at += weight
             yield partial(_made, make, partial(read_lines, lines, first), str(path), first, weight)
-            first += lines.count(b"\n")
+            first += count
 
 
-def _blocks_of_lines(stream: Any) -> Iterator[bytes]:
-    """Give the lines of a table below its header, some megabytes at a time."""
+def _blocks_of_lines(stream: Any) -> Iterator[tuple[memoryview, int]]:
+    """Give the lines of a table below its header, some megabytes at a time, and how many."""
     begun, header = b"", True
-    while block := bytes(stream.read(_BLOCK_OF_LINES)):
-        whole, line_end, rest = (begun + block).rpartition(b"\n")
-        if header and line_end:
-            header, _, whole = False, None, whole.partition(b"\n")[2]
-        begun = rest if line_end else begun + block
-        if whole and line_end:
-            yield whole + line_end
+    while block := stream.read(_BLOCK_OF_LINES):
+        text = begun + block
+        start, stop = 0, text.rfind(b"\n") + 1
+        if header and stop:
+            header, start = False, text.find(b"\n") + 1
+        if start < stop:
+            yield memoryview(text)[start:stop], text.count(b"\n", start, stop)
+        begun = text[stop:]
     if begun and not header:
-        yield begun
+        yield memoryview(begun), 1
 
 
 _BLOCK_OF_LINES: Final = 4 << 20
@@ -497,7 +498,7 @@ def _read_lines(
     coded: Sequence[str],
     file: str,
     fail: Callable[[str, int, str, str], None],
-    lines: bytes,
+    lines: memoryview,
     first: int,
 ) -> pa.Table:
     """Read lines of a table; one that has not as many cells as the header is a problem."""
