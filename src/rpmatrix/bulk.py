@@ -463,7 +463,7 @@ class BulkReader:
     # ----- columns to facts
 
     def tables(self, size: int) -> Iterator[FactTables]:
-        """Give all VMs with their facts, in the order in which they were met.
+        """Give all VMs with their facts, in the order in which they were met; to be asked once.
 
         Parameters
         ----------
@@ -488,6 +488,10 @@ class BulkReader:
         for start in range(0, len(rows), size):
             mine = rows[start : start + size]
             yield self._window(mine, [names[-1 - row] if row < 0 else "" for row in mine.tolist()])
+        # They know one another in a circle, and would stay until it is looked for.
+        self._memories.clear()
+        self._held.clear()
+        self._kept.clear()
 
     def _slow_keys(self, stands: Numbers) -> dict[str, tuple[int, int]]:
         """Give the keys of VMs to read one by one, and where each was met first."""
