@@ -272,6 +272,7 @@ class BulkReader:
 
     def _join(self) -> None:
         """Find the records of each VM, and the VMs that must be read one by one."""
+        pa.default_memory_pool().release_unused()
         held, vms = self._held, self._held["vm"]
         self._vm_keys = vms.whole("key")
         with ThreadPoolExecutor(1) as other:
@@ -471,6 +472,8 @@ class BulkReader:
             The most VMs in a table.
         """
         self._join()
+        # What was freed goes back to the system: the tables are made in other sizes.
+        pa.default_memory_pool().release_unused()
         vms = self._held["vm"]
         stands = vms.numbers("source").astype(np.int64) << _SHIFT | vms.numbers("ordinal")
         slow = self._slow_keys(stands)
