@@ -96,12 +96,11 @@ def readings(known_facts: Mapping[str, Known]) -> dict[str, Reading]:
     }
 
 
-def vm_facts(case: Case) -> VmFacts:
+def vm_facts(case: Case, name: str = "vm-case") -> VmFacts:
     disks = tuple(
         Disk(one.role, disk_id(f"disk-{number}"), f"disk-{number}", number, True, (), ())
         for number, one in enumerate(case.disks)
     )
-    name = "vm-case"
     made = Vm(vm_id(name), vm_id(name).lower(), name, "rg", "sub", "westeurope", (), disks, {})
     told = tuple(
         DiskFacts(one, readings(found.facts)) for one, found in zip(disks, case.disks, strict=True)

@@ -58,6 +58,25 @@ class Answer:
     assumed: frozenset[str] = frozenset()
 
 
+def answered(case: Case, answers: Mapping[str, Value], matrix: Matrix) -> Case:
+    """Put what a person answered where no record tells for sure; the family read stands."""
+
+    def filled(facts: Mapping[str, Known]) -> dict[str, Known]:
+        return {
+            name: Known(answers[name]) if known.value is None and name in answers else known
+            for name, known in facts.items()
+        }
+
+    facts = filled(case.facts)
+    system, family = facts["operating_system"], case.facts["os_family"].value
+    if case.facts["operating_system"].value is None and system.value is not None:
+        listed = {row.id: row["family"] for row in matrix.table("operating_systems")}
+        if family not in (None, listed[str(system.value)]):
+            facts["operating_system"] = Known(shown=True)
+    disks = tuple(KnownDisk(disk.role, filled(disk.facts)) for disk in case.disks)
+    return Case(facts, disks)
+
+
 def all_of(truths: Iterable[Truth]) -> Truth:
     listed = list(truths)
     return False if False in listed else None if None in listed else True

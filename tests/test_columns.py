@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from azure import vm_id
 from cases import CLEAN, EXAMPLES, MATRIX, cases, facts_of_grain, values_of, vm_facts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Case, Known, KnownDisk
+from oracle import Case, Known, KnownDisk, Oracle, answered
+from overlays import write_overlay
 
 from rpmatrix.columns import UNUSABLE, ColumnEvaluator, Judged
 from rpmatrix.eligibility import VERDICTS, Evaluator, Verdict
@@ -50,7 +50,18 @@ def tables(fleet: list[Case]) -> tuple[pa.Table, pa.Table, Any]:
 
 def judge(columns: ColumnEvaluator, fleet: list[Case]) -> Judged:
     vms, disks, owners = tables(fleet)
-    return columns.judge(columns.encode_vms(vms), columns.encode_disks(disks), owners)
+    names = [(name_of(at), vm_id(name_of(at))) for at in range(len(fleet))]
+    encoded = columns.encode_vms(vms), columns.encode_disks(disks)
+    return columns.judge(*encoded, owners, lambda: names)
+
+
+def name_of(place: int) -> str:
+    return f"vm-{place}"
+
+
+def verdicts_one_by_one(scalar: Evaluator, fleet: list[Case]) -> list[tuple[Verdict, ...]]:
+    facts = [vm_facts(case, name_of(at)) for at, case in enumerate(fleet)]
+    return [scalar.verdicts(scalar.settle(one)) for one in facts]
 
 
 EVALUATORS = {strict: ColumnEvaluator(MATRIX, strict=strict) for strict in (False, True)}
@@ -93,6 +104,13 @@ def told_by_scalars(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def assert_as_scalar(scalar: Evaluator, judged: Judged, fleet: list[Case]) -> None:
+    one_by_one = verdicts_one_by_one(scalar, fleet)
+    for place, mode in enumerate(MODES):
+        expected = [told_by_scalars(verdicts[place]) for verdicts in one_by_one]
+        assert told_by_columns(judged, mode) == expected
+
+
 # --------------------------------------------------------------------------- the two evaluators
 
 
@@ -108,9 +126,7 @@ def test_columns_give_what_the_scalar_evaluator_gives(
 ) -> None:
     scalar, columns = pair
     judged = judge(columns, fleet)
-    for place, mode in enumerate(MODES):
-        one_by_one = [scalar.verdicts(vm_facts(case))[place] for case in fleet]
-        assert told_by_columns(judged, mode) == [told_by_scalars(one) for one in one_by_one]
+    assert_as_scalar(scalar, judged, fleet)
 
 
 def a_matrix_of_many_rows(folder: Path, seed: int) -> Matrix:
@@ -126,10 +142,9 @@ def a_matrix_of_many_rows(folder: Path, seed: int) -> Matrix:
         grain = chance.choice(["vm", "os_disk", "data_disk", "disk"])
         usable = [one for one in outcomes if grain != "vm" or one != "exclude_disk"]
         name = f"made-{number:03}"
-        row = dict.fromkeys(MATRIX.table("scenarios")[0], "")
-        row |= {"id": name, "area": "vm", "title": name, "grain": grain, "caveat": "Mind this."}
+        row = {"id": name, "area": "vm", "title": name, "grain": grain, "caveat": "Mind this."}
         row |= {mode: chance.choice(usable) for mode in MODES}
-        row |= {"remedy": "Do something.", "source": "made up", "reviewed_on": "2026-11-22"}
+        row |= {"remedy": "Do something.", "source": "made up"}
         scenarios.append(row)
         tested = facts["vm"] if grain == "vm" else facts["vm"] + facts["disk"]
         for clause in range(chance.randint(1, 2)):
@@ -141,21 +156,12 @@ def a_matrix_of_many_rows(folder: Path, seed: int) -> Matrix:
                 elif fact.type in ("enum", "text"):
                     operators.append("starts_with")
                 operator = chance.choice(operators)
-                mark = f"{name}-{clause}-{place}"
-                value = "" if operator == "present" else value
-                conditions.append([mark, name, clause + 1, fact.id, operator, value, "2026-11-22"])
-    with (folder / "scenarios.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, list(scenarios[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(scenarios)
-    with (folder / "conditions.csv").open("w", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(list(MATRIX.table("conditions")[0]))
-        lines.writerows(sorted(conditions))
-    about = {"owner": "Testers", "purpose": "Many rows", "source": "made up"}
-    days = {"date": "2026-11-22", "valid_until": "2099-12-31"}
-    (folder / "about.json").write_text(json.dumps(about | days))
-    return load_matrix(folder)
+                condition = {"id": f"{name}-{clause}-{place}", "scenario_id": name}
+                condition |= {"clause": str(clause + 1), "fact_id": fact.id, "operator": operator}
+                condition |= {"value": "" if operator == "present" else value}
+                conditions.append(condition)
+    made = {"scenarios": scenarios, "conditions": conditions}
+    return load_matrix(write_overlay(folder, made))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -168,9 +174,7 @@ def test_they_agree_on_any_rules_however_many(tmp_path: Path, seed: int) -> None
     @given(fleet=st.lists(cases(), max_size=6))
     def compare(fleet: list[Case]) -> None:
         judged = judge(columns, fleet)
-        for place, mode in enumerate(MODES):
-            one_by_one = [scalar.verdicts(vm_facts(case))[place] for case in fleet]
-            assert told_by_columns(judged, mode) == [told_by_scalars(one) for one in one_by_one]
+        assert_as_scalar(scalar, judged, fleet)
 
     compare()
 
@@ -192,6 +196,139 @@ def test_they_agree_however_many_different_disks_there_are() -> None:
     scalar, columns = Evaluator(MATRIX), ColumnEvaluator(MATRIX)
     judged = judge(columns, fleet)
     assert len(set(judged.disks.tolist())) > 256
-    for place, mode in enumerate(MODES):
-        one_by_one = [scalar.verdicts(vm_facts(case))[place] for case in fleet]
-        assert told_by_columns(judged, mode) == [told_by_scalars(one) for one in one_by_one]
+    assert_as_scalar(scalar, judged, fleet)
+
+
+# --------------------------------------------------------------------------- answers
+
+
+SPOT, REGULAR, ULTRA = {"priority": "Spot"}, {"priority": "Regular"}, {"disk_sku": "UltraSSD_LRS"}
+
+
+def no_ultra_disks_on_spot(folder: Path) -> Matrix:
+    """Lay a row about data disks over the matrix that tests a fact of their VM, too."""
+    row = {
+        "id": "ultra-on-spot",
+        "area": "disk",
+        "title": "Ultra Disk of a Spot VM",
+        "grain": "data_disk",
+        "application": "exclude_disk",
+        "crash": "not_supported",
+        "remedy": "Take another disk.",
+        "source": "Runbook 7",
+    }
+    conditions = [
+        {
+            "id": f"ultra-on-spot-{number}",
+            "scenario_id": "ultra-on-spot",
+            "clause": "1",
+            "fact_id": fact,
+            "operator": "is",
+            "value": value,
+        }
+        for number, (fact, value) in enumerate((*ULTRA.items(), *SPOT.items()), start=1)
+    ]
+    return load_matrix(write_overlay(folder, {"scenarios": [row], "conditions": conditions}))
+
+
+def with_data_disk(of_vm: Mapping[str, str], of_disk: Mapping[str, str]) -> Case:
+    """Give a VM of which nothing else stands in the way; what is left out is not known."""
+
+    def facts(grain: str, told: Mapping[str, str]) -> dict[str, Known]:
+        usual = {name: CLEAN.get(name) for name in facts_of_grain(grain)}
+        usual |= dict.fromkeys(("priority", "disk_sku") & usual.keys())
+        return {name: Known(value) for name, value in {**usual, **told}.items()}
+
+    disks = KnownDisk("os", facts("disk", {"disk_sku": "Premium_LRS"})), facts("disk", of_disk)
+    return Case(facts("vm", of_vm), (disks[0], KnownDisk("data", disks[1])))
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdicts"),
+    [
+        ({}, ["exclude_disks", "supported", "unknown", "unknown", "unknown"]),
+        (SPOT, ["exclude_disks", "supported", "exclude_disks", "unknown", "unknown"]),
+        (REGULAR, ["exclude_disks", "supported", "supported", "unknown", "supported"]),
+        (SPOT | ULTRA, ["exclude_disks", "supported", *["exclude_disks"] * 3]),
+        (
+            {"vm-2:priority": "Spot"},
+            ["exclude_disks", "supported", "exclude_disks", "unknown", "unknown"],
+        ),
+        (
+            {"priority": "Spot", f"{vm_id('vm-2')}:priority": "Regular"},
+            ["exclude_disks", "supported", "supported", "unknown", "unknown"],
+        ),
+        (
+            {"vm-4:disk_sku": "UltraSSD_LRS", "VM-4:priority": "Spot"},
+            ["exclude_disks", "supported", "unknown", "unknown", "exclude_disks"],
+        ),
+    ],
+)
+def test_a_row_about_disks_may_test_what_was_answered_of_their_vm(
+    tmp_path: Path, answers: dict[str, str], verdicts: list[str]
+) -> None:
+    matrix = no_ultra_disks_on_spot(tmp_path)
+    fleet = [
+        with_data_disk(SPOT, ULTRA),
+        with_data_disk(REGULAR, ULTRA),
+        with_data_disk({}, ULTRA),
+        with_data_disk(SPOT, {}),
+        with_data_disk({}, {}),
+    ]
+    columns = ColumnEvaluator(matrix, answers=answers)
+    judged = judge(columns, fleet)
+    assert [one["verdict"] for one in told_by_columns(judged, "application")] == verdicts
+    assert_as_scalar(Evaluator(matrix, answers=answers), judged, fleet)
+
+
+def answers_on(matrix: Matrix) -> st.SearchStrategy[dict[str, str]]:
+    """Answer for all VMs, or for one by its name or its id."""
+    scopes = ["", *(f"{one}:" for name in ("vm-0", "vm-1") for one in (name, vm_id(name)))]
+    usual = ["operating_system", "os_family", "priority", "disk_sku"]
+    names = [*facts_of_grain("vm"), *facts_of_grain("disk")]
+
+    @st.composite
+    def one(draw: Callable[[Any], Any]) -> tuple[str, str]:
+        fact = draw(st.sampled_from(usual) | st.sampled_from(names))
+        values = [str(value) for value in values_of(fact)]
+        if matrix.facts[fact].type == "integer":
+            values = [value for value in values if value.isdigit()]
+        return draw(st.sampled_from(scopes)) + fact, draw(st.sampled_from(values))
+
+    return st.lists(one(), max_size=6).map(dict)
+
+
+def answers_for(answers: Mapping[str, str], place: int) -> dict[str, str | int]:
+    """Give the answers that count for a VM: those by its id before those by its name."""
+    found: dict[str, str | int] = {}
+    for scope in ("", name_of(place), vm_id(name_of(place))):
+        for named, value in answers.items():
+            about, _, fact = named.rpartition(":")
+            if about == scope:
+                found[fact] = int(value) if MATRIX.facts[fact].type == "integer" else value
+    return found
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["with assumptions", "strict"])
+@pytest.mark.parametrize("lay", [None, no_ultra_disks_on_spot, a_matrix_of_many_rows])
+def test_answers_count_as_they_do_for_one_vm(
+    tmp_path: Path, lay: Callable[..., Matrix] | None, strict: bool
+) -> None:
+    more = (7,) if lay is a_matrix_of_many_rows else ()
+    matrix = lay(tmp_path, *more) if lay else MATRIX
+    oracle = Oracle(matrix, strict=strict)
+
+    @settings(max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(fleet=st.lists(cases(), max_size=3), answers=answers_on(matrix))
+    def compare(fleet: list[Case], answers: dict[str, str]) -> None:
+        columns = ColumnEvaluator(matrix, strict=strict, answers=answers)
+        judged = judge(columns, fleet)
+        assert_as_scalar(Evaluator(matrix, strict=strict, answers=answers), judged, fleet)
+        settled = [
+            answered(case, answers_for(answers, place), matrix) for place, case in enumerate(fleet)
+        ]
+        for mode in MODES:
+            told = [one["verdict"] for one in told_by_columns(judged, mode)]
+            assert told == [oracle.judge(case, mode).verdict for case in settled]
+
+    compare()

@@ -25,7 +25,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.eligibility import DISKS_LEFT, VERDICTS, AnswerError, Answers, Evaluator
+from rpmatrix.eligibility import (
+    DISKS_LEFT,
+    FAMILY,
+    SYSTEM,
+    VERDICTS,
+    AnswerError,
+    Answers,
+    Evaluator,
+)
 from rpmatrix.matrix import MODES, Fact, Matrix
 from rpmatrix.rules import Clause, RuleSet, Words
 
@@ -125,8 +133,9 @@ class _Class(NamedTuple):
     strict: int
     lenient: int
     unassumed: int
-    unknown: bool
+    answerable: bool  # not known for sure: an answer takes its place
     assumed: bool
+    family: str | int | None = None  # of the operating system, which an answer must not contradict
 
 
 class LookedUp(NamedTuple):
@@ -167,22 +176,32 @@ class _Column:
         mark = (type(cell), cell)
         code = self._code_of_cell.get(mark)
         if code is None:
-            found = self._class(told(self.fact, cell))
-            with self._lock:
-                code = self._code_of_class.setdefault(found, len(self.classes))
-                if code == len(self.classes):
-                    self.classes.append(found)
+            code = self._code_of(self._class(told(self.fact, cell)))
             self._code_of_cell[mark] = code
         return code
+
+    def _code_of(self, found: _Class) -> int:
+        with self._lock:
+            code = self._code_of_class.setdefault(found, len(self.classes))
+            if code == len(self.classes):
+                self.classes.append(found)
+        return code
+
+    @cached_property
+    def taken_back(self) -> int:
+        """The code of what was answered and cannot be: unknown, whatever else was answered."""
+        return self._code_of(self.classes[self.code(UNUSABLE)]._replace(answerable=False))
 
     def _class(self, known: Told) -> _Class:
         everything = self._rules.everything
         if known.values:
             strict, lenient = self._any_of(known.values)
-            return _Class(strict, lenient, lenient, len(known.values) > 1, False)
+            is_sure = len(known.values) == 1
+            family = known.values[0] if is_sure and self.fact.id == FAMILY else None
+            return _Class(strict, lenient, lenient, not is_sure, False, family)
         if known.usable and self._assumption is not None:
             strict, lenient = self._rules.words(self.fact.id, self._assumption)
-            return _Class(strict, lenient, everything, False, True)
+            return _Class(strict, lenient, everything, True, True)
         strict, lenient = self._rules.words(self.fact.id, None)
         return _Class(strict, lenient, lenient, True, False)
 
@@ -197,9 +216,7 @@ class _Column:
     def answered(self, codes: Numbers, answer: str | int) -> Numbers:
         """Give codes with an answer filled in where nothing was known for sure."""
         filled = self.code(answer)
-        table = [
-            filled if one.unknown or one.assumed else at for at, one in enumerate(self.classes)
-        ]
+        table = [filled if one.answerable else at for at, one in enumerate(self.classes)]
         return np.array(table, np.uint16)[codes]
 
     def codes(self, cells: pa.ChunkedArray) -> LookedUp:
@@ -1143,30 +1160,47 @@ class ColumnEvaluator:
         """Fill in what a person answered for single VMs, where a fact is not known for sure.
 
         An answer for one VM counts more than one for all, and one by its id more than by its name.
-        Each fills only what is still open, so the one that counts most goes first.
         """
         vms, disks = vms.copy(), disks.copy()
         single = set(self.scalar.answered_vms)
-        for held in reversed(tuple(zip(*names, strict=True))):
-            chosen: dict[str, list[int]] = {}
-            for place, name in enumerate(held):
-                if name.lower() in single:
-                    chosen.setdefault(name.lower(), []).append(place)
-            for name, places in chosen.items():
-                answers = self.scalar.answers(name)
-                rows = self._answered_vms(self._vm_rows[vms[places]], answers)
-                vms[places] = self._vm_rows.number_rows(rows)
-                mine = np.flatnonzero(np.isin(owners, places))
-                rows = self._answered_disks(self._disk_rows[disks[mine]], answers)
-                disks[mine] = self._disk_rows.number_rows(rows)
+        chosen: dict[tuple[str, ...], list[int]] = {}
+        for place, held in enumerate(names):
+            scopes = tuple(name for name in map(str.lower, held) if name in single)
+            if scopes:
+                chosen.setdefault(scopes, []).append(place)
+        for scopes, places in chosen.items():
+            answers = self.scalar.answers()
+            for scope in scopes:
+                answers |= self.scalar.answers(scope)
+            rows = self._answered_vms(self._vm_rows[vms[places]], answers)
+            vms[places] = self._vm_rows.number_rows(rows)
+            mine = np.flatnonzero(np.isin(owners, places))
+            rows = self._answered_disks(self._disk_rows[disks[mine]], answers)
+            disks[mine] = self._disk_rows.number_rows(rows)
         return vms, disks
 
     def _answered_vms(self, rows: Numbers, answers: Mapping[str, str | int]) -> Numbers:
         """Give rows of codes of VMs with answers filled in where they leave something open."""
+        contradicted = self._contradicted(rows, answers)
         for place, name in enumerate(self.vm_facts):
             if name in answers:
                 rows[:, place] = self._columns[name].answered(rows[:, place], answers[name])
+        if contradicted.any():
+            place = self.vm_facts.index(SYSTEM)
+            rows[contradicted, place] = self._columns[SYSTEM].taken_back
         return rows
+
+    def _contradicted(self, rows: Numbers, answers: Mapping[str, str | int]) -> Bools:
+        """Tell of which VMs the family that was read contradicts the operating system answered."""
+        if SYSTEM not in answers or not {SYSTEM, FAMILY} <= {*self.vm_facts}:
+            return np.zeros(len(rows), bool)
+        systems, families = self._columns[SYSTEM], self._columns[FAMILY]
+        answered = self.scalar.family_of(answers[SYSTEM])
+        is_answerable = np.array([one.answerable for one in systems.classes])
+        is_other = np.array([one.family not in (None, answered) for one in families.classes])
+        of_system, of_family = (rows[:, self.vm_facts.index(name)] for name in (SYSTEM, FAMILY))
+        found: Bools = is_answerable[of_system] & is_other[of_family]
+        return found
 
     def _answered_disks(self, rows: Numbers, answers: Mapping[str, str | int]) -> Numbers:
         """Give rows of codes of disks with answers filled in; those of no listed disk stay."""

@@ -466,11 +466,15 @@ class Evaluator:
         system, family = answered.get(SYSTEM), read.get(FAMILY)
         if system is None or system.how != "answered" or family is None or family.value is None:
             return answered
-        answer = self.matrix.row(str(system.value), "operating_systems")
-        if answer["family"] == family.value:
+        if self.family_of(system.value) == family.value:
             return answered
-        why = f"{answer['title']} was answered, and the record says {family.value}"
+        title = self.matrix.row(str(system.value), "operating_systems")["title"]
+        why = f"{title} was answered, and the record says {family.value}"
         return {**answered, SYSTEM: Reading(None, why=why)}
+
+    def family_of(self, system: str | int | None) -> str:
+        """Give the family of an operating system, as the table of them names it."""
+        return self.matrix.row(str(system), "operating_systems")["family"]
 
     def request_answers(self, vm: Vm) -> dict[str, Reading]:
         """Give what a person answered about the request for one VM."""
