@@ -33,34 +33,45 @@ Json = Any
 # --------------------------------------------------------------------------- columns of a fleet
 
 
+# A block that has more values than this at one place is looked at when somebody asks for them: ids
+# are many, and few of them are ever asked for.
+_MANY: Final = 256
+
+
 class _Leaf:
     """One place over all records of a kind, as codes: 0 for nothing, n for the n-th value."""
 
     def __init__(self) -> None:
-        self.values: list[Any] = [None]
+        self._values: list[Any] = [None]
         self._numbers: dict[tuple[type, Any], int] = {}
         self._chunks: list[Numbers] = []
         self._count = 0
+        self._waiting: list[tuple[int, Numbers, Sequence[Any]]] = []
 
     def add(self, at: int, codes: Numbers, values: Sequence[Any]) -> None:
         """Add the codes of the rows from a place on; rows in between have nothing."""
-        table = [0]
-        for value in values:
-            mark = (type(value), repr(value) if isinstance(value, (list, dict)) else value)
-            number = self._numbers.setdefault(mark, len(self.values))
-            if number == len(self.values):
-                self.values.append(value)
-            table.append(number)
-        self._fill(at)
-        kind = (
-            np.uint8
-            if len(self.values) < 256
-            else np.uint16
-            if len(self.values) < 2**16
-            else np.int32
-        )
-        self._chunks.append(np.array(table, kind).take(codes))
-        self._count += len(codes)
+        self._waiting.append((at, codes, values))
+        if len(self._waiting) == 1 and len(values) <= _MANY:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give equal values of all blocks one code."""
+        for at, codes, values in self._waiting:
+            table = [0]
+            for value in values:
+                mark = (type(value), repr(value) if isinstance(value, (list, dict)) else value)
+                number = self._numbers.setdefault(mark, len(self._values))
+                if number == len(self._values):
+                    self._values.append(value)
+                table.append(number)
+            self._fill(at)
+            self._chunks.append(np.array(table, self._kind()).take(codes))
+            self._count += len(codes)
+        self._waiting.clear()
+
+    def _kind(self) -> Any:
+        most = len(self._values)
+        return np.uint8 if most < 256 else np.uint16 if most < 2**16 else np.int32
 
     def _fill(self, at: int) -> None:
         if at > self._count:
@@ -69,10 +80,16 @@ class _Leaf:
 
     def codes(self, count: int) -> Numbers:
         """Give the codes of all rows."""
+        self._settle()
         self._fill(count)
         if len(self._chunks) > 1:
             self._chunks = [np.concatenate(self._chunks)]
         return self._chunks[0] if self._chunks else np.zeros(0, np.uint8)
+
+    def values(self) -> list[Any]:
+        """Give what the codes stand for."""
+        self._settle()
+        return self._values
 
 
 class RecordColumns:
@@ -102,7 +119,7 @@ class RecordColumns:
     def values(self, path: str) -> list[Any]:
         """Give what the codes of a place stand for."""
         leaf = self._leaves.get(path)
-        return [None] if leaf is None else leaf.values
+        return [None] if leaf is None else leaf.values()
 
     def text(self, name: str) -> pa.ChunkedArray:
         """Give texts that are kept as they are."""
