@@ -281,6 +281,45 @@ def test_a_row_about_disks_may_test_what_was_answered_of_their_vm(
     assert_as_scalar(Evaluator(matrix, answers=answers), judged, fleet)
 
 
+@pytest.mark.parametrize(
+    ("family", "answers", "verdict"),
+    [
+        ("Linux", {}, "unknown"),
+        ("Linux", {"operating_system": "ubuntu"}, "supported"),
+        ("Linux", {"operating_system": "windows-server-2022"}, "unknown"),
+        ("Windows", {"operating_system": "windows-server-2022"}, "supported"),
+        (None, {"operating_system": "windows-server-2022"}, "supported"),
+        (
+            "Linux",
+            {"operating_system": "ubuntu", "vm-0:operating_system": "windows-server-2022"},
+            "unknown",
+        ),
+        (
+            "Linux",
+            {"operating_system": "windows-server-2022", "vm-0:operating_system": "ubuntu"},
+            "supported",
+        ),
+        (
+            "Linux",
+            {
+                "vm-0:operating_system": "ubuntu",
+                f"{vm_id('vm-0')}:operating_system": "windows-server-2022",
+            },
+            "unknown",
+        ),
+    ],
+)
+def test_an_answer_about_the_system_does_not_stand_against_the_family_that_was_read(
+    family: str | None, answers: dict[str, str], verdict: str
+) -> None:
+    told = {name: CLEAN.get(name) for name in facts_of_grain("vm")}
+    told |= {"operating_system": None, "os_family": family}
+    fleet = [Case({name: Known(value) for name, value in told.items()})]
+    judged = judge(ColumnEvaluator(MATRIX, answers=answers), fleet)
+    assert [one["verdict"] for one in told_by_columns(judged, "application")] == [verdict]
+    assert_as_scalar(Evaluator(MATRIX, answers=answers), judged, fleet)
+
+
 def answers_on(matrix: Matrix) -> st.SearchStrategy[dict[str, str]]:
     """Answer for all VMs, or for one by its name or its id."""
     scopes = ["", *(f"{one}:" for name in ("vm-0", "vm-1") for one in (name, vm_id(name)))]
