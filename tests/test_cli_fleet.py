@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_the_page_tells_verdicts_and_what_to_do(run: Run) -> None:
         "✓ within: ",
         "most: 3 of 10,000 in westeurope, ",
         "Assumed, please confirm",
-        "4 records read, 0 problems; matrix seed, digest ",
+        "4 records read: 4 VM records, 0 problems; matrix seed, digest ",
     ):
         assert told in answer.out, told
     assert answer.err == ""
@@ -276,13 +276,15 @@ WRONG = {
     "two forms": (["in", "--out", "x.csv", "--form", "parquet"], "leave --form away"),
     "into the input": (["in", "--out", "in/verdicts"], "lies in the input in"),
     "onto the input": (["in/vms.json", "--out", "in/vms.json"], "--out in/vms.json is a file"),
+    "a workbook": (["in", "--out", "out.xlsx"], "--out out.xlsx is a file; name a folder"),
+    "results as input": (["old/**/*", "--out", "old"], "names old/summary.json"),
     "a file as folder": (["in", "--out", "plain"], "--out plain is a file"),
     "below a file": (["in", "--out", "plain/out"], "cannot read or write 'plain/out"),
     "a report nowhere": (["in", "--report", "nowhere/x.html"], "a folder that is there"),
     "a report over a folder": (["in", "--report", "in"], "name a file"),
     "no such fact": (["in", "--assume", "nothing=1"], "there is no fact 'nothing'"),
     "no such overlay": (["in", "--overlay", "nowhere"], "nowhere is not a folder"),
-    "no VM": (["odd.json"], "no VM to judge in the input (1 record read, 1 problem)"),
+    "no VM": (["odd.json"], "no VM to judge in the input (1 record read: 1 problem)"),
     "broken JSON": (["broken.json"], "the JSON breaks off"),
     "broken Parquet": (["in", "broken.parquet"], "broken.parquet"),
     "disks alone": (["disks.csv"], "no file tells of VMs"),
@@ -297,12 +299,51 @@ def test_what_is_wrong_is_told_in_a_sentence(run: Run, name: str) -> None:
     Path("broken.json").write_text('[{"id": ')
     Path("broken.parquet").write_bytes(b"PAR1 and no more")
     Path("disks.csv").write_text("vm_id,role\nvm,os\n")
+    Path("old").mkdir()
+    Path("old/summary.json").write_text("{}")
     arguments, told = WRONG[name]
     answer = run("fleet", *arguments)
     assert answer.code == 2
     assert told in answer.err
     assert "Traceback" not in answer.err
     assert answer.out == ""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"vms.json": [sure_vm()]}, "1 record read: 1 VM record, 0 problems"),
+        ({"vms.json": [sure_vm(), {"a": 1}]}, "2 records read: 1 VM record, 1 problem"),
+        ({"vms.csv": "vm_id\na\nb\n"}, "2 records read: 2 rows of facts; 0 problems"),
+        ({"vms.csv": "vm_id,name\na,x\n,b\n"}, "2 records read: 2 rows of facts; 1 problem"),
+        (
+            {"vms.csv": "vm_id\na\n", "vms.json": [sure_vm(), {"a": 1}]},
+            "3 records read: 1 row of facts, 1 VM record, 1 not understood; 1 problem",
+        ),
+    ],
+)
+def test_what_was_read_adds_up(run: Run, inputs: Mapping[str, Any], told: str) -> None:
+    for name, content in inputs.items():
+        Path(name).write_text(content if isinstance(content, str) else json.dumps(content))
+    assert f"{told}; matrix" in run("fleet", *inputs).out
+
+
+def test_the_report_says_which_input_could_not_be_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save([], "locked.json")
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path.name == "locked.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    answer = run("fleet", four(), "locked.json", "--report", "fleet.html")
+    assert answer.code == 0
+    assert "locked.json: cannot be read (Permission denied)" in answer.out
+    assert "cannot be read (Permission denied)" in Path("fleet.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="other rights here")

@@ -25,7 +25,6 @@ from rpmatrix.shell import (
     UsageError,
     add_judging,
     complain,
-    count,
     few,
     fields_of,
     matrix_name,
@@ -47,12 +46,18 @@ SHOWN: Final = 10
 """Lines of a table of the summary; it says how many more there are."""
 
 _FORMS: Final = ("parquet", "csv")
+# Nobody who writes these means a folder.
+_OTHER_FORMS: Final = (
+    *("json", "ndjson", "jsonl", "xlsx", "xls", "tsv", "txt", "html", "pdf", "md"),
+    *("gz", "bz2", "zst", "zip"),
+)
 _SECONDS_BETWEEN_LINES: Final = 10
 
 
 def run_fleet(arguments: argparse.Namespace) -> int:
     """Judge an inventory of any size, write verdicts and print what they add up to."""
-    _check_targets(arguments)
+    with _reachable():
+        _check_targets(arguments)
     matrix = read_matrix(arguments.overlay)
     answers = read_answers(matrix, arguments.assume)
     try:
@@ -75,9 +80,8 @@ def run_fleet(arguments: argparse.Namespace) -> int:
             _print_notes(page, result)
             _print_problems(page, result)
         raise UsageError(
-            f"no VM to judge in the input ({count(result.records, 'record')} read, "
-            f"{count(len(result.problems), 'problem')}); "
-            "give it the output of: az vm list and az disk list, or tables of facts"
+            f"no VM to judge in the input ({_read(result)}); give it the output of: az vm list "
+            "and az disk list, or tables of facts, which have a column vm_id"
         )
     return FINE
 
@@ -104,7 +108,7 @@ def _check_targets(arguments: argparse.Namespace) -> None:
     suffix = out.suffix.lower()[1:]
     if suffix in _FORMS and arguments.form not in (None, suffix):
         raise UsageError(f"--out {arguments.out} is written as {suffix}; leave --form away")
-    if out.is_file() and suffix not in _FORMS:
+    if suffix not in _FORMS and (out.is_file() or (suffix in _OTHER_FORMS and not out.exists())):
         raise UsageError(
             f"--out {arguments.out} is a file; name a folder, or a file that ends with .parquet or "
             ".csv"
@@ -117,6 +121,33 @@ def _check_targets(arguments: argparse.Namespace) -> None:
             )
 
 
+def _refuse_results(arguments: argparse.Namespace) -> None:
+    """Refuse to read what an earlier run has written to the same place."""
+    if arguments.out is None:
+        return
+    from rpmatrix.runs import files_named
+
+    out = Path(arguments.out).resolve()
+    written = {out / name for name in (*_RESULTS, "parts")}
+    for path in files_named(arguments.paths):
+        found = path.resolve()
+        if not written.isdisjoint((found, *found.parents)):
+            raise UsageError(
+                f"the input names {path}, which a run with this --out has written; choose another "
+                "place for --out, or a pattern that leaves it out"
+            )
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Say which file or folder could not be read or written, and why."""
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        raise UsageError(f"cannot read or write{where}: {error.strerror or error}") from error
+
+
 def _judged(
     arguments: argparse.Namespace, matrix: Matrix, answers: Mapping[str, str]
 ) -> FleetResult:
@@ -126,7 +157,8 @@ def _judged(
 
         from rpmatrix.fleet import assess_files
     try:
-        with _progress() as told:
+        with _reachable(), _progress() as told:
+            _refuse_results(arguments)
             return assess_files(
                 arguments.paths,
                 matrix,
@@ -139,9 +171,6 @@ def _judged(
             )
     except FleetError as error:
         raise UsageError(str(error)) from error
-    except OSError as error:
-        where = f" {error.filename!r}" if error.filename else ""
-        raise UsageError(f"cannot read or write{where}: {error.strerror or error}") from error
     except ArrowException as error:
         named = _broken_table(arguments.paths) or "one of the files"
         raise UsageError(
@@ -226,9 +255,12 @@ def _digests(paths: Iterable[str]) -> dict[str, str]:
 
     found = {}
     for path in files_named(paths):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[str(path)] = f"{file.tell():,} bytes, SHA-256 {digest}"
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                found[str(path)] = f"{file.tell():,} bytes, SHA-256 {digest}"
+        except OSError as error:
+            found[str(path)] = f"cannot be read ({error.strerror or error})"
     return found
 
 
@@ -572,10 +604,28 @@ def _print_written(page: Page, arguments: argparse.Namespace, result: FleetResul
         page.line(f"written: {_written(result.out)}")
     if arguments.report:
         page.line(f"written: {arguments.report}")
-    page.prose(
-        f"{_counted(result.records, 'record')} read, "
-        f"{_counted(len(result.problems), 'problem')}; matrix {matrix_name(result.matrix)}"
+    page.prose(f"{_read(result)}; matrix {matrix_name(result.matrix)}")
+
+
+def _read(result: FleetResult) -> str:
+    """Tell what was read, kind by kind, so that it adds up."""
+    counts = dict(result.counts)
+    rows = result.records - sum(counts.values())
+    kinds = (
+        (rows, "row of facts", "rows of facts"),
+        (counts.get("vms", 0), "VM record", "VM records"),
+        (counts.get("disks", 0), "disk record", "disk records"),
+        (counts.get("other", 0), "other", "other"),
     )
+    told = [f"{n:,} {one if n == 1 else several}" for n, one, several in kinds if n]
+    # A row may have a problem and be judged all the same; a record is one or the other.
+    if rows and counts.get("problems"):
+        told.append(f"{counts['problems']:,} not understood")
+    problems = _counted(len(result.problems), "problem")
+    read = f"{_counted(result.records, 'record')} read"
+    if rows:
+        return f"{read}: {', '.join(told)}; {problems}"
+    return f"{read}: {', '.join([*told, problems])}"
 
 
 def _written(out: Path) -> str:
