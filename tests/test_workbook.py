@@ -249,12 +249,16 @@ def test_a_row_that_is_added_goes_where_it_belongs(own: Path) -> None:
         row[0] = "a-disk-of-ours"
         row[SCHEMA["scenarios"].names.index("source")] = "Runbook 7"
         book["scenarios"].append(row)
+        book["conditions"].append(
+            ["ours-1-1", "a-disk-of-ours", "1", "disk_sku", "is", "UltraSSD_LRS", "2026-11-22"]
+        )
         book["withdrawn"].append(
             ["without-rbac", "scenarios", "rbac", "Not used.", None, "2026-11-22"]
         )
 
     report = read_workbook(edit(own, add), own)
-    assert (report.written, report.repaired) == (("scenarios.csv", "withdrawn.csv"), ())
+    assert report.written == ("conditions.csv", "scenarios.csv", "withdrawn.csv")
+    assert report.repaired == ()
     lines = (own / "scenarios.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["id", "a-disk-of-ours", "ultra-disk"]
 
@@ -287,6 +291,7 @@ def test_what_is_repaired_is_told_with_its_cell(own: Path) -> None:
         "own.xlsx[scenarios]:G2 has blanks at its edges or a line break inside",
         'own.xlsx[scenarios]:G2 outcome "Exclude_Disk" is in another letter case',
     ]
+    assert all(str(problem) in str(report) for problem in report.repaired)
     assert ",exclude_disk,exclude_disk," in (own / "scenarios.csv").read_text()
 
 
@@ -303,13 +308,53 @@ def test_what_an_overlay_says_of_itself_is_edited_too(own: Path) -> None:
     assert check_overlay(own) == ()
 
 
-def test_what_was_emptied_in_about_is_empty(own: Path) -> None:
+def set_about(key: str, value: str | None) -> Callable[[Any], None]:
     def change(book: Any) -> None:
-        for row in book["about"].iter_rows(min_row=2):
-            row[1].value = None
+        keys = [row[0].value for row in book["about"]]
+        book["about"].cell(keys.index(key) + 1, 2).value = value
 
-    assert read_workbook(edit(own, change), own).written == ("about.json",)
-    assert '"owner" is missing or empty' in str(check_overlay(own)[0])
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (set_about("owner", None), 'own.xlsx[about] "owner" is missing or empty; write the role'),
+        (set_about("valid_until", "next year"), "own.xlsx[about] \"valid_until\" is 'next year'"),
+        (put("scenarios", "id", "other"), "own.xlsx[scenarios]:A2 nothing says when this"),
+        (put("scenarios", "repeats", "no-such"), 'own.xlsx[scenarios]:K2 unknown row "no-such"'),
+        (put("limits", "value", "501"), "own.xlsx[limits]:H2 the limit is wider than below"),
+    ],
+)
+def test_what_would_leave_the_overlay_broken_is_not_written(
+    change: Callable[[Any], None], says: str, own: Path
+) -> None:
+    before = tree(own)
+    with pytest.raises(TablesError) as caught:
+        read_workbook(edit(own, change), own)
+    assert says in str(caught.value)
+    assert tree(own) == before
+
+
+def test_an_overlay_is_read_on_top_of_another(own: Path, tmp_path: Path) -> None:
+    row = {"like": "ultra-disk", "id": "first", "statement_id": "", "source": "Runbook 7"}
+    test = {"id": "f-1", "scenario_id": "first", "clause": "1", "fact_id": "disk_sku"}
+    tests = [{**test, "operator": "is", "value": "UltraSSD_LRS"}]
+    below = write_overlay(tmp_path / "below", {"scenarios": [row], "conditions": tests})
+    path = edit(own, put("scenarios", "id", "first"))
+    with pytest.raises(TablesError, match="nothing says when this scenario applies"):
+        read_workbook(path, own)
+    assert read_workbook(path, own, below).written == ("scenarios.csv",)
+    assert check_overlay(own, below) == ()
+
+
+def test_a_workbook_of_an_overlay_does_not_go_into_the_base(own: Path, tmp_path: Path) -> None:
+    base = copied("base", tmp_path / "base")
+    before = tree(base)
+    with pytest.raises(TablesError, match=r"a workbook of an overlay.*name the folder") as caught:
+        read_workbook(own.with_suffix(".xlsx"), base)
+    assert len(caught.value.problems) == 1
+    assert tree(base) == before
 
 
 def test_a_new_overlay_is_begun_from_a_workbook(own: Path, tmp_path: Path) -> None:

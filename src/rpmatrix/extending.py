@@ -636,5 +636,9 @@ class OverlayEditor:
 
 
 def _plain(text: str) -> str:
-    """Give a text that can be written: half a surrogate pair, which a browser may send, cannot."""
-    return text.encode("utf-8", "replace").decode()
+    """Give a text that can be written: half a surrogate pair, which a browser may send, cannot.
+
+    A carriage return would be taken for the end of a row by some who read the file.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return lines.encode("utf-8", "replace").decode()

@@ -309,14 +309,14 @@ def matrix_of(names: Iterable[str]) -> Matrix:
     FileNotFoundError, rpmatrix.tables.TablesError
         As `rpmatrix.load_matrix`.
     ValueError
-        If two folders of base tables are named, or two days.
+        If two folders of base tables are named, or two days, or a day that does not exist.
     """
     overlays: list[str] = [BASE]
     folders: list[Path] = []
     days: list[date] = []
     for name in names:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name):
-            days.append(date.fromisoformat(name))
+            days.append(_day(name))
         elif (folder := Path(name).expanduser()) and (folder / DESCRIPTOR).is_file():
             folders.append(folder)
         else:
@@ -327,6 +327,13 @@ def matrix_of(names: Iterable[str]) -> Matrix:
     return load_matrix(
         *overlays, folder=folders[0] if folders else None, as_of=days[0] if days else None
     )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no day; write one such as 2026-10-14") from None
 
 
 def sample_inventory() -> Inventory:

@@ -363,8 +363,7 @@ def load_matrix(
     """
     base = folder or data_folder()
     listed: Iterable[str | Path] = overlays or os.environ.get(OVERLAYS, "").split(os.pathsep)
-    named = [one for one in listed if str(one) not in ("", BASE, BASE_LAYER)]
-    paths = [base, *(_overlay_folder(one, base) for one in named)]
+    paths = [base, *(_overlay_folder(one, base) for one in _named(listed))]
     stamped = tuple((path, _stamp(path)) for path in paths)
     return _load(stamped, as_of or date.today())
 
@@ -407,12 +406,26 @@ def check_overlay(
         _about(path)
     except TablesError as error:
         found += error.problems
-    if not found:
+    if all(problem.check == "about" for problem in found):
         try:
-            load_matrix(BASE, *below, path, folder=base)
+            _lay_unnamed(path, below, base)
         except TablesError as error:
             found += error.problems
     return tuple(found)
+
+
+def _lay_unnamed(path: Path, below: Iterable[str | Path], base: Path) -> None:
+    """Lay an overlay on what lies below it, whatever it says of itself."""
+    stack = _Stack(_read_base(base, _stamp(base)))
+    for one in _named(below):
+        folder = _overlay_folder(one, base)
+        stack.lay(_about(folder), read_overlay_tables(folder))
+    stack.lay(Overlay(path.name, path, "", "", "", date.min, date.max), read_overlay_tables(path))
+
+
+def _named(layers: Iterable[str | Path]) -> list[str | Path]:
+    """Leave out the words that name no overlay but the base."""
+    return [one for one in layers if str(one) not in ("", BASE, BASE_LAYER)]
 
 
 def _overlay_folder(overlay: str | Path, base: Path) -> Path:

@@ -734,7 +734,8 @@ def _to_width(sheet: _Sheet, record: list[str], width: int, line: int) -> list[s
     """Bring a row to the width of the header, and note where that is more than empty cells."""
     surplus = record[width:]
     if any(cell.strip() for cell in surplus) or len(record) < width:
-        message = f"the row has {len(record)} cells, the header has {width}"
+        cells = f"{len(record)} cell{'' if len(record) == 1 else 's'}"
+        message = f"the row has {cells}, the header has {width}"
         advice = (
             "put quotes around a cell that holds a comma, or delete what is too much"
             if surplus
@@ -2018,6 +2019,10 @@ class FixReport:
         for file in self.written:
             lines.append(f"{file}: written anew")
             lines += [f"  {problem}" for problem in self.repaired if problem.file == file]
+        elsewhere = [problem for problem in self.repaired if problem.file not in self.written]
+        if elsewhere:
+            lines.append("Repaired on the way:")
+            lines += [f"  {problem}" for problem in elsewhere]
         if self.refused:
             lines.append("For you to decide:")
             lines += [f"  {problem}" for problem in self.refused]

@@ -20,7 +20,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from rpmatrix.matrix import ABOUT, ABOUT_KEYS
+from rpmatrix.matrix import ABOUT, ABOUT_KEYS, check_overlay
 from rpmatrix.tables import (
     DESCRIPTOR,
     Column,
@@ -31,6 +31,7 @@ from rpmatrix.tables import (
     Tables,
     TableSchema,
     TablesError,
+    check,
     data_folder,
     fix,
     read_schema,
@@ -274,11 +275,12 @@ class _Offered:
 # --- in -------------------------------------------------------------------------------------------
 
 
-def read_workbook(path: Path, folder: Path) -> FixReport:
+def read_workbook(path: Path, folder: Path, *below: str | Path) -> FixReport:
     """Read a workbook back into the tables of a folder.
 
     What a machine may repair is repaired, as `rpmatrix.tables.fix` does. If anything is left that
-    only a person can tell, no file is written.
+    only a person can tell, no file is written. An overlay is judged on top of what lies below it,
+    as `rpmatrix.matrix.check_overlay` does.
 
     Parameters
     ----------
@@ -286,6 +288,8 @@ def read_workbook(path: Path, folder: Path) -> FixReport:
         The workbook, as `write_workbook` has written it and a spreadsheet has saved it.
     folder : Path
         The folder of the base tables, or of an overlay, which need not exist yet.
+    *below : str or Path
+        The overlays below an overlay, in their order; none if it stands on the base alone.
 
     Returns
     -------
@@ -298,20 +302,27 @@ def read_workbook(path: Path, folder: Path) -> FixReport:
         If the workbook cannot be read or is not in order; the message names sheet and cell.
     OSError
         If a file cannot be written; what was there has stayed.
+    FileNotFoundError
+        If there is no such overlay below.
     """
     partial = _is_overlay(folder)
     schema = read_schema(None if partial else folder)
     reader = _Reader(path, folder, schema, partial=partial)
     with tempfile.TemporaryDirectory() as name:
-        beside = Path(name)
+        # What is said of an overlay names it by its folder.
+        beside = Path(name).resolve() / folder.resolve().name
+        beside.mkdir()
         for table, records in reader.records.items():
             with (beside / schema[table].file).open("w", encoding="utf-8", newline="") as stream:
                 csv.writer(stream, lineterminator="\n").writerows(records)
-        if not partial:
+        if partial:
+            (beside / ABOUT).write_text(reader.about_text, encoding="utf-8")
+        else:
             shutil.copy(folder / DESCRIPTOR, beside)
             _copy_rest(folder, beside, reader, schema)
         report = fix(beside, partial=partial)
-        refused = [*reader.problems, *(reader.placed(one) for one in report.refused)]
+        left = check_overlay(beside, *below) if partial else check(beside)
+        refused = [*reader.problems, *(reader.placed(one) for one in left if not one.harmless)]
         if refused:
             raise TablesError(path, refused)
         tables = read_tables(beside, partial=partial)
@@ -361,6 +372,10 @@ class _Reader:
         self.problems: list[Problem] = []
         self._about: dict[str, str] | None = None
         book = self._open()
+        if not partial and _ABOUT_SHEET in book.sheetnames:
+            message = f"this is a workbook of an overlay, and {folder} holds base tables"
+            advice = "name the folder of the overlay: --folder"
+            raise TablesError(path, [Problem("workbook", path.name, "", message, advice)])
         expected = dict(_sheets(schema, partial=partial))
         for sheet in book.worksheets:
             if sheet.title in expected:
@@ -406,9 +421,9 @@ class _Reader:
 
     def placed(self, problem: Problem) -> Problem:
         """Name the sheet instead of the file that was made of it."""
-        sheets = {self.schema[name].file: name for name in self.schema}
-        sheet = sheets.get(problem.file)
-        return replace(problem, file=self._named(sheet)) if sheet else problem
+        sheets = {self.schema[name].file: name for name in self.schema} | {ABOUT: _ABOUT_SHEET}
+        sheet = sheets.get(problem.file.rpartition("/")[2])
+        return replace(problem, file=self._named(sheet) if sheet else self.path.name)
 
     def _read(self, sheet: Any, schema: TableSchema) -> list[list[str]]:
         for merged in sheet.merged_cells.ranges:
@@ -479,14 +494,19 @@ class _Reader:
                 )
         return said
 
+    @property
+    def about_text(self) -> str:
+        """What the overlay says of itself, as the text of its file."""
+        return json.dumps(self._about or {}, indent=2) + "\n"
+
     def write_about(self) -> list[str]:
         """Write what the overlay says of itself, if that has changed."""
         path = self.folder / ABOUT
-        if self._about is None or not (self._about or path.exists()):
+        if self._about is None:
             return []
-        if path.exists() and json.loads(path.read_text(encoding="utf-8")) == self._about:
+        if path.exists() and json.loads(path.read_text(encoding="utf-8-sig")) == self._about:
             return []
-        write_file(path, json.dumps(self._about, indent=2) + "\n")
+        write_file(path, self.about_text)
         return [path.name]
 
 
