@@ -333,7 +333,7 @@ def test_on_many_vms_it_is_worked_out_when_it_is_asked_for(
     monkeypatch.setattr(panels_extend, "MANY_VMS", 28)
     panel = rp.OverlayPanel(own, row="ultra-disk")
     assert "29 VMs: press Preview the impact." in panel.html
-    assert panel.controls["preview"].layout.display is None
+    assert panel.controls["preview"].layout.display == ""
     click(panel, "preview")
     assert "Whose verdict changes: 3 of 29 samples" in panel.html
     write(panel, title="Other")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from rpmatrix import report
+from rpmatrix.controls import WIDE, layout, show
 from rpmatrix.eligibility import Verdict
 from rpmatrix.extending import WITHDRAWN, Cells, Edits, OverlayEditor, OverlayError
 from rpmatrix.impact import Impact, VmChange, sample_inventory
@@ -40,7 +41,7 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import ABOUT, ABOUT_KEYS, overlay_names
-from rpmatrix.panels import WIDE, Panel, layout
+from rpmatrix.panels import Panel
 from rpmatrix.tables import (
     Column,
     FixReport,
@@ -251,13 +252,10 @@ class OverlayPanel(Panel):
     def _shape(self, row: str = "") -> None:
         """Show the controls that are of use now, and the row with an id."""
         editor = self._editor
-        shown = None if editor else "none"
         always = ("folder", "below", "inventory")
-        for name, control in self._controls.items():
-            if name not in always:
-                control.layout.display = shown
-        for heading_shown in (self._about_title, self._rows_title):
-            heading_shown.layout.display = shown
+        useful = [control for name, control in self._controls.items() if name not in always]
+        for widget in (*useful, self._about_title, self._rows_title):
+            show(widget, shown=editor is not None)
         keys = dict.fromkeys((*ABOUT_KEYS, *editor.draft.about)) if editor else {}
         if [*keys] != [*self._about_fields]:
             self._about_fields = {key: self._about_field(key) for key in keys}
@@ -275,7 +273,7 @@ class OverlayPanel(Panel):
         if [*chosen.options] != listed:
             chosen.options = listed
         for name in ("base_row", "replace", "withdraw"):
-            self._controls[name].layout.display = None if listed else "none"
+            show(self._controls[name], shown=bool(listed))
         self._list_rows(place)
         self._quiet = False
         self._show_row()
@@ -296,9 +294,8 @@ class OverlayPanel(Panel):
             fields = self._fields_of(self._table)
             self._help.value = _plain_page(_columns_help(editor.schema, self._table))
         self._form.children = [field.box for field in fields.values()]
-        shown = None if fields else "none"
         for widget in (self._form_title, self._help, self._controls["remove"]):
-            widget.layout.display = shown
+            show(widget, shown=bool(fields))
         self._refresh()
 
     def _fields_of(self, name: str) -> dict[str, _Field]:
@@ -455,7 +452,7 @@ class OverlayPanel(Panel):
         inventory = self._inventory()
         notes = report.problems(inventory.problems, inventory.notes) if self._path else ""
         many = len(inventory.vms) > MANY_VMS
-        self._controls["preview"].layout.display = None if many else "none"
+        show(self._controls["preview"], shown=many)
         found = self._impact()
         if found is None:
             wanted = f"{plural(len(inventory.vms), 'VM')}: press Preview the impact."
