@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from test_drift import article, statements_of
 
 from rpmatrix.cli import main
 from rpmatrix.tables import data_folder, read_tables
+
+openpyxl = pytest.importorskip("openpyxl")
 
 ARTICLE = """\
 # Support matrix
@@ -42,6 +46,7 @@ def test_drift_tells_what_is_new_and_what_is_gone(
     code, out, _ = run(capsys, "drift", str(copy))
     assert code == 1
     assert "VMs made of glass" in out
+    assert "no longer there" not in out, "of another article, what it lacks is no news"
 
 
 @pytest.mark.parametrize("name", ["missing.md", "folder"])
@@ -88,6 +93,56 @@ def test_a_workbook_goes_out_and_comes_back(
     code, _, err = run(capsys, "workbook", str(tmp_path / "none.xlsx"), "--import")
     assert code == 2
     assert "none.xlsx" in err
+
+
+def test_a_workbook_with_edits_is_not_written_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    book = tmp_path / "mine.xlsx"
+    book.write_text("edited")
+    code, _, err = run(capsys, "workbook", str(book), "--folder", str(tmp_path / "mine"))
+    assert (code, book.read_text()) == (2, "edited")
+    assert "read it back with --import" in err
+
+
+def test_a_workbook_that_changes_the_base_tells_that_it_is_frozen(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    base, book = tmp_path / "base", tmp_path / "base.xlsx"
+    shutil.copytree(data_folder(), base)
+    assert run(capsys, "workbook", str(book), "--folder", str(base))[0] == 0
+    path = base / "scenarios.csv"
+    path.write_text(path.read_text().replace("VM with extensions", "VM with an extension"))
+    code, out, err = run(capsys, "workbook", str(book), "--folder", str(base), "--import")
+    assert (code, out, err) == (0, "scenarios.csv: written anew\n", ""), "as it was frozen"
+    edited = openpyxl.load_workbook(book)
+    edited["scenarios"]["D2"].value = "Another title"
+    edited.save(book)
+    code, _, err = run(capsys, "workbook", str(book), "--folder", str(base), "--import")
+    assert code == 0
+    assert "renew the digest with: rpmatrix freeze" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("workbook", "no-such-folder/mine.xlsx"), "there is no folder 'no-such-folder'"),
+        (("workbook", "mine.xlsx", "--on", "newer-edition"), "--on: it says what lies below"),
+        (("freeze", "."), "only base tables are frozen"),
+        (("impact", "--to", "2026-13-44"), "'2026-13-44' is no day"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    argv: tuple[str, ...],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert says in err
 
 
 def test_the_app_knows_its_pages(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,8 +263,10 @@ def test_the_json_of_drift_and_impact_is_documented(
         assert [name for name in told if f"`{name}`" not in text] == []
 
 
-def test_drift_says_what_was_not_seen(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    folder = write_overlay(
+@pytest.fixture
+def lamps(tmp_path: Path) -> Path:
+    """An overlay that brings an edition of which the whole article is at hand."""
+    return write_overlay(
         tmp_path / "lamps-edition",
         {
             "statements": statements_of(article(), "lamps"),
@@ -219,14 +276,50 @@ def test_drift_says_what_was_not_seen(capsys: pytest.CaptureFixture[str], tmp_pa
             ],
         },
     )
+
+
+def test_drift_is_told_in_plain_words(
+    lamps: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    copy = tmp_path / "article.md"
+    text = article().replace("3 hours", "4 hours").replace("- Brass 2019 (Tall/Short)\n", "")
+    text = text.replace("**Lamps on a mast** | Yes", "**Lamps on a mast** | No")
+    copy.write_text(text, encoding="utf-8")
+    _, out, _ = run(capsys, "drift", str(copy), "--overlay", str(lamps))
+    assert "figures: 3 \u2192 4" in out
+    assert "answer: application yes, crash yes \u2192 application no, crash no" in out
+    assert re.search(r"no longer there: Statement \d+ \[lamps-\d+\]", out)
+
+
+def test_what_drift_begins_says_how_to_go_on(
+    lamps: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    copy, begun = tmp_path / "article.md", tmp_path / "begun"
+    copy.write_text(article(), encoding="utf-8")
+    drift = ("drift", str(copy), "--overlay", str(lamps), "--write", str(begun))
+    code, out, _ = run(capsys, *drift)
+    assert (code, begun.exists()) == (0, False)
+    assert "nothing was written" in out
+
+    copy.write_text(article().replace("10,000", "20,000"), encoding="utf-8")
+    _, out, _ = run(capsys, *drift)
+    (checked,) = re.findall(r"rpmatrix (check .*)", out)
+    code, out, _ = run(capsys, *checked.split())
+    assert code == 1
+    assert [line for line in out.splitlines() if "owner" not in line] == []
+
+
+def test_drift_says_what_was_not_seen(
+    lamps: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     copy = tmp_path / "article.md"
     copy.write_text(article()[: article().index("## Makes")], encoding="utf-8")
-    code, out, _ = run(capsys, "drift", str(copy), "--overlay", str(folder))
+    code, out, _ = run(capsys, "drift", str(copy), "--overlay", str(lamps))
     assert code == 1
     unseen = out[out.index("Not seen: 14 statements") :]
     assert "lamps-27: Statement 27" in unseen
     assert "13 unchanged, 14 not seen" in out
     copy.write_text(article(), encoding="utf-8")
-    code, out, _ = run(capsys, "drift", str(copy), "--overlay", str(folder))
+    code, out, _ = run(capsys, "drift", str(copy), "--overlay", str(lamps))
     assert code == 0
     assert "Not seen" not in out

@@ -36,7 +36,13 @@ from rpmatrix.shell import (
     titled,
     word,
 )
-from rpmatrix.tables import data_folder, freeze
+from rpmatrix.tables import (
+    DESCRIPTOR,
+    changed_since_freeze,
+    data_folder,
+    freeze,
+    read_tables,
+)
 from rpmatrix.texts import decode
 from rpmatrix.workbook import read_workbook, write_workbook
 
@@ -74,18 +80,21 @@ def run_drift(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.article!r} is no text") from None
     try:
         report = drift(text, matrix, edition=arguments.edition)
-        written = write_skeleton(report, Path(arguments.write)) if arguments.write else ()
+        wanted = arguments.write and report.drifted
+        written = write_skeleton(report, Path(arguments.write)) if wanted else ()
     except (ValueError, LookupError, OSError) as error:
         raise UsageError(str(error)) from None
     with output(arguments.output) as stream:
         if arguments.json:
             print_json(report.to_dict(), stream)
         else:
-            _print_drift(Page(stream), report, written)
+            page = Page(stream)
+            _print_drift(page, report)
+            _print_begun(page, arguments, written)
     return FOUND if report.drifted else FINE
 
 
-def _print_drift(page: Page, report: DriftReport, written: tuple[Path, ...]) -> None:
+def _print_drift(page: Page, report: DriftReport) -> None:
     for warning in report.warnings:
         page.prose(f"Mind: {warning}")
     for kind, told in KINDS_TOLD.items():
@@ -93,8 +102,11 @@ def _print_drift(page: Page, report: DriftReport, written: tuple[Path, ...]) -> 
         if not changes:
             continue
         page.heading(f"{told[0].upper()}{told[1:]}: {count(len(changes), 'statement')}")
+        if kind == "removed" and report.is_another_article:
+            page.prose("not listed, since this is hardly a copy of the article", indent=2)
+            continue
         for change in changes:
-            _print_change(page, change)
+            _print_change(page, report.matrix, change)
     if report.unseen:
         page.heading(f"Not seen: {count(len(report.unseen), 'statement')}")
         for name in report.unseen:
@@ -106,16 +118,31 @@ def _print_drift(page: Page, report: DriftReport, written: tuple[Path, ...]) -> 
     page.prose(f"compared with edition {report.edition}: {counts}")
     if not report.drifted:
         page.prose("no drift")
+
+
+def _print_begun(page: Page, arguments: argparse.Namespace, written: tuple[Path, ...]) -> None:
+    """Say what of an overlay was begun, and how to go on."""
     for path in written:
         page.prose(f"begun: {path}")
+    if written:
+        folder, below = arguments.write, arguments.overlay
+        on, before = ("".join(f" {word} {one}" for one in below) for word in ("--on", "--from"))
+        after = "".join(f" --to {one}" for one in (*below, folder))
+        page.prose("what only a person can say is left empty; to see what is to be written:")
+        page.line(f"rpmatrix check {folder}{on}")
+        page.prose("and when nothing is wrong any more, to see whose verdict changes:")
+        page.line(f"rpmatrix impact{before}{after}", indent=2)
+    elif arguments.write:
+        page.prose("nothing was written, since there is nothing to change")
 
 
-def _print_change(page: Page, change: StatementChange) -> None:
+def _print_change(page: Page, matrix: Matrix, change: StatementChange) -> None:
     where = ", ".join(f"line {one.line}" for one in change.new) or "no longer there"
+    gone = (f"{matrix.row(name, 'statements')['subject']} [{name}]" for name in change.old)
     what = "; ".join(one.cells[0] if one.cells else one.text for one in change.new)
-    page.prose(f"{where}: {what}" if what else f"{where}: {', '.join(change.old)}", indent=2)
-    if change.note:
-        page.prose(change.note, indent=4)
+    page.prose(f"{where}: {what or '; '.join(gone)}", indent=2)
+    if change.told:
+        page.prose(change.told, indent=4)
     if change.rows and change.kind != "wording":
         rows = ", ".join(f"{row} ({table})" for table, row in change.rows)
         page.prose(f"review: {rows}", indent=4)
@@ -173,7 +200,7 @@ def run_impact(arguments: argparse.Namespace) -> int:
         if not arguments.paths:
             page.prose("No input was given: these are the synthetic VMs that come along.")
         for change in found.changes:
-            _print_vm_change(page, after, change)
+            _print_vm_change(page, before, after, change)
         page.blank()
         concerned = len({one.vm_id for one in found.changes})
         page.prose(f"{concerned} of {count(len(found.inventory.vms), 'VM')} concerned")
@@ -201,7 +228,7 @@ def _answers(before: Matrix, after: Matrix, given: list[str]) -> dict[str, str]:
     return answers
 
 
-def _print_vm_change(page: Page, matrix: Matrix, change: VmChange) -> None:
+def _print_vm_change(page: Page, before: Matrix, after: Matrix, change: VmChange) -> None:
     if change.kind == "verdict":
         told = f"{word(change.before.verdict)} becomes {word(change.after.verdict)}"
     elif change.kind == "disks":
@@ -210,8 +237,10 @@ def _print_vm_change(page: Page, matrix: Matrix, change: VmChange) -> None:
         told = "other caveats"
     page.prose(f"{change.vm_name or change.vm_id}, {change.mode}: {told}")
     for row in change.rows:
-        # A row that was withdrawn stands in the tables before only.
-        page.prose(titled(matrix, row) if matrix.has_row(row) else row, indent=4)
+        if after.has_row(row):
+            page.prose(titled(after, row), indent=4)
+        else:
+            page.prose(f"without {titled(before, row)}", indent=4)
 
 
 # --- workbook and freeze ----------------------------------------------------------------------
@@ -223,24 +252,58 @@ def _workbook_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--import", dest="back", action="store_true", help="read it back into the tables"
     )
+    parser.add_argument(
+        "--on",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="with --import: the overlay lies on this one, by name or folder; may be repeated",
+    )
 
 
 def run_workbook(arguments: argparse.Namespace) -> int:
     """Write the tables as a workbook, or read one back."""
     folder = Path(arguments.folder) if arguments.folder else data_folder()
     path = Path(arguments.workbook)
+    overlay = not (folder / DESCRIPTOR).is_file()
+    if arguments.on and not (arguments.back and overlay):
+        raise UsageError("--on: it says what lies below an overlay that is read with --import")
     try:
         if not arguments.back:
+            _refuse_to_overwrite(path)
             write_workbook(folder, path)
             print(printable(f"written: {path}"))
             return FINE
-        report = read_workbook(path, folder)
+        report = read_workbook(path, folder, *arguments.on)
     except ModuleNotFoundError:
         raise UsageError("openpyxl is not installed; run: pip install 'rpmatrix[excel]'") from None
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
+        raise UsageError(_no_such(error)) from None
+    except OSError as error:
+        where = folder if arguments.back else path
+        advice = "close it in other programs, and see that you may write it"
+        raise UsageError(f"cannot write {where}: {error.strerror or error}; {advice}") from None
+    except ValueError as error:
         raise UsageError(str(error)) from None
     print(printable(str(report), lines=True))
-    return FOUND if report.refused else FINE
+    if report.written and not overlay:
+        for problem in changed_since_freeze(read_tables(folder)):
+            complain(str(problem))
+    return FINE
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    if path.exists():
+        raise UsageError(
+            f"{path} is there already, perhaps with edits of yours; "
+            "read it back with --import, or delete it"
+        )
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {str(path.parent)!r}")
+
+
+def _no_such(error: FileNotFoundError) -> str:
+    return f"--on: {error}" if error.errno is None else f"cannot find {error.filename}"
 
 
 def _freeze_arguments(parser: argparse.ArgumentParser) -> None:
@@ -249,8 +312,11 @@ def _freeze_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_freeze(arguments: argparse.Namespace) -> int:
     """Write down the digests of the tables."""
+    folder = Path(arguments.folder) if arguments.folder else data_folder()
+    if not (folder / DESCRIPTOR).is_file():
+        raise UsageError(f"only base tables are frozen, and {folder} holds no {DESCRIPTOR}")
     try:
-        path = freeze(Path(arguments.folder) if arguments.folder else None)
+        path = freeze(folder)
     except OSError as error:
         raise UsageError(str(error)) from None
     print(printable(f"written: {path}"))
@@ -287,7 +353,8 @@ Without input, the synthetic VMs that come along are judged.""",
         """\
   rpmatrix workbook matrix.xlsx
   rpmatrix workbook matrix.xlsx --import
-  rpmatrix workbook mine.xlsx --folder my-overlay/""",
+  rpmatrix workbook mine.xlsx --folder my-overlay/
+  rpmatrix workbook mine.xlsx --folder my-overlay/ --import --on newer-edition""",
         """
 Every table is a sheet of text cells, with drop-downs and help on each column.
 Reading back writes nothing unless everything is right.""",

@@ -650,6 +650,24 @@ class StatementChange:
         text = self.new[0].cells[0]
         return text if len(text) <= 80 else f"{text[:77]}..."
 
+    @property
+    def told(self) -> str:
+        """The note, with what it has in the short form of the tables written out."""
+        told = re.sub(
+            rf"\b({'|'.join(MODES)})-({'|'.join(_ANSWERS_TOLD)})\b",
+            lambda found: f"{found[1]} {_ANSWERS_TOLD[found[2]]}",
+            self.note,
+        )
+        return re.sub(r"\bn(?=\d)", "", told).replace(" -> ", " \u2192 ")
+
+
+_ANSWERS_TOLD: Final = {
+    "yes": "yes",
+    "no": "no",
+    "caveat": "with a caveat",
+    "exclude": "only without the disk",
+}
+
 
 @dataclass(frozen=True)
 class DriftReport:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,29 +120,9 @@ def _statement_cells(matrix: Matrix, change: StatementChange) -> list[Html | str
     return [
         _kind_badge(change.kind),
         wide([*about, soft(lines) if lines else None]),
-        wide(
-            _in_plain_words(change.note) or ("the words only" if change.kind == "wording" else "")
-        ),
+        wide(change.told or ("the words only" if change.kind == "wording" else "")),
         wide(_rows_to_review(matrix, change)),
     ]
-
-
-_ANSWERS_TOLD: Final = {
-    "yes": "yes",
-    "no": "no",
-    "caveat": "with a caveat",
-    "exclude": "only without the disk",
-}
-
-
-def _in_plain_words(note: str) -> str:
-    """Write out what a note has in the short form of the tables."""
-    told = re.sub(
-        rf"\b({'|'.join(MODES)})-({'|'.join(_ANSWERS_TOLD)})\b",
-        lambda found: f"{found[1]} {_ANSWERS_TOLD[found[2]]}",
-        note,
-    )
-    return re.sub(r"\bn(?=\d)", "", told).replace(" -> ", " \u2192 ")
 
 
 def _rows_to_review(matrix: Matrix, change: StatementChange) -> Html:
