@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import azure
+import pyarrow as pa
 import pytest
 from azure import Body
 from cases import MATRIX
@@ -28,7 +29,7 @@ from hypothesis import strategies as st
 from test_corpus import files_of, payloads, table
 
 import rpmatrix as rp
-from rpmatrix import record_judging, sources
+from rpmatrix import bulk, record_judging, sources
 from rpmatrix.bulk import BulkReader
 from rpmatrix.fleet import assess_files
 from rpmatrix.parts import FleetError
@@ -384,3 +385,39 @@ def test_real_payloads_in_thousands_are_read_as_one_by_one(
         "".join(json.dumps(one) + "\n" for one in values) if lines else json.dumps(values, indent=2)
     )
     assert differences(assess_files(path), path) == []
+
+
+# --------------------------------------------------------------------------- joining ids
+
+IDS = st.text("aAbB-/9", max_size=20)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    ids=st.lists(st.none() | IDS, max_size=40),
+    keys=st.lists(IDS.map(str.lower), max_size=40, unique=True),
+    skipped=st.integers(0, 3),
+)
+def test_ids_are_found_among_keys_in_any_letters_and_shares(
+    ids: list[str | None], keys: list[str], skipped: int
+) -> None:
+    given_ids = pa.array([*[None] * skipped, *ids], pa.string()).slice(skipped)
+    expected = [keys.index(one.lower()) if one and one.lower() in keys else -1 for one in ids]
+    expected = [
+        keys.index("") if one == "" and "" in keys else at
+        for one, at in zip(ids, expected, strict=True)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "_TOGETHER", 3)
+        assert bulk._places_in(given_ids, pa.array(keys, pa.string())).tolist() == expected
+        among = bulk._are_in(given_ids, pa.array(keys, pa.string())).tolist()
+    assert among == [at >= 0 for at in expected]
+
+
+@pytest.mark.parametrize("client", FLEET_CLIENTS)
+def test_a_fleet_joined_share_by_share_is_the_same(
+    client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_TOGETHER", 16)
+    files = write_fleet(tmp_path, 80, client=client)
+    assert differences(assess_files(tmp_path), *sorted(files)) == []

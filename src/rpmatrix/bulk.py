@@ -313,18 +313,15 @@ class BulkReader:
         keys = pa.concat_arrays([held.filter(pa.array(loose)).cast(pa.string()), odd]).unique()
         if not len(keys):
             return keys
-        found = _places_in(self._wanted_disks(), keys)
+        found = _places_in(self._held["attachment"].whole("manageddisk.id"), keys)
         attached = np.zeros(len(keys), bool)
         attached[found[found >= 0]] = True
         return keys.filter(pa.array(~attached))
 
-    def _wanted_disks(self) -> pa.Array:
-        """Give the keys of the disks that VMs show; made anew each time, for they are many."""
-        return pc.ascii_lower(self._held["attachment"].whole("manageddisk.id"))
-
     def _join_disks(self) -> Bools:
         """Find the record of each disk of a VM; tell which disks are odd, or have two records."""
-        wanted, keys = self._wanted_disks(), self._held["disk"].whole("key")
+        wanted = self._held["attachment"].whole("manageddisk.id")
+        keys = self._held["disk"].whole("key")
         self._record_of_disk = _places_in(wanted, keys)
         odd = _among(wanted, self._odd["disk"])
         # Of two records with one id the second is that of no disk.
@@ -818,18 +815,57 @@ def _among(keys: pa.Array, wanted: Iterable[str]) -> Bools:
     return _are_in(keys, pa.array(names, pa.string()))
 
 
-def _are_in(keys: pa.Array, wanted: pa.Array) -> Bools:
-    found: Bools = pc.is_in(keys, value_set=wanted).to_numpy(zero_copy_only=False)
-    return found
+# How many ids are lower-cased and looked up together: copies of all would be the most of what a
+# large fleet takes.
+_TOGETHER: Final = 1 << 18
 
 
-def _places_in(wanted: pa.Array, keys: pa.Array) -> Numbers:
-    """Give for each key its place among others, -1 if it is not there."""
-    if not len(keys) or not len(wanted):
-        return np.full(len(wanted), -1, np.int64)
-    found = pc.index_in(wanted, value_set=keys).fill_null(-1)
-    known = pc.if_else(wanted.is_valid(), found, -1).to_numpy(zero_copy_only=False)
-    return np.asarray(known, np.int64)
+def _are_in(ids: pa.Array, wanted: pa.Array) -> Bools:
+    """Tell which ids, in any letters, are among some keys."""
+    if not len(ids):
+        return np.zeros(0, bool)
+    found = [
+        pc.is_in(pc.ascii_lower(ids.slice(first, _TOGETHER)), value_set=wanted)
+        for first in range(0, len(ids), _TOGETHER)
+    ]
+    return np.concatenate([one.to_numpy(zero_copy_only=False) for one in found])
+
+
+def _places_in(ids: pa.Array, keys: pa.Array) -> Numbers:
+    """Give for each id, in any letters, its place among keys, -1 if it is not there."""
+    places = np.full(len(ids), -1, np.int64)
+    if not len(keys) or not len(ids):
+        return places
+    count = min(-(-len(keys) // _TOGETHER), _MOST_SHARES)
+    shares, of_keys = _shares(ids, count), _shares(keys, count)
+    for share in range(count):
+        mine = np.flatnonzero(shares == share)
+        held = np.flatnonzero(of_keys == share)
+        if len(mine) and len(held):
+            wanted = pc.ascii_lower(ids.take(pa.array(mine)))
+            found = pc.index_in(wanted, value_set=keys.take(pa.array(held))).fill_null(-1)
+            found = pc.if_else(wanted.is_valid(), found, -1).to_numpy(zero_copy_only=False)
+            places[mine] = np.where(found < 0, -1, held[found])
+    return places
+
+
+_MOST_SHARES: Final = 64
+_LETTERS_OF_SHARE: Final = 12
+
+
+def _shares(ids: pa.Array, count: int) -> NDArray[np.uint8]:
+    """Part ids into shares, by their last letters, capital or small."""
+    told = np.zeros(len(ids), np.uint8)
+    if count == 1:
+        return told
+    _, raw_offsets, raw = ids.buffers()
+    letters = np.frombuffer(raw or b"\0", np.uint8)
+    offsets = np.frombuffer(raw_offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    for back in range(1, _LETTERS_OF_SHARE + 1):
+        places = offsets[1:] - back
+        there = places >= offsets[:-1]
+        told += np.where(there, letters[np.where(there, places, 0)] | 0x20, 0).astype(np.uint8)
+    return told % np.uint8(count)
 
 
 def _nothing_if_empty(cells: Any) -> Any:
