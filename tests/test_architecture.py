@@ -80,6 +80,7 @@ ORDER = (
         "documents",
         "fleet_views",
         "exercises",
+        "controls",
         "panels",
         "panels_plan",
         "panels_change",
@@ -119,6 +120,7 @@ TOP_LEVEL_GUESTS = {
     "frames": {"pyarrow"},
     "clusters": {"pyarrow"},
     "fleet": {"pyarrow"},
+    "controls": {"ipywidgets"},
     "panels": {"ipywidgets"},
     "panels_extend": {"ipywidgets"},
     "panels_fleet": {"ipywidgets"},
@@ -132,6 +134,7 @@ DISPLAY = ("_repr_html_", {"report", "report_fleet"})
 ONLY_IN = {
     "anywidget": {"panels"},
     "ipywidgets": {
+        "controls",
         "panels",
         "panels_change",
         "panels_extend",

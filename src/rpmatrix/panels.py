@@ -3,8 +3,7 @@
 What a panel shows is a function of its state, and its state are its keyword arguments; so a panel
 can be opened anywhere in any state, and ``panel.call`` is the line of Python that gives what is
 on screen. Whatever goes wrong is shown in the view, where the user looks: an exception in a
-callback would otherwise vanish. Only this module and its neighbour ``panels_plan`` import
-ipywidgets.
+callback would otherwise vanish. Only the modules of panels and ``controls`` import ipywidgets.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from typing import Any, Final, TypedDict, Unpack
 import ipywidgets as widgets
 
 from rpmatrix import report
+from rpmatrix.controls import choice, field, layout, show, strict_box, text_area, upload
 from rpmatrix.documents import DocumentError
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
@@ -39,20 +39,6 @@ from rpmatrix.texts import decode
 LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000
 """A pasted text of more characters is cut in the repr, and named in ``call``, not repeated."""
-
-WIDE: Final = {"description_width": "13em"}
-"""The style of a control: room for its name."""
-
-
-def layout(**more: str) -> widgets.Layout:
-    """Make the layout of a control: as wide as the panel lets it be."""
-    return widgets.Layout(width="auto", **more)
-
-
-def show(widget: widgets.Widget, *, shown: bool) -> None:
-    """Show a widget or put it away."""
-    # Not None, which a kernel in a browser does not pass on: what was put away would stay away.
-    widget.layout.display = "" if shown else "none"
 
 
 def _copier() -> tuple[widgets.Widget, ...]:
@@ -245,38 +231,24 @@ class MatrixPanel(Panel):
             table = browsed.table_of(row)
         chosen = {"area": area, "application": application, "crash": crash}
         controls: dict[str, widgets.Widget] = {
-            "table": widgets.Dropdown(
-                options=_titled(CITABLE_TABLES),
-                value=table,
-                description="Table",
-                style=WIDE,
-                layout=layout(),
-            )
+            "table": choice("Table", _titled(CITABLE_TABLES), value=table)
         }
         for name in _FILTERS:
             known = dict.fromkeys(one[name] for one in browsed.table("scenarios"))
             options = [("any", ""), *((word(one), one) for one in known)]
             if name == "area":
                 options = [("any", ""), *_titled(sorted(known))]
-            controls[name] = widgets.Dropdown(
-                options=options,
-                value=chosen[name],
-                description={"area": "Area"}.get(name, f"In {name} mode"),
-                style=WIDE,
-                layout=layout(),
-            )
-        controls["text"] = widgets.Text(
+            title = {"area": "Area"}.get(name, f"In {name} mode")
+            controls[name] = choice(title, options, value=chosen[name])
+        controls["text"] = field(
+            "Words to find",
+            "ultra, windows 2012, encryption …",
             value=text,
-            description="Words to find",
-            placeholder="ultra, windows 2012, encryption …",
-            style=WIDE,
-            layout=layout(),
+            continuous_update=True,
         )
         # A list that opens, though one that stands open shows more: in JupyterLab the arrow keys
         # of the latter move to another cell.
-        controls["row"] = widgets.Dropdown(
-            options=[("none", "")], description="Open a row", style=WIDE, layout=layout()
-        )
+        controls["row"] = choice("Open a row", [("none", "")])
         super().__init__(controls, matrix)
         for name in ("table", *_FILTERS, "text"):
             self._watch(controls[name], self._filter)
@@ -429,14 +401,9 @@ class VmPanel(Panel):
         self._own_defaults = {name: control.value for name, control in own.items()}
         kind = named[0] if named else "none" if without_vm else "sample"
         controls = _input_controls(kind, sample, path, text, without_vm=without_vm)
-        controls["vm"] = widgets.Dropdown(options=[], description="VM", style=WIDE, layout=layout())
+        controls["vm"] = choice("VM")
         controls.update(own)
-        controls["strict"] = widgets.Checkbox(
-            value=strict,
-            description="Strict: assume nothing that the input does not tell",
-            indent=False,
-            layout=layout(),
-        )
+        controls["strict"] = strict_box(value=strict)
         for name, value in start.items():
             _hold(name, own[name], value)
         super().__init__(controls, matrix)
@@ -731,45 +698,17 @@ def _input_controls(
 ) -> dict[str, widgets.Widget]:
     names = sample_names()
     inputs = [("No VM, numbers only", "none")] if without_vm else []
+    samples = [(f"{sample_title(name)} ({name})", name) for name in names]
     return {
-        "source": widgets.Dropdown(
-            options=[*inputs, *_INPUTS],
-            value=kind,
-            description="Input",
-            style=WIDE,
-            layout=layout(),
-        ),
-        "sample": widgets.Dropdown(
-            options=[(f"{sample_title(name)} ({name})", name) for name in names],
-            value=sample or names[0],
-            description="Sample",
-            style=WIDE,
-            layout=layout(),
-        ),
-        "path": widgets.Text(
-            value=str(path or ""),
-            description="File or folder",
-            placeholder="vm.json",
-            continuous_update=False,
-            style=WIDE,
-            layout=layout(),
-        ),
+        "source": choice("Input", [*inputs, *_INPUTS], value=kind),
+        "sample": choice("Sample", samples, value=sample or names[0]),
+        "path": field("File or folder", "vm.json", value=str(path or "")),
         "again": widgets.Button(description="Read again", tooltip="Read the file or folder anew"),
-        "text": widgets.Textarea(
-            value=text or "",
-            description="JSON",
-            placeholder='{"id": "/subscriptions/…", "storageProfile": …}',
-            continuous_update=False,
-            rows=6,
-            style=WIDE,
-            layout=layout(),
+        "text": text_area(
+            "JSON", '{"id": "/subscriptions/…", "storageProfile": …}', value=text or ""
         ),
-        "upload": widgets.FileUpload(
-            description="Upload small files",
-            tooltip="Up to some megabytes; name the path of a larger file instead",
-            accept=".json,.ndjson,.jsonl,.csv,.txt",
-            multiple=True,
-            layout=widgets.Layout(width="14em"),
+        "upload": upload(
+            "Upload small files", "Up to some megabytes; name the path of a larger file instead"
         ),
     }
 
@@ -822,15 +761,10 @@ def _answer_widget(fact: Fact) -> widgets.Widget:
     description = fact.title
     if fact.grain == "disk":
         description += " (disks that do not tell)"
-    common: dict[str, Any] = {
-        "description": description,
-        "tooltip": fact.question or fact.meaning,
-        "style": WIDE,
-        "layout": layout(),
-    }
+    meaning = fact.question or fact.meaning
     if fact.allowed_values:
-        return widgets.Dropdown(options=[("", "")], **common)
-    return widgets.Text(continuous_update=False, **common)
+        return choice(description, [("", "")], tooltip=meaning)
+    return field(description, tooltip=meaning)
 
 
 # --------------------------------------------------------------------------- the environment

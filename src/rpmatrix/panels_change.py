@@ -16,12 +16,13 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from rpmatrix import report, report_change
+from rpmatrix.controls import choice, field, text_area, upload, wide
 from rpmatrix.drift import DriftReport, NoStatementError, drift, foresee, write_skeleton
 from rpmatrix.impact import Impact, impact, matrix_of, sample_inventory
 from rpmatrix.inventory import Inventory, Vm
 from rpmatrix.markup import joined
 from rpmatrix.matrix import BASE, OVERLAYS, Matrix, overlay_names
-from rpmatrix.panels import WIDE, VmPanel, layout
+from rpmatrix.panels import VmPanel
 from rpmatrix.tables import TablesError
 from rpmatrix.texts import decode
 
@@ -143,7 +144,7 @@ class WhatChangedPanel(VmPanel):
             layout=widgets.Layout(width="14em"),
         )
         button.on_click(lambda _: self._guarded(self._write)())
-        return {folder: _field("New overlay in", "a folder that does not exist yet"), write: button}
+        return {folder: field("New overlay in", "a folder that does not exist yet"), write: button}
 
     # --- state
 
@@ -372,31 +373,23 @@ def _controls() -> dict[str, widgets.Widget]:
     named = [BASE, *overlay_names()]
     offered = tuple(dict.fromkeys([*named, *([set_here] if set_here else [])]))
     return {
-        "compared": widgets.Dropdown(
-            options=_COMPARED, description="Compare", style=WIDE, layout=layout()
-        ),
+        "compared": choice("Compare", _COMPARED),
         "before": _layers("Tables before", BASE, offered),
-        "before_other": _field("Named", _LAYERS_NAMED),
+        "before_other": field("Named", _LAYERS_NAMED),
         "before_day": _day_control("Tables before, as of"),
         "after": _layers("Tables after", NEWER, offered),
-        "after_other": _field("Named, after", _LAYERS_NAMED),
+        "after_other": field("Named, after", _LAYERS_NAMED),
         "after_day": _day_control("Tables after, as of"),
-        "article": widgets.Textarea(
-            description="Article",
-            placeholder="Paste the Markdown, the HTML, or all of the page as it is on the screen.",
-            continuous_update=False,
-            rows=6,
-            style=WIDE,
-            layout=layout(),
+        "article": text_area(
+            "Article", "Paste the Markdown, the HTML, or all of the page as it is on the screen."
         ),
-        "article_upload": widgets.FileUpload(
-            description="Upload a copy",
-            tooltip="Markdown, or a page saved from a browser",
-            accept=".md,.markdown,.txt,.html,.htm,.mhtml,.mht",
+        "article_upload": upload(
+            "Upload a copy",
+            "Markdown, or a page saved from a browser",
+            ".md,.markdown,.txt,.html,.htm,.mhtml,.mht",
             multiple=False,
-            layout=widgets.Layout(width="14em"),
         ),
-        "article_path": _field("File of the article", "article.md"),
+        "article_path": field("File of the article", "article.md"),
     }
 
 
@@ -408,13 +401,7 @@ _LAYERS_NAMED: Final = "a folder, or newer-edition + my-overlay"
 
 def _layers(name: str, value: str, offered: Sequence[str]) -> widgets.Dropdown:
     titles = [(one if one != BASE else "base: the seed edition alone", one) for one in offered]
-    return widgets.Dropdown(
-        options=[*titles, ("another folder, or several layers", _OTHER)],
-        value=value,
-        description=name,
-        style=WIDE,
-        layout=layout(),
-    )
+    return choice(name, [*titles, ("another folder, or several layers", _OTHER)], value=value)
 
 
 def _chosen(name: str, layers: str, control: widgets.Dropdown) -> dict[str, str]:
@@ -426,22 +413,8 @@ def _chosen(name: str, layers: str, control: widgets.Dropdown) -> dict[str, str]
 
 
 def _day_control(name: str) -> widgets.DatePicker:
-    return widgets.DatePicker(
-        description=name,
-        tooltip="Facts that hang on the calendar, such as the end of security updates",
-        style=WIDE,
-        layout=layout(),
-    )
-
-
-def _field(name: str, placeholder: str) -> widgets.Text:
-    return widgets.Text(
-        description=name,
-        placeholder=placeholder,
-        continuous_update=False,
-        style=WIDE,
-        layout=layout(),
-    )
+    tooltip = "Facts that hang on the calendar, such as the end of security updates"
+    return widgets.DatePicker(tooltip=tooltip, **wide(name))
 
 
 def _day(day: str | date | None) -> date | None:

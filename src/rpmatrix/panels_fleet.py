@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as widgets
 
 from rpmatrix import report, report_fleet
+from rpmatrix.controls import choice, field, layout, show, strict_box, text_area, upload
 from rpmatrix.eligibility import VERDICTS, Assessment, Explanation, assess
 from rpmatrix.fleet_views import (
     FORMS,
@@ -37,7 +38,7 @@ from rpmatrix.fleet_views import (
 from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.markup import heading, joined, page, plural, soft, tag, word
 from rpmatrix.matrix import MODES, Fact, Matrix
-from rpmatrix.panels import WIDE, Panel, layout, show
+from rpmatrix.panels import Panel
 from rpmatrix.report_matrix import row_title, value_title
 from rpmatrix.sample_fleets import sample_fleet
 from rpmatrix.summaries import FleetError
@@ -794,34 +795,23 @@ _NARROW: Final = {"description_width": "8em"}
 
 
 def _filters() -> dict[str, widgets.Widget]:
-    def choice(name: str, options: Sequence[tuple[str, str]]) -> widgets.Dropdown:
-        return widgets.Dropdown(options=options, description=name, style=_NARROW, layout=layout())
-
+    modes = [("either", ""), *((f"{one} consistency", one) for one in MODES)]
+    verdicts = [("any", ""), *((word(one), one) for one in VERDICTS)]
+    sorts = [(told, one) for one, told in SORTS.items()]
     return {
-        "mode": choice("Mode", [("either", ""), *((f"{one} consistency", one) for one in MODES)]),
-        "verdict": choice("Verdict", [("any", ""), *((word(one), one) for one in VERDICTS)]),
-        "because": choice("Because of", [("any", "")]),
-        "region": choice("Region", [("any", "")]),
-        "subscription": choice("Subscription", [("any", "")]),
-        "words": widgets.Text(
-            description="Words to find",
-            placeholder="in the name or the id",
-            continuous_update=False,
-            style=_NARROW,
-            layout=layout(),
-        ),
-        "sort": choice("Sorted by", [(told, one) for one, told in SORTS.items()]),
+        "mode": choice("Mode", modes, style=_NARROW),
+        "verdict": choice("Verdict", verdicts, style=_NARROW),
+        "because": choice("Because of", [("any", "")], style=_NARROW),
+        "region": choice("Region", [("any", "")], style=_NARROW),
+        "subscription": choice("Subscription", [("any", "")], style=_NARROW),
+        "words": field("Words to find", "in the name or the id", style=_NARROW),
+        "sort": choice("Sorted by", sorts, style=_NARROW),
     }
 
 
 def _controls(
     kind: str, sample: int | None, path: str | Path | None, text: str | None, *, strict: bool
 ) -> dict[str, widgets.Widget]:
-    def choice(name: str, options: Sequence[tuple[str, Any]], value: Any) -> widgets.Dropdown:
-        return widgets.Dropdown(
-            options=options, value=value, description=name, style=WIDE, layout=layout()
-        )
-
     def opener(name: str) -> widgets.ToggleButton:
         wide = widgets.Layout(width="fit-content", max_width="100%")
         return widgets.ToggleButton(description=name, tooltip="Show or put away", layout=wide)
@@ -831,48 +821,25 @@ def _controls(
     titles = [(title, name) for name, title in _SECTION_TITLES.items()]
     forms = [*((title, name) for name, title in FORMS.items() if _can_write(name))]
     return {
-        "source": choice("Input", _INPUTS, kind),
-        "sample": choice("VMs", [(f"{size:,}", size) for size in sizes], sample or 200),
-        "path": widgets.Text(
-            value=str(path or ""),
-            description="Files or a folder",
-            placeholder="exports/",
-            continuous_update=False,
-            style=WIDE,
-            layout=layout(),
-        ),
+        "source": choice("Input", _INPUTS, value=kind),
+        "sample": choice("VMs", [(f"{size:,}", size) for size in sizes], value=sample or 200),
+        "path": field("Files or a folder", "exports/", value=str(path or "")),
         "again": widgets.Button(description="Read again", tooltip="Read the files anew"),
-        "text": widgets.Textarea(
-            value=text or "",
-            description="JSON",
-            placeholder='[{"id": "/subscriptions/…", "storageProfile": …}, …]',
-            continuous_update=False,
-            rows=6,
-            style=WIDE,
-            layout=layout(),
+        "text": text_area(
+            "JSON", '[{"id": "/subscriptions/…", "storageProfile": …}, …]', value=text or ""
         ),
-        "upload": widgets.FileUpload(
-            description="Upload files",
-            tooltip="VMs and disks, in one or several files; name the path of larger ones instead",
-            accept=".json,.ndjson,.jsonl,.csv,.txt",
-            multiple=True,
-            layout=widgets.Layout(width="14em"),
+        "upload": upload(
+            "Upload files",
+            "VMs and disks, in one or several files; name the path of larger ones instead",
         ),
-        "strict": widgets.Checkbox(
-            value=strict,
-            description="Strict: assume nothing that the input does not tell",
-            indent=False,
-            layout=layout(),
-        ),
+        "strict": strict_box(value=strict),
         "answers": opener("Answer for the whole fleet"),
         "save": opener("Save as a file"),
-        "fact": choice("Fact", [("none", "")], ""),
-        "answer": choice("Where not known", [("", "")], ""),
-        "answer_text": widgets.Text(
-            description="Where not known", continuous_update=False, style=WIDE, layout=layout()
-        ),
-        "section": choice("Show", titles, "what_first"),
-        "form": choice("File", [*forms, ("Report of the fleet as a page", "html")], "csv"),
+        "fact": choice("Fact", [("none", "")]),
+        "answer": choice("Where not known", [("", "")]),
+        "answer_text": field("Where not known"),
+        "section": choice("Show", titles, value="what_first"),
+        "form": choice("File", [*forms, ("Report of the fleet as a page", "html")], value="csv"),
         "write": widgets.Button(description="Make the file", tooltip="Then a link saves it"),
         **_filters(),
         "back": widgets.Button(
@@ -889,7 +856,7 @@ def _controls(
         "on": widgets.Button(
             description="Next page", tooltip="Show the page after", layout=of_page
         ),
-        "vm": choice("Open a VM", [("none", "")], ""),
+        "vm": choice("Open a VM", [("none", "")]),
     }
 
 

@@ -13,6 +13,7 @@ import ipywidgets as widgets
 
 from rpmatrix import planning, report
 from rpmatrix.commands import CLIENTS
+from rpmatrix.controls import choice, text_area, wide
 from rpmatrix.encryption import (
     CLIENT,
     CopyAnswer,
@@ -26,7 +27,7 @@ from rpmatrix.inventory import Vm
 from rpmatrix.markup import joined
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.operations import ListDiskRestorePoints
-from rpmatrix.panels import WIDE, Panel, VmInput, VmPanel, layout
+from rpmatrix.panels import Panel, VmInput, VmPanel
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, Step
 from rpmatrix.records import region
 from rpmatrix.schedule import (
@@ -51,32 +52,20 @@ INTERVALS: Final = ("1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d", "7d")
 RETENTIONS: Final = ("1d", "7d", "14d", "30d", "60d", "90d", "100 points", "forever")
 
 
-def _choice(name: str, options: Sequence[tuple[str, object]]) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, description=name, style=WIDE, layout=layout())
-
-
 def _words(name: str, placeholder: str, offered: Sequence[str] = (), value: str = "") -> Any:
     """Make a field to write in that offers some values and takes any."""
     kind = widgets.Combobox if offered else widgets.Text
     more = {"options": tuple(offered)} if offered else {}
-    return kind(
-        value=value,
-        description=name,
-        placeholder=placeholder,
-        continuous_update=False,
-        style=WIDE,
-        layout=layout(),
-        **more,
-    )
+    return kind(value=value, placeholder=placeholder, continuous_update=False, **wide(name), **more)
 
 
 def _modes(name: str, any_mode: str) -> widgets.Dropdown:
     titles = [(any_mode, ""), *((f"{mode} consistency", mode) for mode in MODES)]
-    return _choice(name, titles)
+    return choice(name, titles)
 
 
 def _clients(clients: Iterable[str]) -> widgets.Dropdown:
-    return _choice("Client", [(report.client_title(one), one) for one in clients])
+    return choice("Client", [(report.client_title(one), one) for one in clients])
 
 
 class _PlanningPanel(VmPanel):
@@ -144,7 +133,7 @@ class PlanPanel(_PlanningPanel):
             "mode": _modes("Mode", "as recommended"),
             "target_region": _words("Copy to region", "no copy", REGIONS),
             "client": _clients(CLIENTS),
-            "phases": _choice("Commands for", shown),
+            "phases": choice("Commands for", shown),
         }
         start = {
             "mode": mode,
@@ -452,15 +441,9 @@ class ErrorPanel(Panel):
     def __init__(self, text: str = "", *, matrix: Matrix | None = None) -> None:
         known = matrix or load_matrix()
         controls: dict[str, widgets.Widget] = {
-            "example": _choice("An example", [("none", ""), *_examples(known)]),
-            "text": widgets.Textarea(
-                value=text,
-                description="Error",
-                placeholder="Paste the code, the message, or the whole answer.",
-                continuous_update=False,
-                rows=5,
-                style=WIDE,
-                layout=layout(),
+            "example": choice("An example", [("none", ""), *_examples(known)]),
+            "text": text_area(
+                "Error", "Paste the code, the message, or the whole answer.", rows=5, value=text
             ),
         }
         super().__init__(controls, matrix)

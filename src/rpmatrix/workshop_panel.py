@@ -8,6 +8,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from rpmatrix import exercises, report
+from rpmatrix.controls import check_box, choice, field, layout
 from rpmatrix.exercises import CARDS, KINDS, Exercise, ExerciseError, Marked
 from rpmatrix.markup import joined
 from rpmatrix.matrix import Matrix
@@ -16,8 +17,6 @@ from rpmatrix.tables import SEPARATOR
 
 LONGEST_OPTION: Final = 90
 """A choice of more characters is cut in the list; the card shows it in full."""
-
-_WIDE: Final = {"description_width": "13em"}
 
 Attempts = Mapping[int, str | Sequence[str]]
 
@@ -73,12 +72,8 @@ class ExercisePanel(Panel):
             for answer in [given] if isinstance(given, str) else given:
                 self._attempt(self._cards[one - 1], answer)
         controls: dict[str, widgets.Widget] = {
-            "card": widgets.Dropdown(
-                options=[(self._line(one), one.number) for one in self._cards],
-                value=number,
-                description="Card",
-                style=_WIDE,
-                layout=widgets.Layout(width="auto"),
+            "card": choice(
+                "Card", [(self._line(one), one.number) for one in self._cards], value=number
             )
         }
         for name, label, tip in (
@@ -86,13 +81,11 @@ class ExercisePanel(Panel):
             ("next", "Next card", "Show the next card; after the last one, the first"),
             ("reset", "Start again", "Forget all answers and show the first card"),
         ):
-            controls[name] = widgets.Button(
-                description=label, tooltip=tip, layout=widgets.Layout(width="auto")
-            )
+            controls[name] = widgets.Button(description=label, tooltip=tip, layout=layout())
         controls["check"].button_style = "primary"
         super().__init__(controls, matrix)
-        self._question = widgets.HTML(layout=widgets.Layout(width="auto"))
-        self._answer_box = widgets.VBox([], layout=widgets.Layout(width="auto"))
+        self._question = widgets.HTML(layout=layout())
+        self._answer_box = widgets.VBox([], layout=layout())
         buttons = [controls[name] for name in ("check", "next", "reset")]
         row = widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap"))
         self.children = [controls["card"], self._question, self._answer_box, row, self._view]
@@ -166,31 +159,17 @@ class ExercisePanel(Panel):
         self._refresh()
 
     def _answer_controls(self, card: Exercise) -> dict[str, widgets.Widget]:
-        wide = widgets.Layout(width="auto")
         lettered = exercises.lettered(card)
         if card.form == "number":
-            field = widgets.Text(
-                description=f"Your answer in {card.unit}",
-                placeholder="a whole number",
-                style=_WIDE,
-                layout=wide,
-            )
-            return {"answer": field}
+            named = f"Your answer in {card.unit}"
+            return {"answer": field(named, "a whole number", continuous_update=True)}
         if card.form == "several":
-            return {
-                choice.id: widgets.Checkbox(
-                    description=f"{letter} {choice.text}", indent=False, layout=wide
-                )
-                for letter, choice in lettered
-            }
+            return {one.id: check_box(f"{letter} {one.text}") for letter, one in lettered}
         options = [
             ("choose one", ""),
             *((_cut(f"{at} {one.text}"), one.id) for at, one in lettered),
         ]
-        chosen = widgets.Dropdown(
-            options=options, description="Your answer", style=_WIDE, layout=wide
-        )
-        return {"answer": chosen}
+        return {"answer": choice("Your answer", options)}
 
     def _check(self) -> None:
         if self.card.form == "several":
