@@ -49,6 +49,23 @@ def test_a_bad_overlay_is_refused_in_so_many_words(path: Path, tmp_path: Path) -
     assert all(line in str(caught.value) for line in case["says"])
 
 
+def test_what_an_overlay_says_of_itself_hides_no_other_fault(tmp_path: Path) -> None:
+    row = {"like": "ppg-1", "id": "mine-1", "scenario_id": "ppg", "fact_id": "nobody"}
+    folder = write_overlay(tmp_path / "own", {"conditions": [row]}, {"owner": ""})
+    about, cell = problems(folder)
+    assert about.startswith('own/about.json "owner" is missing')
+    assert cell.startswith('own/conditions.csv:D2 unknown fact "nobody"')
+
+
+@pytest.mark.skipif(Path(__file__.upper()).exists(), reason="letter case does not count here")
+def test_a_table_in_another_letter_case_is_not_passed_over(tmp_path: Path) -> None:
+    folder = write_overlay(tmp_path / "own", {**ULTRA, "limits": [{"like": "lim-rp-per-vm"}]})
+    (folder / "scenarios.csv").rename(folder / "Scenarios.CSV")
+    assert problems(folder) == [
+        "own/Scenarios.CSV is no table of the matrix; did you mean scenarios.csv? Move it elsewhere"
+    ]
+
+
 @pytest.mark.parametrize(
     ("about", "says"),
     [
@@ -233,7 +250,8 @@ def test_a_layer_may_rest_on_the_one_below(tmp_path: Path) -> None:
     upper = write_overlay(tmp_path / "upper", {"conditions": [second]})
     assert problems(upper, lower) == []
     assert problems(upper)[0] == (
-        'upper/conditions.csv:B2 unknown scenario "vm-of-size-x"; write an id of scenarios.csv'
+        'upper/conditions.csv:B2 unknown scenario "vm-of-size-x"; '
+        "write an id of scenarios.csv, or add the row there"
     )
     fact = {
         "id": "colour",

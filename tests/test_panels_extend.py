@@ -203,8 +203,8 @@ def test_it_is_checked_while_it_is_typed(own: Path) -> None:
 
 
 UNKNOWN = {
-    "s": ['unknown statement "s"; write an id of statements.csv'],
-    "s-": ['unknown statement "s-"; write an id of statements.csv'],
+    "s": ['unknown statement "s"; write an id of statements.csv, or add the row there'],
+    "s-": ['unknown statement "s-"; write an id of statements.csv, or add the row there'],
     "s-ppg": [],
 }
 

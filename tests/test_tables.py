@@ -614,6 +614,12 @@ FORM_CASES = [
         "is no table of the matrix; move it elsewhere",
     ),
     Case(
+        "unknown-file",
+        overwrite("scenarios.xlsx", b"PK"),
+        "scenarios.xlsx",
+        "is not CSV, and nobody reads it; save it as scenarios.csv, or move it elsewhere",
+    ),
+    Case(
         "unreadable",
         make_folder("errors.csv"),
         "errors.csv",
@@ -1082,7 +1088,7 @@ FORM_CASES = [
         "foreign-key",
         put("encryption", "enc-key", ruling_id="nobody"),
         at("encryption", "ruling_id", 2),
-        'unknown ruling "nobody"; write an id of rulings.csv',
+        'unknown ruling "nobody"; write an id of rulings.csv, or add the row there',
     ),
     Case(
         "reference",
@@ -1651,7 +1657,10 @@ def stacked(base: Tables, *overlays: Tables) -> Tables:
         ({"value": "older"}, []),
         (
             {"fact_id": "nobody"},
-            ['conditions.csv:D2 unknown fact "nobody"; write an id of facts.csv'],
+            [
+                'conditions.csv:D2 unknown fact "nobody"; '
+                "write an id of facts.csv, or add the row there"
+            ],
         ),
         (
             {"operator": "more_than"},

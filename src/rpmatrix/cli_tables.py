@@ -129,7 +129,7 @@ def _print_begun(page: Page, arguments: argparse.Namespace, written: tuple[Path,
         on, before = ("".join(f" {word} {one}" for one in below) for word in ("--on", "--from"))
         after = "".join(f" --to {one}" for one in (*below, folder))
         page.prose("what only a person can say is left empty; to see what is to be written:")
-        page.line(f"rpmatrix check {folder}{on}")
+        page.line(f"rpmatrix check {folder}{on}", indent=2)
         page.prose("and when nothing is wrong any more, to see whose verdict changes:")
         page.line(f"rpmatrix impact{before}{after}", indent=2)
     elif arguments.write:

@@ -1331,7 +1331,8 @@ def _judge_keys(known: _Known) -> Iterator[Problem]:
                 alike = _closest(key, ids)
                 if alike:
                     known.meant[column.key_of, key] = alike
-                advice = _suggest(alike, f"write an id of {known.schema[column.key_of].file}")
+                advice = f"write an id of {known.schema[column.key_of].file}"
+                advice = _suggest(alike, advice) if alike else f"{advice}, or add the row there"
                 message = f'unknown {column.term} "{_short(key)}"'
                 yield _problem_at("foreign-key", row, column.name, message, advice)
 
@@ -1917,12 +1918,21 @@ def read_folder(folder: Path, *, partial: bool = False) -> Reading:
 
 def _judge_files(folder: Path, schema: Schema, *, partial: bool) -> list[Problem]:
     """Check which files there are."""
-    present = {path.name for path in folder.glob("*.csv")}
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     files = {schema[name].file for name in schema}
+    # Where letter case does not count, a file is the table in whatever case it is listed.
+    present = {file for file in files if os.path.lexists(folder / file)}
     problems = []
-    for file in sorted(present - files):
-        advice = _suggest(_closest(file, files - present), "move it elsewhere")
-        problems.append(Problem("unknown-file", file, "", "is no table of the matrix", advice))
+    for file in sorted(there - files):
+        table, suffix = Path(file).stem.lower(), Path(file).suffix.lower()
+        if suffix == ".csv" and not _is_listed_as(folder / file, present):
+            advice = _suggest(_closest(file.lower(), files - present), "move it elsewhere")
+            problems.append(Problem("unknown-file", file, "", "is no table of the matrix", advice))
+        elif suffix in _LIKE_TABLES and table in schema:
+            advice = f"save it as {schema[table].file}, or move it elsewhere"
+            problems.append(
+                Problem("unknown-file", file, "", "is not CSV, and nobody reads it", advice)
+            )
     for name in schema:
         if schema[name].file not in present and not partial:
             message = f"the table {name} is missing"
@@ -1933,6 +1943,17 @@ def _judge_files(folder: Path, schema: Schema, *, partial: bool) -> list[Problem
         advice = f"put one of these there: {', '.join(sorted(files))}"
         problems.append(Problem("missing-file", folder.name, "", message, advice))
     return problems
+
+
+_LIKE_TABLES = (".txt", ".tsv", ".tab", ".xls", ".xlsx", ".ods", ".numbers")
+"""What a spreadsheet calls a file that is not saved as CSV."""
+
+
+def _is_listed_as(path: Path, files: Iterable[str]) -> bool:
+    """Tell whether a file is one of the files of its folder, listed in another letter case."""
+    return any(
+        name.lower() == path.name.lower() and path.samefile(path.with_name(name)) for name in files
+    )
 
 
 def _place_of(cell: str) -> tuple[int, int]:
