@@ -330,6 +330,7 @@ FAULTS: list[tuple[Any, Any, str]] = [
     (VMS, DISKS.drop(columns="role"), "no column 'role'"),
     (VMS, DISKS.drop(columns="vm_id"), "no column 'vm_id'"),
     (pd.concat([VMS, VMS["vm_id"]], axis=1), None, "two columns are named 'vm_id'"),
+    (None, None, "no frame of VMs"),
     ("vms.csv", None, "str is no frame"),
     (7, None, "int is no frame"),
 ]
@@ -346,7 +347,7 @@ def test_rows_that_do_not_fit_are_problems_and_make_no_verdict_better() -> None:
     disks = DISKS.assign(role=["boot" if at == 1 else one for at, one in enumerate(DISKS["role"])])
     found = assess_frames(vms, disks, MATRIX)
     told = [(one.record, one.path) for one in found.problems]
-    assert told == [("row 3", "role"), (f"row {len(vms) + 1}", "vm_id")]
+    assert told == [("row 2", "role"), (f"row {len(vms)}", "vm_id")]
     assert found.records == len(vms) + len(disks)
     verdicts = rows_of(found)
     owner = [row["vm_id"] for row in verdicts].index(disks["vm_id"].iloc[1])
@@ -728,3 +729,60 @@ def test_a_table_is_read_in_blocks_of_any_size(
     path.write_text(path.read_text().rstrip("\n") + end)
     monkeypatch.setattr(fact_tables, "_BLOCK_OF_LINES", block)
     pd.testing.assert_frame_equal(assess_files(path, MATRIX).verdicts(), expected)
+
+
+# --- tables as people make them ---------------------------------------------------------------
+
+TABLE = (
+    "vm_id,name,location,security_type\na,Grün,westeurope,Standard\nb,x,westeurope,ConfidentialVM\n"
+)
+ODD_TABLES = {
+    "semicolons": TABLE.replace(",", ";").encode(),
+    "tabs": TABLE.replace(",", "\t").encode(),
+    "bars": TABLE.replace(",", "|").encode(),
+    "a mark at the start": TABLE.encode("utf-8-sig"),
+    "an encoding of Windows": TABLE.encode("cp1252"),
+    "ends of lines of Windows": TABLE.replace("\n", "\r\n").encode(),
+    "old ends of lines": TABLE.replace("\n", "\r").encode(),
+    "a comma in a name of a column": TABLE.replace("name", '"name, as told"', 1).encode(),
+}
+
+
+@pytest.mark.parametrize("name", list(ODD_TABLES))
+def test_a_table_of_facts_is_read_as_spreadsheets_write_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / "usual.csv").write_text(TABLE, encoding="utf-8")
+    (tmp_path / "odd.csv").write_bytes(ODD_TABLES[name])
+    usual, odd = (assess_files(tmp_path / f"{one}.csv", MATRIX) for one in ("usual", "odd"))
+    assert odd.problems == ()
+    assert odd.verdicts()["verdict"].tolist() == usual.verdicts()["verdict"].tolist()
+    if "comma" not in name:
+        assert odd.verdicts()["vm_name"].tolist() == ["Grün", "Grün", "x", "x"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
+def test_a_cell_that_its_fact_does_not_allow_is_told_of_once(form: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "vm_id": ["a", "b", "c", "d"],
+            "security_type": ["none", "none", "", "confidentialvm"],
+        }
+    )
+    path = tmp_path / f"vms.{form}"
+    found = rp.assess(frame) if form == "frame" else assess_files(write(frame, path))
+    where = "" if form == "frame" else str(path)
+    (problem,) = found.problems
+    assert (problem.file, problem.record, problem.path) == (where, "", "security_type")
+    assert "'none' is no value of this fact" in problem.message
+    assert found.by("mode").loc["crash", "not_supported"] == 1
+
+
+def test_ids_may_be_categories() -> None:
+    frames = [frame.astype("category") for frame in (VMS, DISKS.iloc[2:])]
+    plain = assess_frames(VMS, DISKS.iloc[2:], MATRIX)
+    assert rows_of(assess_frames(*frames, MATRIX)) == rows_of(plain)
+
+
+def test_a_frame_of_no_vm_gives_tables_with_columns() -> None:
+    found = assess_frames(VMS.head(0), DISKS.head(0), MATRIX)
+    assert found.summary.vms == 0
+    assert list(found.verdicts().columns) == list(assess_frames(VMS, DISKS).verdicts().columns)

@@ -158,6 +158,10 @@ class LookedUp(NamedTuple):
 Codes = Union["Numbers", LookedUp, int]
 
 
+# How many cells of a fact are kept to be told of.
+_REFUSED: Final = 20
+
+
 class _Column:
     """The classes of one fact, and the code of every value met so far."""
 
@@ -169,6 +173,7 @@ class _Column:
         self._code_of_class: dict[_Class, int] = {}
         self._code_of_cell: dict[tuple[type, Any], int] = {}
         self._lock = RLock()
+        self.refused: dict[str, None] = {}  # cells that hold what the fact does not allow
         self.nothing = self.code(None)
 
     def code(self, cell: Any) -> int:
@@ -176,7 +181,10 @@ class _Column:
         mark = (type(cell), cell)
         code = self._code_of_cell.get(mark)
         if code is None:
-            code = self._code_of(self._class(told(self.fact, cell)))
+            known = told(self.fact, cell)
+            if not known.usable and cell != UNUSABLE and len(self.refused) < _REFUSED:
+                self.refused[str(cell)] = None
+            code = self._code_of(self._class(known))
             self._code_of_cell[mark] = code
         return code
 
@@ -1066,6 +1074,11 @@ class ColumnEvaluator:
             return self._disk_rows.number(columns, block.num_rows)
 
         return _by_blocks(encode, table, pool)
+
+    def refused(self) -> list[tuple[str, str]]:
+        """Give facts with cells that hold what the fact does not allow, some of each at most."""
+        columns = self._columns.items()
+        return [(name, cell) for name, column in columns for cell in list(column.refused)]
 
     def unlisted(self, roles: Numbers) -> Numbers:
         """Give numbers for rows that stand for disks which are not listed: nothing is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections import Counter
@@ -61,6 +62,7 @@ class TableReader:
         self.problems: dict[Problem, None] = {}
         self.rows = 0
         self.rows_of: dict[str, int] = {}
+        self._refused: dict[tuple[str, str], str] = {}
         self._lock = Lock()
 
     def vms(
@@ -69,7 +71,9 @@ class TableReader:
         """Read rows of VMs; a row without an id is a problem."""
         table = self._identified(table, file, first)
         about = table.select([name for name in VM_COLUMNS if name in table.column_names])
-        return Batch(about, self._evaluator.encode_vms(table, pool))
+        known = self._evaluator.encode_vms(table, pool)
+        self._tell_refused(file)
+        return Batch(about, known)
 
     def disks(
         self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
@@ -84,7 +88,9 @@ class TableReader:
         roles = pc.utf8_lower(pc.utf8_trim_whitespace(table["role"].cast(pa.string())))
         known = pc.fill_null(pc.is_in(roles, pa.array(["os", "data"])), False)
         if pc.all(known).as_py() is not False:
-            return Batch(about, self._evaluator.encode_disks(table, pool))
+            numbers = self._evaluator.encode_disks(table, pool)
+            self._tell_refused(file)
+            return Batch(about, numbers)
         good = np.flatnonzero(known.to_numpy())
         bad = np.flatnonzero(~known.to_numpy())
         for row in bad.tolist():
@@ -92,6 +98,7 @@ class TableReader:
             self.fail(file, first + row, "role", f"{told}; the disk counts as not known")
         known = np.zeros(table.num_rows, np.int32)
         known[good] = self._evaluator.encode_disks(table.take(good))
+        self._tell_refused(file)
         known[bad] = self._evaluator.unlisted(np.ones(len(bad), np.uint8))
         return Batch(about, known)
 
@@ -120,9 +127,22 @@ class TableReader:
         return table.filter(ids.is_valid())
 
     def fail(self, file: str, row: int, path: str, message: str) -> None:
-        """Note what does not fit, by the number of its row below the header."""
-        # The header is the first row of a file.
-        self.problems[Problem(file, f"row {row + 2}", path, message)] = None
+        """Note what does not fit, by its row; in a file of text the header is the first one."""
+        first = 2 if form_of(Path(file)) == ".csv" else 1
+        self.problems[Problem(file, f"row {row + first}", path, message)] = None
+
+    def _tell_refused(self, file: str) -> None:
+        """Note which cells hold what their fact does not allow, with the file that had one first.
+
+        They are noted again with every table: problems may have been forgotten since.
+        """
+        for fact, cell in self._evaluator.refused():
+            where = self._refused.setdefault((fact, cell), file)
+            message = (
+                f"{cell!r} is no value of this fact and counts as not known; "
+                "for its values see: rpmatrix facts"
+            )
+            self.problems[Problem(where, "", fact, message)] = None
 
 
 def _ahead(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], _T]], depth: int) -> Iterator[_T]:
@@ -209,7 +229,7 @@ class Join:
     """
 
     def __init__(self, ids: pa.Array, *, in_order: bool) -> None:
-        self._ids = ids
+        self._ids = ids.cast(pa.string()) if pa.types.is_dictionary(ids.type) else ids
         self._in_order = in_order
         self._lowered: pa.Array | None = None
         self._next = 0
@@ -345,10 +365,24 @@ def _columns_of(path: Path) -> list[str]:
         with _named(path):
             names: list[str] = pq.read_schema(path).names
         return names
-    with pa.input_stream(str(path)) as stream:
-        first = bytes(stream.read(65_536)).partition(b"\n")[0]
+    return _header_of(path)[0]
+
+
+def _header_of(path: Path) -> tuple[list[str], str]:
+    """Give the names of the columns of a CSV file, and the sign that parts its cells."""
+    with _named(path), pa.input_stream(str(path)) as stream:
+        first = re.split(rb"[\r\n]", bytes(stream.read(65_536)), maxsplit=1)[0]
     text = first.decode("utf-8-sig", errors="replace").strip()
-    return [name.strip().strip('"') for name in text.split(",")]
+    found = [(_cells(text, sign), sign) for sign in _SIGNS]
+    return next((one for one in found if "vm_id" in one[0]), found[0])
+
+
+# What spreadsheets put between cells, by country.
+_SIGNS: Final = (",", ";", "\t", "|")
+
+
+def _cells(line: str, sign: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=sign), [])]
 
 
 def holds_facts(path: Path) -> bool:
@@ -463,7 +497,8 @@ def _jobs(
             yield read
             first += rows
         return
-    read_lines = partial(_read_lines, _columns_of(path), columns, coded, str(path), fail)
+    names, sign = _header_of(path)
+    read_lines = partial(_read_lines, names, sign, columns, coded, str(path), fail)
     packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
     with path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
         first = at = 0
@@ -485,8 +520,12 @@ def _blocks_of_lines(stream: Any) -> Iterator[tuple[memoryview, int]]:
         if start < stop:
             yield memoryview(text)[start:stop], text.count(b"\n", start, stop)
         begun = text[stop:]
+    if header and b"\r" in begun:
+        # An old way to end lines, in which no line seems to end.
+        begun = begun.replace(b"\r", b"\n").partition(b"\n")[2].rstrip(b"\n")
+        header = False
     if begun and not header:
-        yield memoryview(begun), 1
+        yield memoryview(begun), begun.count(b"\n") + 1
 
 
 _BLOCK_OF_LINES: Final = 4 << 20
@@ -494,6 +533,7 @@ _BLOCK_OF_LINES: Final = 4 << 20
 
 def _read_lines(
     names: Sequence[str],
+    sign: str,
     columns: Sequence[str],
     coded: Sequence[str],
     file: str,
@@ -502,11 +542,11 @@ def _read_lines(
     first: int,
 ) -> pa.Table:
     """Read lines of a table; one that has not as many cells as the header is a problem."""
-    from pyarrow import csv
+    from pyarrow import csv as tables
 
     def skip(row: Any) -> str:
         told = f"the row has {row.actual_columns} cells, not {row.expected_columns}"
-        fail(file, first + row.number - 1, "", f"{told}; see whether a comma wants quotes")
+        fail(file, first + row.number - 1, "", f"{told}; see whether a {sign!r} wants quotes")
         return "skip"
 
     kinds = {
@@ -514,20 +554,30 @@ def _read_lines(
         for name in names
         if name in columns
     }
-    return csv.read_csv(
-        pa.py_buffer(lines),
-        read_options=csv.ReadOptions(
-            column_names=list(names), use_threads=False, block_size=len(lines) + 1
-        ),
-        parse_options=csv.ParseOptions(newlines_in_values=False, invalid_row_handler=skip),
-        convert_options=csv.ConvertOptions(
-            column_types=kinds,
-            include_columns=list(kinds),
-            strings_can_be_null=True,
-            null_values=[""],
-            quoted_strings_can_be_null=True,
-        ),
-    )
+
+    def read(text: memoryview | bytes) -> pa.Table:
+        return tables.read_csv(
+            pa.py_buffer(text),
+            read_options=tables.ReadOptions(
+                column_names=list(names), use_threads=False, block_size=len(text) + 1
+            ),
+            parse_options=tables.ParseOptions(
+                delimiter=sign, newlines_in_values=False, invalid_row_handler=skip
+            ),
+            convert_options=tables.ConvertOptions(
+                column_types=kinds,
+                include_columns=list(kinds),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=True,
+            ),
+        )
+
+    try:
+        return read(lines)
+    except pa.ArrowInvalid:
+        # Names may be written in another encoding; ids and values of facts are plain letters.
+        return read(bytes(lines).decode("cp1252", errors="replace").encode())
 
 
 def _read_again(

@@ -87,6 +87,8 @@ def assess_frames(
     """
     evaluator = ColumnEvaluator(matrix or load_matrix(), strict=strict, answers=answers)
     run = Judging(evaluator)
+    if vms is None:
+        raise FleetError("there is no frame of VMs, only None; give a pandas, Polars or Arrow one")
     frames = [readable_again(frame) for frame in (vms, disks) if frame is not None]
     kinds = {holds_records(frame) for frame in frames}
     if len(kinds) > 1:
