@@ -222,7 +222,7 @@ def test_records_of_one_vm_are_read_together_and_counted(tmp_path: Path) -> None
     path = written([first, second, QUAY[4]], tmp_path)
     result = assess_files(path)
     assert result.summary.repeated_records == 1
-    assert any("1 records tell of VMs of which others tell" in note for note in result.notes)
+    assert any("1 record tells of VMs of which others tell" in note for note in result.notes)
     assert result.duplicates().empty
     ordinary = rp.assess(rp.read_inventory(path)).verdicts
     found = result.verdicts()
@@ -245,7 +245,8 @@ def test_records_of_one_vm_are_read_together_and_counted(tmp_path: Path) -> None
 def test_disks_of_no_vm_are_counted(records: list[Body], count: int, tmp_path: Path) -> None:
     result = assess_files(written(records, tmp_path))
     assert result.summary.disks_without_vm == count
-    note = f"{count} disks belong to no VM among those given"
+    several = "disk belongs" if count == 1 else "disks belong"
+    note = f"{count} {several} to no VM among those given"
     assert (note in result.notes) == bool(count)
 
 

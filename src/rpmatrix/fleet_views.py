@@ -743,7 +743,8 @@ def _count_sets(made: Summary, found: Assessment) -> None:
             for one in found.of(vm.id):
                 made.groups[named, group, one.mode, one.verdict] += 1
                 if one.verdict in ("not_supported", "unknown"):
-                    why = _missing(one) if one.verdict == "unknown" else one.reasons
+                    missing = _missing(one) if one.verdict == "unknown" else ()
+                    why = missing or one.reasons
                     key = (named, group, one.mode)
                     in_the_way.setdefault(key, []).append((vm.id, one.verdict, why))
     for key, told in in_the_way.items():

@@ -199,7 +199,8 @@ class Part:
         verdicts = self.judged.verdicts(mode)[vms].tolist()
         reasons, missing = (known.lists(name, mode, cases) for name in ("reasons", "missing"))
         for vm_id, verdict, rows, facts in zip(ids, verdicts, reasons, missing, strict=True):
-            yield vm_id, VERDICTS[verdict], facts if verdict == UNKNOWN else rows
+            # What is unknown though every fact is known, sources leave open.
+            yield vm_id, VERDICTS[verdict], facts if verdict == UNKNOWN and facts else rows
 
 
 Encoded = tuple[Any, Sequence[str]]

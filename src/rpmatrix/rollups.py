@@ -346,8 +346,8 @@ class FleetResult:
         pandas.DataFrame
             One row per set, mode and member: ``kind``, ``group_id``, ``mode``, ``vm_id``,
             ``verdict``, ``why`` (the rows of the matrix that refuse it, or the facts that are not
-            known) and ``titles`` of these. Of a set with many such members, the first
-            :data:`rpmatrix.summaries.NAMED` by id; ``groups`` counts them all.
+            known, or the rows that leave it open) and ``titles`` of these. Of a set with many such
+            members, the first :data:`rpmatrix.summaries.NAMED` by id; ``groups`` counts them all.
         """
         return self._frame("members_in_the_way")
 
@@ -542,10 +542,12 @@ def _full_pages_of(row: Row, summary: Summary) -> list[tuple[str, int]]:
 def notes_on(matrix: Matrix, summary: Summary) -> Iterator[str]:
     """Tell what the input seems to lack, from what was counted."""
     if summary.disks_without_vm:
-        yield f"{summary.disks_without_vm:,} disks belong to no VM among those given"
+        several = "disk belongs" if summary.disks_without_vm == 1 else "disks belong"
+        yield f"{summary.disks_without_vm:,} {several} to no VM among those given"
     if summary.repeated_records:
+        several = "record tells" if summary.repeated_records == 1 else "records tell"
         yield (
-            f"{summary.repeated_records:,} records tell of VMs of which others tell, too: they "
+            f"{summary.repeated_records:,} {several} of VMs of which others tell, too: they "
             "are read together, and where they differ the fact is not known"
         )
     for row in matrix.table("exports"):
@@ -566,7 +568,8 @@ def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    tables = [table for table in batches if table.num_rows] or list(batches)
+    every = list(batches)
+    tables = [table for table in every if table.num_rows] or every
     if not tables:
         return pd.DataFrame()
     table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
