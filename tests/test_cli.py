@@ -552,6 +552,27 @@ def test_fail_on_counts_what_it_found(run: Run) -> None:
     assert answer.err == "rpmatrix: --fail-on: 2 not_supported, 1 unknown, of 8 verdicts\n"
 
 
+def test_every_command_that_prints_json_is_in_the_contract(run: Run) -> None:
+    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    printing = [name for name in cli.COMMANDS if "--json" in run(name, "--help").out]
+    assert "facts" in printing
+    assert [one for one in printing if not re.search(rf"`rpmatrix {one}\b[^`]*--json`", text)] == []
+
+
+@pytest.mark.parametrize("arguments", [["show", "ultra-disk"], ["facts"]])
+def test_what_the_tables_are_told_as_is_documented_key_by_key(
+    run: Run, arguments: list[str]
+) -> None:
+    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    one = json.loads(run(*arguments, "--json").out)[0]
+    inner = [key for value in one.values() if isinstance(value, list) for key in keys_in(value)]
+    assert [key for key in (*one, *inner) if f"`{key}`" not in text] == []
+
+
+def keys_in(values: list[Any]) -> list[str]:
+    return [key for value in values if isinstance(value, dict) for key in value]
+
+
 # A command line with wrong usage or nothing to judge, and what its message must say.
 WRONG: list[tuple[list[str], str]] = [
     (["assess", "nowhere.json"], "there is no file or folder 'nowhere.json'"),
@@ -610,6 +631,12 @@ def test_wrong_usage_ends_with_2_and_says_what_to_do(
     assert answer.code == 2
     assert message in answer.err
     assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_a_folder_with_the_name_of_a_command_is_not_in_its_way(run: Run, command: str) -> None:
+    Path(command).mkdir()
+    assert run(command, "--help").code == 0
 
 
 def test_json_is_whole_though_nothing_can_be_judged(run: Run) -> None:

@@ -176,7 +176,7 @@ def _run(argv: list[str]) -> int:
     if not argv:
         parser.print_help(sys.stderr)
         return WRONG
-    if argv[0] == "-" or (not argv[0].startswith("-") and Path(argv[0]).exists()):
+    if argv[0] == "-" or (argv[0] not in COMMANDS and _is_file(argv[0])):
         parser.error(f"{argv[0]!r} is no command; did you mean: rpmatrix assess {argv[0]}")
     arguments, rest = parser.parse_known_args(argv)
     if rest and not arguments.takes_rest:
@@ -184,6 +184,11 @@ def _run(argv: list[str]) -> int:
     arguments.rest = rest
     code: int = arguments.run(arguments)
     return code
+
+
+def _is_file(word: str) -> bool:
+    """Tell whether a word is a file or a folder here, and no option."""
+    return not word.startswith("-") and Path(word).exists()
 
 
 # --- the parser ---------------------------------------------------------
