@@ -30,7 +30,9 @@ from rpmatrix.exercises import (
     exercises,
     lettered,
     score_of,
+    shown_by_records,
 )
+from rpmatrix.markup import word
 from rpmatrix.workshop_panel import ExercisePanel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,9 +51,14 @@ def of_kind(kind: str) -> list[Exercise]:
     return [card for card in cards() if card.kind == kind]
 
 
+def answered(card: Exercise) -> Marked:
+    """Any answer, marked: it brings the right one and its rows along."""
+    return check_answer(card, some_answer(card))
+
+
 def right(card: Exercise) -> tuple[str, ...]:
     """The right answer, as the marking of any answer tells it."""
-    return check_answer(card, some_answer(card)).right
+    return answered(card).right
 
 
 def some_answer(card: Exercise) -> str:
@@ -273,6 +280,68 @@ def test_an_answer_is_an_id_a_letter_or_a_text() -> None:
     both = [choice.id for choice in disks.choices]
     assert check_answer(disks, "|".join(both)).given == check_answer(disks, both[::-1]).given
     assert check_answer(disks, "").given == ()
+
+
+@pytest.mark.parametrize("written", ["{}", " {}. ", "({})", "{})", "'{}'", "**{}**"])
+def test_signs_and_blanks_around_an_answer_do_not_count(written: str) -> None:
+    card = of_kind("verdict")[0]
+    for letter, choice in lettered(card):
+        wordings = (letter, letter.lower(), choice.id.upper(), word(choice.id).split(" ", 1)[1])
+        assert {check_answer(card, written.format(one)).given for one in wordings} == {(choice.id,)}
+
+
+@pytest.mark.parametrize("between", ["|", ",", ", ", " ", ";", " and ", ", and ", " & ", " AND "])
+def test_several_answers_are_parted_as_people_do(between: str) -> None:
+    disks = next(one for one in of_kind("exclude") if len(one.choices) > 2)
+    for wordings in zip(*((letter, choice.id) for letter, choice in lettered(disks)), strict=True):
+        assert len(check_answer(disks, between.join(wordings[:2])).given) == 2
+        assert len(check_answer(disks, between.join(wordings)).given) == len(disks.choices)
+
+
+def test_a_choice_that_holds_a_comma_is_one_answer() -> None:
+    fits = next(one for one in of_kind("schedule") if one.form == "several")
+    for _, choice in lettered(fits):
+        assert check_answer(fits, choice.text).given == (choice.id,)
+
+
+@pytest.mark.parametrize("none", ["none", "NONE", "none of them.", "", " "])
+def test_none_is_an_answer_where_several_may_be_chosen(none: str) -> None:
+    assert check_answer(of_kind("exclude")[0], none).given == ()
+
+
+@pytest.mark.parametrize("written", ["12", " 12 ", "012", "12 days", "12 Day", "12d", "12."])
+def test_a_number_may_have_its_unit(written: str) -> None:
+    days = next(card for card in cards() if card.form == "number")
+    assert check_answer(days, written).given == ("12",)
+
+
+def test_a_no_and_a_disk_that_is_left_out_have_their_reason_in_words() -> None:
+    for card in (*of_kind("verdict"), *of_kind("exclude")):
+        (verdict,) = (one for one in card.assessment.verdicts if one.mode == card.mode)
+        said = " ".join(check_answer(card, right(card)).explanation)
+        rows = [row for disk in verdict.exclude_disks for row in disk.rows]
+        if verdict.verdict == "not_supported":
+            rows += verdict.reasons
+        assert all(MATRIX.citation(row).title in said for row in rows)
+
+
+def test_a_card_shows_what_is_kept_back_of_a_disk_where_a_rule_asks_for_it() -> None:
+    """Whoever has only the card must see why a copy is open."""
+    open_copies = [card for card in of_kind("copy") if right(card) == ("unknown",)]
+    assert open_copies
+    for card in open_copies:
+        vm = card.assessment.inventory.vms[0]
+        copied = copy_of(card.assessment, vm, mode="crash", **dict(card.given))
+        asked = {one.title for one in copied.questions if set(one.rows) & set(copied.reasons)}
+        shown = {name for one in shown_by_records(card) for name, value in one.facts}
+        assert asked & shown
+
+
+def test_a_hint_never_calls_vain_what_the_solution_advises() -> None:
+    dealt = (exercise(seed, 1, kinds=["error"]) for seed in range(200))
+    waits = next(card for card in dealt if right(card) == ("err-concurrent",))
+    wrong = {told.misconception for told in every_answer(waits) if not told.correct}
+    assert wrong == {"misc-one-at-a-time"}
 
 
 @pytest.mark.parametrize(

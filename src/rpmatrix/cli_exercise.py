@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -148,7 +147,7 @@ def _listed(arguments: argparse.Namespace, cards: Sequence[Exercise]) -> int:
 def _one(arguments: argparse.Namespace, card: Exercise) -> int:
     """Show a card; mark an answer to it; tell its solution."""
     given = arguments.answer
-    marked = None if given is None else check_answer(card, _answer(card, given))
+    marked = None if given is None else check_answer(card, given)
     told = _solution(card) if arguments.solution or (marked and marked.correct) else None
     with output(arguments.output) as stream:
         if arguments.records:
@@ -185,17 +184,6 @@ def _call(arguments: argparse.Namespace) -> str:
     for name in ("kind", "overlay"):
         call += [part for value in getattr(arguments, name) for part in (f"--{name}", value)]
     return shlex.join([*call, "--solution"])
-
-
-def _answer(card: Exercise, text: str) -> str | tuple[str, ...]:
-    """Read an answer as people type it: ``A,C`` or ``none`` where several may be chosen."""
-    if card.form != "several":
-        return text
-    if text.strip().lower() == _NONE:
-        return ()
-    letters = {letter for letter, _ in lettered(card)}
-    parts = [part for part in re.split(r"[\s,;|]+", text.strip()) if part]
-    return tuple(parts) if letters.issuperset(part.upper() for part in parts) else text
 
 
 def _solution(card: Exercise) -> Marked:
@@ -243,7 +231,7 @@ def _until_answered(page: Page, card: Exercise, attempts: list[tuple[str, ...]])
             _print_solution(page, _solution(card))
             return True
         try:
-            marked = check_answer(card, _answer(card, text))
+            marked = check_answer(card, text)
         except ExerciseError as error:
             page.prose(f"{error}")
             continue
@@ -272,7 +260,7 @@ def _read(arguments: argparse.Namespace, cards: Sequence[Exercise]) -> int:
     lines = _lines(len(cards))
     for card, text in zip(cards, lines, strict=False):
         try:
-            marked = check_answer(card, _answer(card, text)) if text else None
+            marked = check_answer(card, text) if text else None
         except ExerciseError as error:
             raise UsageError(f"line {card.number}: {error}") from None
         attempts[card.number] = [marked.given] if marked else []
@@ -370,7 +358,8 @@ def _answer_text(card: Exercise, answer: Sequence[str]) -> str:
 
 def _print_score(page: Page, cards: Sequence[Exercise], score: Score) -> None:
     page.heading(f"{score.right} of {count(score.cards, 'card')} right")
-    page.prose(f"{score.at_once} of them at the first attempt; {score.answered} answered", indent=2)
+    told = f"{score.at_once} of them at the first attempt; {score.answered} answered"
+    page.prose(told if score.answered else "no card was answered", indent=2)
     if score.misconceptions:
         page.heading("To remember")
         for told in _misconceptions(cards, score, lambda row: row["title"]):

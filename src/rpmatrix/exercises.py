@@ -300,8 +300,9 @@ def check_answer(card: Exercise, answer: str | int | Iterable[str]) -> Marked:
     card : Exercise
         The card.
     answer : str, int or iterable of str
-        The id of a choice, its letter or its text, or a number. Where several may be chosen, an
-        iterable of them or a text that parts them by ``|``; an empty one means none of them.
+        The id of a choice, its letter or its text, or a number; capitals, signs and blanks do not
+        count. Where several may be chosen, an iterable of them, or a text that parts them by
+        ``|``, a comma, a blank or ``and``; an empty one, and ``none``, means none of them.
 
     Raises
     ------
@@ -362,13 +363,13 @@ def score_of(
 def _given(card: Exercise, answer: str | int | Iterable[str]) -> tuple[str, ...]:
     if card.form == "number":
         told = answer if isinstance(answer, (str, int)) else "".join(answer)
-        plain = str(told).strip().lower().removesuffix(card.unit).strip()
-        if not re.fullmatch(r"\d{1,9}", plain):
+        unit = f"{re.escape(card.unit.removesuffix('s'))}s?|{card.unit[0]}"
+        number = re.fullmatch(rf"\s*(\d{{1,9}})\s*(?:{unit})?\.?\s*", str(told), re.IGNORECASE)
+        if not number:
             raise ExerciseError(f"write a whole number of {card.unit}, not {str(told)[:40]!r}")
-        return (str(int(plain)),)
+        return (str(int(number[1])),)
     if isinstance(answer, str):
-        parts = answer.split(SEPARATOR) if card.form == "several" else [answer]
-        parts = [part for part in parts if part.strip()]
+        parts = _parts(card, answer)
     elif isinstance(answer, int):
         parts = [str(answer)]
     else:
@@ -379,13 +380,52 @@ def _given(card: Exercise, answer: str | int | Iterable[str]) -> tuple[str, ...]
     return tuple(choice.id for choice in card.choices if choice.id in chosen)
 
 
+_BETWEEN: Final = (re.escape(SEPARATOR), r"(?i)[|,;&+]|\s+and\s+", r"(?i)[|,;&+\s]+(?:and\s+)?")
+"""What may part the choices of an answer; a name or a text may hold a comma or a blank itself."""
+
+
+def _parts(card: Exercise, answer: str) -> list[str]:
+    """Part an answer, in the first way in which the card has all of its parts."""
+    if card.form != "several":
+        return [answer] if answer.strip() else []
+    ways = [
+        [part for part in re.split(between, answer.strip()) if part.strip()] for between in _BETWEEN
+    ]
+    known = (way for way in ways if all(_known(card, part) for part in way))
+    if (way := next(known, None)) is not None:
+        return way
+    return [] if _bare(answer) in _NONE_OF_THEM else ways[0]
+
+
+_NONE_OF_THEM: Final = ("none", "none of them")
+
+
 def _choice(card: Exercise, part: str) -> str:
-    wanted = str(part).strip().lower()
-    for letter, choice in zip(LETTERS, card.choices, strict=False):
-        if wanted in (choice.id.lower(), choice.text.lower(), letter.lower()):
-            return choice.id
-    offered = ", ".join(choice.id for choice in card.choices)
-    raise ExerciseError(f"this card has no answer {str(part)[:60]!r}; it has {offered}")
+    found = _known(card, str(part))
+    if not found:
+        offered = ", ".join(f"{letter} ({choice.id})" for letter, choice in lettered(card))
+        raise ExerciseError(f"this card has no answer {str(part)[:60]!r}; it has {offered}")
+    return found
+
+
+def _known(card: Exercise, part: str) -> str:
+    """Give the id of the choice that a text means, or an empty text."""
+    named = [(choice.id, (choice.id, choice.text, letter)) for letter, choice in lettered(card)]
+    for written in (_folded, _bare):
+        wanted = written(part)
+        for choice, names in named:
+            if wanted and wanted in map(written, names):
+                return choice
+    return ""
+
+
+def _folded(text: str) -> str:
+    return text.strip().lower()
+
+
+def _bare(text: str) -> str:
+    """Leave out what does not tell two answers apart: signs, brackets, case, blanks."""
+    return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
 # --------------------------------------------------------------------------- right answers
@@ -446,18 +486,23 @@ def _because(card: Exercise, verdict: Verdict) -> tuple[str, ...]:
         best, worst = word(verdict.ceiling), word(verdict.floor)
         said.append(f"At best it is {best}, at worst {worst}.")
         said += [f"It is not known: {_lower(one.title)}." for one in verdict.missing]
-    if verdict.exclude_disks:
-        disks = ", ".join(disk.label for disk in verdict.exclude_disks)
-        said.append(f"Must be left out: {disks}.")
-    if verdict.verdict == "supported" and not verdict.reasons:
+    if verdict.verdict == "not_supported":
+        said += [f"Against it stands: {_titled(card, (row,))}." for row in verdict.reasons]
+    said += [
+        f"Must be left out: {disk.label}, because of: {_titled(card, disk.rows)}."
+        for disk in verdict.exclude_disks
+    ]
+    if verdict.verdict == "supported":
         said.append("No row stands against it.")
     if verdict.caveats:
         said.append(
-            "To mind besides: "
-            + "; ".join(report.row_title(card.matrix, row) for row in verdict.caveats)
-            + ". This does not change the verdict."
+            f"To mind besides: {_titled(card, verdict.caveats)}. This does not change the verdict."
         )
     return tuple(dict.fromkeys(said))
+
+
+def _titled(card: Exercise, rows: Iterable[str]) -> str:
+    return "; ".join(report.row_title(card.matrix, row) for row in rows)
 
 
 def _lower(title: str) -> str:
@@ -608,8 +653,8 @@ def _solve_schedule(card: Exercise) -> _Solved:
 def _compared(matrix: Matrix, line: LimitLine) -> str:
     planned = "more and more" if line.planned is None else decimal(line.planned)
     state = "broken" if line.state == "exceeded" else "kept"
-    bound = report.limit(matrix.row(line.row))
-    return f"{line.title}: {planned}, and the limit is {bound}, so it is {state}."
+    allowed = report.limit(matrix.row(line.row))
+    return f"{line.title}: {state}. Planned: {planned}; allowed: {allowed}."
 
 
 def _longer(days: int) -> Callable[[tuple[str, ...]], frozenset[str]]:
@@ -1025,9 +1070,9 @@ def shown_by_records(card: Exercise) -> tuple[Shown, ...]:
     facts = card.assessment.evaluator.read(vm)
     region = [("Region", vm.location)] if vm.location else []
     return (
-        Shown(vm.name, "VM", (*region, *_seen(card.matrix, facts.readings))),
+        Shown(vm.name, "VM", (*region, *_seen(card, facts.readings))),
         *(
-            Shown(one.disk.label, _place(one.disk), tuple(_seen(card.matrix, one.readings)))
+            Shown(one.disk.label, _place(one.disk), tuple(_seen(card, one.readings)))
             for one in facts.disks
         ),
     )
@@ -1090,14 +1135,25 @@ def _place(disk: Disk) -> str:
     return "OS disk" if disk.role == "os" else f"data disk, lun {disk.lun}"
 
 
-def _seen(matrix: Matrix, readings: Mapping[str, Reading]) -> Iterator[tuple[str, str]]:
-    """Tell what records show, and what they keep back although they could show it."""
+_TABLES_OF: Final = {"copy": ("conditions", "cross_region"), "key": ("conditions", "cross_region")}
+
+
+def _seen(card: Exercise, readings: Mapping[str, Reading]) -> Iterator[tuple[str, str]]:
+    """Tell what records show, and what about disks they keep back although a rule asks for it."""
+    matrix = card.matrix
+    tables = _TABLES_OF.get(card.kind, ("conditions",))
+    tested = {row["fact_id"] for name in tables for row in matrix.table(name)}
     for fact_id, reading in readings.items():
         fact = matrix.facts[fact_id]
         shown = str(reading.value)
         if reading.how == "read" and shown != "no":
             yield fact.title, report.value_title(matrix, fact_id, shown)
-        elif reading.value is None and fact.grain == "disk" and fact_id in ("disk_sku", "storage"):
+        elif (
+            reading.value is None
+            and fact.grain == "disk"
+            and fact_id in tested
+            and not fact.assumption
+        ):
             yield fact.title, "not shown"
 
 
@@ -1179,7 +1235,9 @@ def scored(found: Score, matrix: Matrix) -> str:
         paragraph(
             tag("strong", f"{found.right} of {found.cards} right"),
             f", {found.at_once} of them at the first attempt; {found.answered} answered.",
-        ),
+        )
+        if found.answered
+        else paragraph(f"{plural(found.cards, 'card')}, none answered yet."),
         details(
             f"To remember ({len(found.misconceptions)})",
             bullets(matrix.row(one, "misconceptions")["title"] for one in found.misconceptions),

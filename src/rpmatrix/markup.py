@@ -298,3 +298,9 @@ def word(name: str) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Count something in words: 1 disk, 2 disks, 1,234 disks."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def amount(number: str, unit: str) -> str:
+    """Put a number before a unit in the plural: 3 hours since the last one, 1 hour since ..."""
+    told = re.sub(r"(?<=\w)s\b", "", unit, count=1) if number == "1" else unit
+    return f"{number} {told}".strip()

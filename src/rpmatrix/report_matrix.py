@@ -15,6 +15,7 @@ from rpmatrix.encryption import ARTICLE
 from rpmatrix.markup import (
     Child,
     Html,
+    amount,
     badge,
     bullets,
     code,
@@ -106,7 +107,7 @@ def limit(row: Row) -> str:
     """Say the number of a limit in words: at least 3 hours since the last one."""
     if not row["value"]:
         return ""
-    return f"{OPERATORS[row['comparator']]}{row['value']} {row['unit']}".strip()
+    return f"{OPERATORS[row['comparator']]}{amount(row['value'], row['unit'])}"
 
 
 _Cell = Callable[[Row], Child]

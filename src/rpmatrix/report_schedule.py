@@ -10,6 +10,7 @@ from typing import Final
 from rpmatrix.markup import (
     Child,
     Html,
+    amount,
     badge,
     bullets,
     codes,
@@ -166,10 +167,10 @@ def _limits(found: Schedule) -> Html:
     rows = []
     for line in sorted(found.limits, key=lambda line: -STATES.index(line.state)):
         unit = line.unit
-        planned = "not known" if line.planned is None else f"{decimal(line.planned)} {unit}"
+        planned = "not known" if line.planned is None else amount(decimal(line.planned), unit)
         if line.planned is None and line.state == "exceeded":
             planned = "grows without end"
-        bound = f"{OPERATORS[line.comparator]}{decimal(Fraction(line.bound))} {unit}"
+        bound = f"{OPERATORS[line.comparator]}{amount(decimal(Fraction(line.bound)), unit)}"
         reached = _moment(line.reached_at) if line.reached_at else "never"
         rows.append(
             [

@@ -14,7 +14,6 @@ import gc
 import io
 import json
 import os
-import re
 import sys
 import threading
 from collections import Counter
@@ -35,6 +34,7 @@ from rpmatrix.eligibility import (
     marks_of,
 )
 from rpmatrix.inventory import Disk, Inventory, Vm, read_inventory
+from rpmatrix.markup import amount
 from rpmatrix.matrix import MODES, Fact, Matrix, load_matrix
 from rpmatrix.tables import Row
 
@@ -679,9 +679,7 @@ def count(number: int, noun: str) -> str:
 
 def bound_in_words(comparator: str, bound: str, unit: str) -> str:
     """Say what a limit allows, such as ``at least 1 hour since the last one``."""
-    if bound == "1":
-        unit = re.sub(r"(?<=\w)s\b", "", unit, count=1)
-    return f"{word(comparator)} {bound} {unit}".strip()
+    return f"{word(comparator)} {amount(bound, unit)}"
 
 
 def few(names: Sequence[str]) -> str:
