@@ -119,6 +119,28 @@ def test_the_navigation_leads_from_page_to_page_and_back_without_loading(
     assert page.evaluate("window.stillHere") is True
 
 
+def test_no_link_moves_when_a_page_is_chosen(page: Any, app: str) -> None:
+    page.set_viewport_size({"width": 420, "height": 800})
+    opened(page, app, "check-a-vm")
+    places = "[...document.querySelectorAll('nav a')].map(one => one.getBoundingClientRect().x)"
+    before = page.evaluate(places)
+    for slug in SLUGS:
+        page.evaluate(f"location.hash = '{slug}'")
+        page.wait_for_selector(f"#page-{slug}", state="visible")
+        assert page.evaluate(places) == before
+
+
+def test_a_page_that_is_left_ends_its_kernel(page: Any, app: str) -> None:
+    """What was entered is in the kernel, so it must not stay when nobody can see it any more."""
+    opened(page, app, "check-a-vm")
+    config = "JSON.parse(document.getElementById('jupyter-config-data').textContent)"
+    left = page.evaluate(f"{config}.kernelId")
+    ids = "fetch('/api/kernels').then(all => all.json()).then(all => all.map(one => one.id))"
+    assert left in page.evaluate(ids)
+    page.reload()
+    page.wait_for_function(f"left => {ids}.then(all => !all.includes(left))", arg=left)
+
+
 def test_the_token_leaves_the_address_and_the_page_opens_again(page: Any, app: str) -> None:
     opened(page, app, SLUGS[1])
     assert "token" not in page.url
