@@ -34,7 +34,7 @@ from rpmatrix.eligibility import (
     Answers,
     Evaluator,
 )
-from rpmatrix.matrix import MODES, Fact, Matrix
+from rpmatrix.matrix import DECISIVE, MODES, Fact, Matrix
 from rpmatrix.rules import Clause, RuleSet, Words
 
 if TYPE_CHECKING:
@@ -755,8 +755,7 @@ class Cases:
         reasons |= where(decided & case.exclude, exclusions)
         reasons |= where(decided & ~case.exclude, sure & layout.outcome(mode, "supported"))
         asked = parts[f"ask {mode}"] & reasons[:, layout.row_of_test]
-        decisive = open_outcomes | layout.outcome(mode, "exclude_disk")
-        taken = parts["taken"] & decisive[layout.row_of_test]
+        taken = parts["taken"] & layout.outcome(mode, *DECISIVE)[layout.row_of_test]
         told_of = case.unknown | decided
         caveats = layout.outcome(mode, "supported_with_caveat")
         return {
@@ -1297,10 +1296,9 @@ class ColumnEvaluator:
         """Give places, rows and whether they apply, for configurations of VMs or of disks."""
         held = self._disks if disks else self._vms
         meaning = self._layout.unpack(held.packed.rows)
-        decisive = ("not_supported", "not_stated", "exclude_disk")
         decides, tells = (
             np.logical_or.reduce([self._layout.outcome(mode, *outcomes) for mode in MODES])
-            for outcomes in (decisive, (*decisive, "supported_with_caveat"))
+            for outcomes in (DECISIVE, (*DECISIVE, "supported_with_caveat"))
         )
         sure = meaning[:, self._layout.parts["sure"]] & tells
         maybe = meaning[:, self._layout.parts["maybe"]] & decides

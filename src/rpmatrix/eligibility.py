@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.facts import DiskFacts, Evidence, FactReader, Reading, VmFacts, request_readings
 from rpmatrix.inventory import Disk, Inventory, Vm
-from rpmatrix.matrix import MODES, Citation, Fact, Matrix, T, load_matrix
+from rpmatrix.matrix import DECISIVE, MODES, Citation, Fact, Matrix, T, load_matrix
 from rpmatrix.records import Problem, is_expression, last_part
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
 
@@ -638,17 +638,13 @@ class Evaluator:
                 return Reading(assumption, "assumed")
         return reading
 
-    def _decisive(self, row_id: str, mode: str) -> bool:
-        outcome = self.rules.rows[row_id].outcomes[mode]
-        return outcome in ("not_supported", "not_stated", "exclude_disk")
-
     def _assumptions(self, mode: str, places: Iterable[tuple[str, _Known]]) -> tuple[str, ...]:
         """Give the assumed facts without which a row could still have decided."""
         found: set[str] = set()
         for grain, known in places:
             open_bits = known.unassumed & ~known.lenient & self.rules.masks[grain]
             for row in self.rules.rows.values():
-                if row.mask & open_bits and self._decisive(row.id, mode):
+                if row.mask & open_bits and row.outcomes[mode] in DECISIVE:
                     found |= {*self.rules.open_facts(row.id, open_bits, known.assumed.__contains__)}
         return tuple(name for name in self.rules.facts if name in found)
 

@@ -29,9 +29,9 @@ from rpmatrix.eligibility import (
 )
 from rpmatrix.facts import DiskFacts, Evidence, Reading, VmFacts
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Inventory, Vm
-from rpmatrix.matrix import Matrix
+from rpmatrix.matrix import SUPPORTED, Matrix
 from rpmatrix.records import MISSING, UNREADABLE, Record, look, region
-from rpmatrix.rules import SUPPORTED, holds
+from rpmatrix.rules import holds
 from rpmatrix.tables import Row
 from rpmatrix.texts import Json
 
@@ -223,8 +223,6 @@ STAGES: Final = (
     *("impossible", "left_out", "source", "prerequisites", "local", "local_chosen"),
     *("copied", "copied_chosen", "restored", "restored_chosen"),
 )
-POINT_STAGES: Final = STAGES[STAGES.index("source") + 1 :]
-"""The stages that are about restore points, and not about the source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from rpmatrix.eligibility import (
     check_answer,
 )
 from rpmatrix.inventory import Inventory, read_inventory
-from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
+from rpmatrix.matrix import BASE, DECISIVE, MODES, Matrix, load_matrix
 from rpmatrix.records import id_parts
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.tables import DESCRIPTOR, Row
@@ -38,7 +38,6 @@ KINDS: Final = ("verdict", "disks", "caveats")
 
 # From the best to the worst; what is not known may be either.
 _RANK: Final = {"supported": 0, "exclude_disks": 1, "unknown": 2, "not_supported": 3}
-_DECIDES: Final = ("exclude_disk", "not_stated", "not_supported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,7 +448,7 @@ def _rows_behind(
     cited = dict.fromkeys((*outcomes[1], *outcomes[0]))
     moved = [row for row in cited if outcomes[0].get(row) != outcomes[1].get(row)]
     deciding = [
-        row for row in moved if any(side.get(row, "").endswith(_DECIDES) for side in outcomes)
+        row for row in moved if any(side.get(row, "").endswith(DECISIVE) for side in outcomes)
     ]
     for rows in ([row for row in deciding if row in touched], deciding, moved):
         if rows:

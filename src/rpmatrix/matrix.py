@@ -48,6 +48,12 @@ ABOUT = "about.json"
 OVERLAYS = "RPMATRIX_OVERLAYS"
 """The environment variable that lists overlays for when a program asks for none."""
 MODES = ("application", "crash")
+SUPPORTED: Final = ("supported", "supported_with_caveat")
+"""Outcomes of rows that say it works."""
+
+DECISIVE: Final = ("not_supported", "not_stated", "exclude_disk")
+"""Outcomes of rows that decide a verdict or keep it open if they apply."""
+
 CITABLE_TABLES = (
     *("scenarios", "limits", "encryption", "cross_region", "errors"),
     *("steps", "changes"),

@@ -44,7 +44,7 @@ from rpmatrix.markup import (
     title,
     wide,
 )
-from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.matrix import DECISIVE, MODES, Matrix
 from rpmatrix.records import Problem
 from rpmatrix.report_matrix import (
     MODE_TITLES,
@@ -330,19 +330,16 @@ def _fate(disk_id: str | None, label: str, verdict: Verdict, concerning: Sequenc
         return "disk_unsaved"
     if "exclude_disk" in surely:
         return "disk_excluded"
-    if any(one.applies == "unknown" and one.outcome in _DECISIVE for one in here):
+    if any(one.applies == "unknown" and one.outcome in DECISIVE for one in here):
         return "disk_open"
     return "disk_included"
-
-
-_DECISIVE: Final = ("exclude_disk", "not_supported", "not_stated")
 
 
 def _disk_reasons(matrix: Matrix, concerning: Sequence[Finding]) -> Html:
     rows = dict.fromkeys(
         one.row_id
         for one in concerning
-        if one.outcome in _DECISIVE and one.applies in ("yes", "unknown")
+        if one.outcome in DECISIVE and one.applies in ("yes", "unknown")
     )
     if not rows:
         return escape("No row excludes it.")

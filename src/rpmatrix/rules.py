@@ -23,9 +23,6 @@ from rpmatrix.tables import Row
 Value = str | int | None
 Words = tuple[int, int]
 
-SUPPORTED: Final = ("supported", "supported_with_caveat")
-SILENT: Final = "not_applicable"
-
 
 def _number(text: str | int) -> tuple[int, ...]:
     """Order integers, ISO dates and API versions alike, by the numbers they hold."""
