@@ -852,8 +852,14 @@ def test_a_skeleton_of_what_was_merged_or_split(name: str, matrix: Matrix, tmp_p
     assert max(superseded.values()) == (1 if name == "merged" else 2)
 
 
+def test_of_the_edition_that_is_known_nothing_is_begun(matrix: Matrix, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is the edition lamps: there is nothing to begin"):
+        write_skeleton(drift(article(), matrix), tmp_path / "later")
+    assert not (tmp_path / "later").exists()
+
+
 def test_a_skeleton_writes_over_nothing(matrix: Matrix, tmp_path: Path) -> None:
-    report = drift(article(), matrix)
+    report = drift(article().replace("10,000", "20,000"), matrix)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="choose a new folder"):
         write_skeleton(report, tmp_path, edition="later")

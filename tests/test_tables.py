@@ -1635,7 +1635,7 @@ def test_an_overlay_speaks_of_the_facts_of_the_base(tmp_path: Path) -> None:
 
 def test_an_overlay_without_any_table_is_a_mistake(tmp_path: Path) -> None:
     (problem,) = check(tmp_path, partial=True)
-    assert str(problem).startswith(f"{tmp_path.name} holds none of the tables; put one of these")
+    assert str(problem).startswith(f"{tmp_path.name} holds none of the tables; begin one there")
     (problem,) = check(tmp_path / "nowhere", partial=True)
     assert "nowhere is not a folder" in str(problem)
 

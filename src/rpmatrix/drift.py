@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.article import Statement, normalise, read_article
-from rpmatrix.matrix import ABOUT, MODES, Matrix
+from rpmatrix.matrix import ABOUT, DECISIVE, MODES, Matrix
 from rpmatrix.tables import (
     SEPARATOR,
     Problem,
@@ -1084,12 +1084,14 @@ def write_skeleton(
     FileExistsError
         If there is something in the folder.
     ValueError
-        If the name of the edition is taken, or is none; or if the copy is cut off, or another
-        article.
+        If the name of the edition is taken, or is none; or if the copy is cut off, another
+        article, or the edition that the tables have.
     """
     if report.unseen:
         raise ValueError("the copy of the article is cut off; take a whole one")
     _refuse_another_article(report)
+    if not report.drifted:
+        raise ValueError(f"the copy is the edition {report.edition}: there is nothing to begin")
     edition = edition or folder.name
     if not re.fullmatch("[a-z][a-z0-9-]*", edition) or edition in editions(report.matrix):
         raise ValueError(
@@ -1336,8 +1338,7 @@ class _Skeleton:
         open_modes = [
             mode
             for mode in MODES
-            if row.get(mode) in ("exclude_disk", "not_supported", "not_stated")
-            or (of_system and mode == "application")
+            if row.get(mode) in DECISIVE or (of_system and mode == "application")
         ]
         if table == "operating_systems":
             self.tables[table][row_id] = {**row, "statement_id": "", "source": silent}

@@ -120,7 +120,8 @@ def _statement_cells(matrix: Matrix, change: StatementChange) -> list[Html | str
     return [
         _kind_badge(change.kind),
         wide([*about, soft(lines) if lines else None]),
-        wide(change.told or ("the words only" if change.kind == "wording" else "")),
+        # Short words: what is to be done about it stands behind, and is to be seen at once.
+        change.told or ("the words only" if change.kind == "wording" else ""),
         wide(_rows_to_review(matrix, change)),
     ]
 

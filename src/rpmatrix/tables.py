@@ -1940,7 +1940,8 @@ def _judge_files(folder: Path, schema: Schema, *, partial: bool) -> list[Problem
             problems.append(Problem("missing-file", schema[name].file, "", message, advice))
     if partial and not present & files:
         message = "holds none of the tables" if folder.is_dir() else "is not a folder"
-        advice = f"put one of these there: {', '.join(sorted(files))}"
+        usual = next(one.file for one in schema.values() if one.citation)
+        advice = f"begin one there, such as {usual}"
         problems.append(Problem("missing-file", folder.name, "", message, advice))
     return problems
 
