@@ -135,10 +135,10 @@ def test_a_page_that_is_left_ends_its_kernel(page: Any, app: str) -> None:
     opened(page, app, "check-a-vm")
     config = "JSON.parse(document.getElementById('jupyter-config-data').textContent)"
     left = page.evaluate(f"{config}.kernelId")
-    ids = "fetch('/api/kernels').then(all => all.json()).then(all => all.map(one => one.id))"
-    assert left in page.evaluate(ids)
+    status = "left => fetch('/api/kernels/' + left).then(told => told.status)"
+    assert page.evaluate(status, left) == 200
     page.reload()
-    page.wait_for_function(f"left => {ids}.then(all => !all.includes(left))", arg=left)
+    page.wait_for_function(f"left => ({status})(left).then(told => told === 404)", arg=left)
 
 
 def test_the_token_leaves_the_address_and_the_page_opens_again(page: Any, app: str) -> None:

@@ -19,7 +19,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -31,8 +30,8 @@ from rpmatrix.markup import (
     Html,
     badge_of,
     codes,
+    document,
     heading,
-    joined,
     lowered,
     page,
     paragraph,
@@ -41,6 +40,7 @@ from rpmatrix.markup import (
     soft,
     table,
     tag,
+    wide,
     word,
 )
 from rpmatrix.matrix import MODES, Matrix
@@ -288,7 +288,11 @@ def _provenance_rows(result: Result) -> Iterator[Sequence[str]]:
     yield "Answers for the day", found.matrix.as_of.isoformat()
     yield "Assumptions", "none are made" if found.evaluator.strict else "made, and listed"
     counts = found.inventory.counts
-    yield "Records", ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    yield (
+        "Records",
+        f"{plural(counts['records'], 'record')}: {counts['vms']:,} of VMs, {counts['disks']:,} of"
+        f" disks, {counts['other']:,} of others, {counts['problems']:,} not understood",
+    )
     for warning in found.matrix.warnings:
         yield "Warning", warning
     for name, digest in told["inputs"].items():
@@ -322,15 +326,7 @@ def to_html(result: Result) -> str:
         *_details_of(result),
         page(*_end(result)),
     ]
-    head = tag("title", title)
-    few = ' class="few"' if len(vms) <= FEW_VMS else ""
-    sheet = (files("rpmatrix") / "_static" / "document.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"{head}\n<style>\n{sheet}</style>\n</head>\n<body>\n<main{few}>\n"
-        f"{joined(*parts)}\n</main>\n</body>\n</html>\n"
-    )
+    return document(title, *parts, printed_open=len(vms) <= FEW_VMS)
 
 
 def _summary(result: Result) -> Iterator[Html | str | None]:
@@ -502,10 +498,17 @@ def _end(result: Result) -> Iterator[Html | str | None]:
         sheet = by_name[name]
         if sheet.rows:
             yield tag("h2", sheet.title)
-            yield table(sheet.title, sheet.columns, sheet.rows)
+            yield table(sheet.title, sheet.columns, [[*map(_roomy, row)] for row in sheet.rows])
     if not found.problems:
         yield soft("Every record was understood.")
 
+
+def _roomy(cell: str) -> str:
+    """Keep sentences from being set a word a line beside columns of single words."""
+    return wide(cell) if len(cell) > _LONGEST_WORDS else cell
+
+
+_LONGEST_WORDS: Final = 40
 
 # --------------------------------------------------------------------------- Markdown and CSV
 
