@@ -30,8 +30,8 @@ from rpmatrix.markup import (
     Html,
     badge_of,
     codes,
-    document,
     heading,
+    html_document,
     lowered,
     page,
     paragraph,
@@ -326,7 +326,7 @@ def to_html(result: Result) -> str:
         *_details_of(result),
         page(*_end(result)),
     ]
-    return document(title, *parts, printed_open=len(vms) <= FEW_VMS)
+    return html_document(title, *parts, printed_open=len(vms) <= FEW_VMS)
 
 
 def _summary(result: Result) -> Iterator[Html | str | None]:

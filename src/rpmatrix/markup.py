@@ -219,6 +219,28 @@ def joined(*pages: str) -> str:
     return first + style + rest.replace(style_sheet(), "")
 
 
+def html_document(name: str, *pages: str, printed_open: bool = False) -> str:
+    """Make a file of its own out of pages: no scripts, and nothing that is fetched.
+
+    Parameters
+    ----------
+    name : str
+        Its title, which a browser shows on the tab.
+    *pages : str
+        What :func:`page` gave.
+    printed_open : bool
+        Whether what is folded is printed, too: for documents that are short all the same.
+    """
+    sheet = (files("rpmatrix") / "_static" / "document.css").read_text(encoding="utf-8")
+    kind = ' class="few"' if printed_open else ""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"{tag('title', name)}\n<style>\n{sheet}</style>\n</head>\n<body>\n<main{kind}>\n"
+        f"{joined(*pages)}\n</main>\n</body>\n</html>\n"
+    )
+
+
 def lowered(shown: str) -> str:
     """Put the headings of a page one level deeper, below a heading of whoever shows it."""
     return re.sub(

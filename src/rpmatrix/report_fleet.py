@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.eligibility import VERDICTS
@@ -27,6 +26,7 @@ from rpmatrix.markup import (
     codes,
     fragment,
     heading,
+    html_document,
     joined,
     page,
     paragraph,
@@ -779,13 +779,7 @@ def fleet_document(
             table("Provenance", ["What", "Value"], told, whole=True),
         )
     )
-    sheet = (files("rpmatrix") / "_static" / "document.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"{tag('title', name)}\n<style>\n{sheet}</style>\n</head>\n<body>\n<main>\n"
-        f"{joined(*parts)}\n</main>\n</body>\n</html>\n"
-    )
+    return html_document(name, *parts)
 
 
 def _about(result: FleetResult) -> Iterator[Html]:
