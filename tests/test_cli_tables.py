@@ -123,6 +123,27 @@ def test_a_workbook_that_changes_the_base_tells_that_it_is_frozen(
     assert "renew the digest with: rpmatrix freeze" in err
 
 
+def test_what_is_wrong_in_a_workbook_is_listed_by_its_cells(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own, book = tmp_path / "own", tmp_path / "own.xlsx"
+    write_overlay(own, {"limits": [{"like": "lim-rp-per-vm", "value": "300"}]})
+    assert run(capsys, "workbook", str(book), "--folder", str(own))[0] == 0
+    edited = openpyxl.load_workbook(book)
+    edited["limits"]["H2"].value = "501"
+    edited.save(book)
+    code, out, err = run(capsys, "workbook", str(book), "--folder", str(own), "--import")
+    assert code == 1
+    assert out.startswith("own.xlsx[limits]:H2 the limit is wider than below")
+    assert f"1 problem in {book}; nothing was written" in err
+    (own / "limits.csv").write_text("id\n")
+    code, out, err = run(capsys, "workbook", str(tmp_path / "other.xlsx"), "--folder", str(own))
+    assert code == 1
+    assert out.startswith("limits.csv:A1 the column")
+    assert f"problems in {own}; nothing was written" in err
+    assert not (tmp_path / "other.xlsx").exists()
+
+
 @pytest.mark.parametrize(
     ("argv", "says"),
     [

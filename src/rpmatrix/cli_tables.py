@@ -38,6 +38,7 @@ from rpmatrix.shell import (
 )
 from rpmatrix.tables import (
     DESCRIPTOR,
+    TablesError,
     changed_since_freeze,
     data_folder,
     freeze,
@@ -275,6 +276,14 @@ def run_workbook(arguments: argparse.Namespace) -> int:
             print(printable(f"written: {path}"))
             return FINE
         report = read_workbook(path, folder, *arguments.on)
+    except TablesError as error:
+        if all(problem.file == path.name for problem in error.problems):
+            raise  # nothing was read that could be judged
+        for problem in error.problems:
+            print(printable(str(problem)))
+        where = path if arguments.back else folder
+        complain(f"{count(len(error.problems), 'problem')} in {where}; nothing was written")
+        return FOUND
     except ModuleNotFoundError:
         raise UsageError("openpyxl is not installed; run: pip install 'rpmatrix[excel]'") from None
     except FileNotFoundError as error:

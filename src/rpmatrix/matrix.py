@@ -678,7 +678,8 @@ class _Step:
             at = ("withdrawal", row, "row_id")
             if row_id not in below:
                 close = get_close_matches(row_id, below, n=1)
-                meant = f"did you mean {close[0]}?" if close else f"write an id of {table}"
+                meant = f"write an id of {table}, or lay the overlay below that has it"
+                meant = f"did you mean {close[0]}?" if close else meant
                 yield self._problem(*at, f'there is no row "{row_id}" of {table} below', meant)
             elif (table, row_id) in self.gone:
                 yield self._problem(*at, f'"{row_id}" is withdrawn twice', "delete one of the rows")
@@ -807,9 +808,8 @@ class _Step:
 
     @staticmethod
     def _kin(one: Row, other: Row) -> bool:
-        """Tell rows that speak of one scenario."""
-        scenario = one.get("scenario_id")
-        return bool(scenario) and other.get("scenario_id") == scenario
+        """Tell rows that speak of one scenario, or a scenario and a row that speaks of it."""
+        return other.get("scenario_id") == (one.get("scenario_id") or one.id)
 
 
 # From the best answer to the worst. What is not stated may turn out to be either.
