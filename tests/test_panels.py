@@ -155,6 +155,8 @@ FILTERS = [
     ({"text": "ULTRA disk"}, {"ultra-disk"}),
     ({"text": "nfs, shares"}, {"os-nfs"}),
     ({"text": "no such words"}, set()),
+    ({"text": "PremiumV2_LRS"}, {"premium-ssd-v2-disk"}),
+    ({"text": "private link"}, set()),
     ({"table": "limits", "text": "interval"}, {"min-interval-app", "min-interval-crash"}),
 ]
 
@@ -170,6 +172,16 @@ def test_rows_are_filtered_by_each_control(choice: dict[str, str], rows: set[str
     assert offered == {"", *panel.rows}
     assert all(f"<code>{row}</code>" in panel.html for row in panel.rows)
     assert_reproduced(panel)
+
+
+def test_words_that_another_table_holds_are_told() -> None:
+    panel = MatrixPanel(text="private link")
+    assert panel.rows == ()
+    assert "These words are in: cross region (1)." in panel.html
+    panel.controls["table"].value = "cross_region"
+    assert panel.rows == ("xr-private-link",)
+    assert "These words are in" not in panel.html
+    assert "These words are in" not in MatrixPanel(text="no such words").html
 
 
 @pytest.mark.parametrize("table", CITABLE_TABLES)

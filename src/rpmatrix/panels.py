@@ -27,7 +27,7 @@ from rpmatrix.controls import choice, field, layout, show, strict_box, text_area
 from rpmatrix.documents import DocumentError
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
-from rpmatrix.markup import joined, word
+from rpmatrix.markup import joined, page, paragraph, word
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
 from rpmatrix.planning import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
@@ -280,9 +280,30 @@ class MatrixPanel(Panel):
                 wanted = self._controls[name].value
                 if wanted and row[name] != wanted:
                     return False
+        return self._has_words(row)
+
+    def _has_words(self, row: Row) -> bool:
         words = self._controls["text"].value.lower().replace(",", " ").split()
-        held = " ".join(row.values()).lower()
+        held = self._held[row.id]
         return all(one in held for one in words)
+
+    @cached_property
+    def _held(self) -> Mapping[str, str]:
+        """What each row holds; a scenario also what it applies to, such as the SKU of a disk."""
+        held: dict[str, list[str]] = {
+            row.id: [*row.values()] for table in CITABLE_TABLES for row in self.matrix.table(table)
+        }
+        for one in self.matrix.table("conditions"):
+            held[one["scenario_id"]] += [self.matrix.facts[one["fact_id"]].title, one["value"]]
+        return {row: " ".join(texts).lower() for row, texts in held.items()}
+
+    def _elsewhere(self) -> str:
+        """Say which other tables hold the words, where this one does not."""
+        found = {
+            table: sum(map(self._has_words, self.matrix.table(table))) for table in CITABLE_TABLES
+        }
+        named = [f"{table.replace('_', ' ')} ({count})" for table, count in found.items() if count]
+        return page(paragraph(f"These words are in: {', '.join(named)}.")) if named else ""
 
     def _filter(self, row: str | None = None) -> None:
         wanted = self._controls["row"].value if row is None else row
@@ -307,8 +328,9 @@ class MatrixPanel(Panel):
         """Give the HTML of the opened row and of all rows that fit."""
         row = self._controls["row"].value
         card = report.row_card(self.matrix, row) if row else ""
-        table = report.matrix_table(self.matrix, self._table, self.rows, selected=row)
-        return joined(card, table)
+        rows = self.rows
+        table = report.matrix_table(self.matrix, self._table, rows, selected=row)
+        return joined(card, table, "" if rows else self._elsewhere())
 
 
 def _loading(matrix: Matrix) -> str:
@@ -677,7 +699,8 @@ class EligibilityPanel(VmPanel):
 _EMPTY: Final = {
     "sample": "Choose a sample.",
     "path": "Name a file, or a folder with several files, and press Enter.",
-    "text": "Paste what az vm show printed, or upload a file. Records of disks may follow it.",
+    "text": "Paste what az vm show printed, and leave the field with the Tab key; or upload a file."
+    " Records of disks may follow it.",
 }
 
 
