@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -786,3 +787,33 @@ def test_a_frame_of_no_vm_gives_tables_with_columns() -> None:
     found = assess_frames(VMS.head(0), DISKS.head(0), MATRIX)
     assert found.summary.vms == 0
     assert list(found.verdicts().columns) == list(assess_frames(VMS, DISKS).verdicts().columns)
+
+
+def test_disks_that_no_row_tells_of_are_not_counted() -> None:
+    vms = pd.DataFrame({"vm_id": ["a", "b", "c"]})
+    disks = pd.DataFrame(
+        {
+            "vm_id": ["a", "a", "b", "b"],
+            "role": ["os", "data", "os", "data"],
+            "listed": ["yes", "yes", "yes", "no"],
+        }
+    )
+    assert assess_frames(vms).summary.disks == 0
+    assert assess_frames(vms, disks).summary.disks == 3
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(VMS, tmp_path / "vms.csv")
+    (tmp_path / "locked").mkdir()
+    looked = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(FleetError, match=r"cannot look into the folder .*locked"):
+        assess_files(tmp_path, MATRIX)

@@ -1088,6 +1088,10 @@ class ColumnEvaluator:
         """Give the role of each disk, as a place in :data:`ROLES`, by its number."""
         return self._disk_rows[:][:, _ROLE].take(disks)
 
+    def count_listed(self, disks: Numbers) -> int:
+        """Count the disks that do not stand for others which are not listed, by their numbers."""
+        return int(np.count_nonzero(self._disk_rows[:][:, _LISTED].take(disks)))
+
     def judge(
         self, vms: Numbers, disks: Numbers, owners: Numbers, names: Names | None = None
     ) -> Judged:

@@ -783,7 +783,8 @@ class Judging:
             return zip(names_of(vms.about).to_pylist(), ids.to_pylist(), strict=True)
 
         judged = self.evaluator.judge(vms.known, disks.known, places.astype(np.int32), names)
-        return Part(vms.about, self._late.whole(disks.about), judged)
+        told = self.evaluator.count_listed(disks.known)
+        return Part(vms.about, self._late.whole(disks.about), judged, told)
 
 
 _NO_DISKS: Final = pa.table({"vm_id": pa.array([], pa.string()), "role": pa.array([], pa.string())})

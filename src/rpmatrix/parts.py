@@ -46,11 +46,15 @@ class Part:
         asked for.
     judged : Judged
         Their verdicts.
+    disks_told : int, optional
+        How many disks the input tells of; all that were judged if it is left out. Others stand for
+        disks that are not listed.
     """
 
     vms: pa.Table
     _disks: pa.Table | Callable[[], pa.Table]
     judged: Judged
+    disks_told: int | None = None
 
     @cached_property
     def disks(self) -> pa.Table:
@@ -137,7 +141,10 @@ class Part:
         """Count the part."""
         counted = np.bincount(self.judged.cases, minlength=len(self.judged.evaluator.cases))
         present = np.flatnonzero(counted)
-        made = Summary(len(self.judged.cases), len(self.judged.owners))
+        judged = len(self.judged.owners)
+        made = Summary(
+            len(self.judged.cases), judged if self.disks_told is None else self.disks_told
+        )
         for mode in MODES:
             self._count_cases(made, mode, present, counted[present])
             self._count_disks(made, mode)

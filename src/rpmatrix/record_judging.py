@@ -90,4 +90,5 @@ def _judged(evaluator: ColumnEvaluator, tables: FactTables) -> Part:
         tables.vms.select([name for name in VM_COLUMNS if name in tables.vms.column_names]),
         tables.disks.select([name for name in DISK_COLUMNS if name in tables.disks.column_names]),
         judged,
+        evaluator.count_listed(disks),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def files_named(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     for one in given:
         path = Path(one).expanduser()
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if form_of(file) in _READABLE)
+            found += _files_below(path)
         elif path.exists():
             found.append(path)
         elif any(mark in str(path) for mark in "*?["):
@@ -85,6 +86,20 @@ def files_named(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         named = ", ".join(str(one) for one in given) or "nothing"
         raise FleetError(f"no file to read in {named}; name files of {', '.join(_READABLE)}")
     return list(dict.fromkeys(found))
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Find the files that can be read in a folder and those below it."""
+
+    def refuse(error: OSError) -> None:
+        raise FleetError(
+            f"cannot look into the folder {error.filename} ({error.strerror}), and so perhaps VMs "
+            "would be missing; make it readable, or name files instead of folders"
+        )
+
+    walked = os.walk(folder, onerror=refuse)
+    paths = (Path(place, name) for place, _, names in walked for name in names)
+    return sorted(path for path in paths if form_of(path) in _READABLE)
 
 
 _READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".parquet", ".txt")
