@@ -275,10 +275,8 @@ class BulkReader:
         pa.default_memory_pool().release_unused()
         held, vms = self._held, self._held["vm"]
         self._vm_keys = vms.whole("key")
-        with ThreadPoolExecutor(1) as other:
-            twice = other.submit(_twice, self._vm_keys)
-            odd_disks = self._join_disks()
-        self._slow = twice.result() | _among(self._vm_keys, self._odd["vm"])
+        odd_disks = self._join_disks()
+        self._slow = _twice(self._vm_keys) | _among(self._vm_keys, self._odd["vm"])
         self._slow[held["attachment"].numbers("owner")[odd_disks]] = True
         self._belongings = {
             "extension": self._gathered(*self._extension_edges()),
@@ -799,12 +797,21 @@ def _lower(cells: pa.Array) -> pa.Array:
 
 def _twice(keys: pa.Array) -> Bools:
     """Tell which keys are there more than once."""
-    encoded = keys.dictionary_encode()
-    if len(encoded.dictionary) == len(keys):
-        return np.zeros(len(keys), bool)
-    places = encoded.indices.to_numpy(zero_copy_only=False)
-    found: Bools = np.bincount(places)[places] > 1
+    found = np.zeros(len(keys), bool)
+    for mine in _in_shares(keys):
+        encoded = keys.take(pa.array(mine)).dictionary_encode()
+        if len(encoded.dictionary) < len(mine):
+            places = encoded.indices.to_numpy(zero_copy_only=False)
+            found[mine] = np.bincount(places)[places] > 1
     return found
+
+
+def _in_shares(keys: pa.Array) -> Iterator[Numbers]:
+    """Give the places of keys share by share: equal keys are in one."""
+    count = min(-(-len(keys) // _TOGETHER), _MOST_SHARES)
+    shares = _shares(keys, count)
+    for share in range(count):
+        yield np.flatnonzero(shares == share)
 
 
 def _among(keys: pa.Array, wanted: Iterable[str]) -> Bools:

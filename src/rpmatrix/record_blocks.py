@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 import pyarrow as pa
@@ -125,7 +125,7 @@ def _valid(cells: pa.Array) -> Bools:
     return valid
 
 
-_Codes = tuple[Any, list[Any]]  # 0 for nothing, n for the n-th value; and the values
+_Codes = tuple[Any, Sequence[Any]]  # 0 for nothing, n for the n-th value; and the values
 _AN_EXPRESSION: Final = r"^\[(?:[^\[]|$)"
 
 
@@ -462,6 +462,8 @@ class BlockParser:
         seen = _Seen(elements, self._shapes["vm"].children["resources"])
         bad = seen.odd | ~_valid(elements)
         rows = self._extension_rows(seen, bad)
+        # Whose they are is known: their ids, the longest of all, need not be kept.
+        rows.texts["key"] = pa.nulls(len(owners), pa.string())
         rows.numbers["owner"] = owners
         odd[owners[bad]] = True
         return rows
@@ -768,10 +770,36 @@ def _stacked(parts: Sequence[Rows]) -> Rows:
     return made
 
 
+class _Keys(Sequence[str]):
+    """Ids of resources as they are joined by, made of texts when they are asked for."""
+
+    def __init__(self, texts: pa.Array) -> None:
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [key_of(one) for one in self._texts[at].to_pylist()]
+        return key_of(self._texts[at].as_py())
+
+    def __iter__(self) -> Iterator[str]:
+        return map(key_of, self._texts.to_pylist())
+
+
 def _set_keys(cells: pa.Array) -> _Codes:
     """Give the ids of disk encryption sets as they are joined by."""
-    (codes, values), _ = _coded("#set", cells)
-    return codes, [key_of(value) for value in values]
+    encoded = cells.dictionary_encode()
+    kind = _smallest(len(encoded.dictionary))
+    places = pc.add(encoded.indices.cast(pa.int64()), 1).fill_null(0)
+    return places.to_numpy(zero_copy_only=False).astype(kind), _Keys(encoded.dictionary)
 
 
 def _lowered(value: Json, node: Shape) -> Json:
