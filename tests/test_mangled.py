@@ -224,7 +224,7 @@ CSV_CASES = [
         "the marks of a merge",
         S,
         lambda data: data.replace(b"\nultra-disk", b"\n<<<<<<< HEAD\nultra-disk", 1),
-        "the row has 1 cells, the header has 13",
+        "the row has 1 cell, the header has 13",
     ),
     refused("a note on top", S, lambda data: b"# mine\n" + data, f"{S}:A1 the first row names no"),
     refused(
@@ -250,7 +250,7 @@ CSV_CASES = [
             line.replace(b",", b";") if n % 2 else line
             for n, line in enumerate(data.splitlines(keepends=True))
         ),
-        "the row has 1 cells, the header has 13",
+        "the row has 1 cell, the header has 13",
     ),
     refused(
         "a page", L, lambda _: b"<html><body>limits</body></html>", f"{L}:A1 the first row names"
