@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.tables import read_schema
 
@@ -52,3 +54,15 @@ def _row(table: str, row: Mapping[str, str], like: Matrix) -> dict[str, str]:
     if "like" in row:
         cells |= dict(like.row(row["like"], table))
     return cells | {name: text for name, text in row.items() if name != "like"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """An overlay with a row in two tables."""
+    return write_overlay(
+        tmp_path / "own",
+        {
+            "scenarios": [{"like": "ultra-disk", "application": "exclude_disk"}],
+            "limits": [{"like": "lim-rp-per-vm", "value": "300"}],
+        },
+    )

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from overlays import ABOUT, BASE, DAY, SCHEMA, write_overlay
+from overlays import own as own
 
 from rpmatrix.extending import BACKUP, OverlayEditor, OverlayError
 from rpmatrix.impact import impact, matrix_of, sample_inventory
@@ -45,18 +46,6 @@ SPOT = {
         }
     },
 }
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """An overlay with a row in two tables."""
-    return write_overlay(
-        tmp_path / "own",
-        {
-            "scenarios": [{"like": "ultra-disk", "application": "exclude_disk"}],
-            "limits": [{"like": "lim-rp-per-vm", "value": "300"}],
-        },
-    )
 
 
 def tree(folder: Path) -> dict[str, bytes]:

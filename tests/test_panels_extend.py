@@ -10,7 +10,8 @@ from typing import Any
 
 import ipywidgets as widgets
 import pytest
-from overlays import ABOUT, BASE, SCHEMA, write_overlay
+from overlays import ABOUT, BASE, SCHEMA
+from overlays import own as own
 from test_extending import SPOT, ULTRA, tree
 
 import rpmatrix as rp
@@ -19,18 +20,6 @@ from rpmatrix.extending import BACKUP
 from rpmatrix.matrix import check_overlay, load_matrix
 from rpmatrix.samples import sample_vm
 from rpmatrix.tables import data_folder, fix
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """An overlay with a row in two tables."""
-    return write_overlay(
-        tmp_path / "own",
-        {
-            "scenarios": [{"like": "ultra-disk", "application": "exclude_disk"}],
-            "limits": [{"like": "lim-rp-per-vm", "value": "300"}],
-        },
-    )
 
 
 def click(panel: rp.OverlayPanel, *names: str) -> None:
