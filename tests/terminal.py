@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,38 +92,43 @@ def open_vm(name: str = "vm-open") -> dict[str, Any]:
     return vm(name, data=[data_disk(0, "disk-dark", managedDisk={"storageAccountType": None})])
 
 
+def run_on_terminal(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], typed: str = ""
+) -> tuple[int, str]:
+    """Run a command on a terminal where somebody types; give the exit code and all that is shown.
+
+    Where there are no such terminals the test is skipped.
+    """
+    pty = pytest.importorskip("pty", reason="no terminals of this kind here")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rpmatrix", *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    shown = b""
+    # Linux says EIO where the other end of a terminal is closed.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    return process.wait(timeout=60), shown.decode()
+
+
 @pytest.fixture
 def on_terminal(tmp_path: Path) -> Callable[..., str]:
     """Run a command on a terminal of 60 columns; give what the terminal gets."""
-    pty = pytest.importorskip("pty", reason="no terminals of this kind here")
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    size = {"TERM": "xterm-256color", "COLUMNS": "60", "LINES": "40"}
 
     def call(*arguments: str, **environment: str) -> str:
-        ours, theirs = pty.openpty()
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rpmatrix", *arguments],
-            cwd=tmp_path,
-            env={
-                **inherited,
-                "PYTHONPATH": str(ROOT / "src"),
-                "PYTHONIOENCODING": "utf-8",
-                "TERM": "xterm-256color",
-                "COLUMNS": "60",
-                "LINES": "40",
-                **environment,
-            },
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        shown = b""
-        # Linux says EIO where the other end of a terminal is closed.
-        with contextlib.suppress(OSError):
-            while part := os.read(ours, 4096):
-                shown += part
-        os.close(ours)
-        assert process.wait(timeout=60) == 0
-        return shown.decode()
+        code, shown = run_on_terminal(arguments, tmp_path, inherited | size | environment)
+        assert code == 0
+        return shown
 
     return call

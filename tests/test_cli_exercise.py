@@ -6,17 +6,15 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from terminal import ROOT, Run, run_process
+from terminal import ROOT, Run, run_on_terminal, run_process
 from terminal import run as run
 
 from rpmatrix.exercises import KINDS, Exercise, check_answer, exercise, exercises, lettered
@@ -229,39 +227,13 @@ def test_no_answer_ends_in_a_fault(run: Run, text: str, number: int) -> None:
 @pytest.fixture
 def asked(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Run a set on a terminal where somebody types; give the exit code and all that is shown."""
-    pty = pytest.importorskip("pty", reason="no terminals of this kind here")
+    environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200", "LINES": "50"}
 
     def call(*typed: str, count: int = len(CARDS)) -> tuple[int, str]:
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rpmatrix", "exercise", f"--seed={SEED}", f"--count={count}"],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT / "src"),
-                "PYTHONIOENCODING": "utf-8",
-                "TERM": "dumb",
-                "COLUMNS": "200",
-                "LINES": "50",
-            },
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        os.write(ours, "".join(typed).encode())
-        shown = b"".join(_until_closed(ours))
-        os.close(ours)
-        return process.wait(timeout=60), shown.decode()
+        arguments = ("exercise", f"--seed={SEED}", f"--count={count}")
+        return run_on_terminal(arguments, tmp_path, environment, "".join(typed))
 
     return call
-
-
-def _until_closed(terminal: int) -> Iterator[bytes]:
-    # Linux says EIO where the other end of a terminal is closed.
-    with suppress(OSError):
-        while part := os.read(terminal, 4096):
-            yield part
 
 
 def test_cards_are_asked_until_they_are_right(asked: Callable[..., Any]) -> None:
