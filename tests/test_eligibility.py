@@ -301,3 +301,12 @@ def test_findings_name_row_place_layer_and_evidence() -> None:
     taken = [one for one in assessment.findings if one.applies == "assumed no"]
     assert {one.row_id for one in taken} >= {"shared-disk", "os-linux-32bit"}
     assert all(one.evidence[-1].how in ("assumed", "read") for one in taken)
+
+
+def test_a_fact_missing_of_several_disks_is_named_once_in_the_frame() -> None:
+    disks = [data_disk(0), data_disk(1)]
+    for one in disks:
+        del one["managedDisk"]["storageAccountType"]
+    table = rp.assess(rp.read_inventory([vm(data=disks)]), MATRIX).verdicts
+    assert sum(one.fact_id == "disk_sku" for one in table[1].missing) == 2
+    assert table.frame()["missing"][1].split(" | ").count("disk_sku") == 1

@@ -248,7 +248,7 @@ class VerdictTable(tuple[Verdict, ...]):
             "reasons": [" | ".join(one.reasons) for one in self],
             "caveats": [" | ".join(one.caveats) for one in self],
             "assumptions": [" | ".join(one.assumptions) for one in self],
-            "missing": [" | ".join(q.fact_id for q in one.missing) for one in self],
+            "missing": [" | ".join(dict.fromkeys(q.fact_id for q in one.missing)) for one in self],
             "rulings": [" | ".join(one.rulings) for one in self],
         }
         frame = pd.DataFrame(columns).astype("string")
