@@ -262,7 +262,7 @@ def _verdict_changes(found: Impact) -> Html:
     return fragment(
         [
             table("Verdicts that change", ["VM", "Mode", "Verdict", "By which row"], rows),
-            soft(f"\u2026 and {plural(more, 'more change')}.") if more > 0 else None,
+            _and_more(more, "change"),
         ]
     )
 
@@ -329,9 +329,14 @@ def _disk_changes(found: Impact) -> Html:
     return fragment(
         [
             table("Disks that change", ["VM", "Mode", "Before", "After", "By which row"], rows),
-            soft(f"\u2026 and {plural(more, 'more change')}.") if more > 0 else None,
+            _and_more(more, "change"),
         ]
     )
+
+
+def _and_more(count: int, noun: str) -> Html | None:
+    """Say how many more there are than a list shows."""
+    return soft(f"\u2026 and {plural(count, f'more {noun}')}.") if count > 0 else None
 
 
 def _disks(verdict: Verdict) -> str:
@@ -403,7 +408,7 @@ def _row_changes(found: Impact) -> Html | None:
     return details(
         f"What is not the same in the tables: {plural(len(changes), 'row')}",
         table("Rows that changed", ["Row", "Table", "It is", "Layer", "Cells"], rows),
-        soft(f"\u2026 and {plural(more, 'more row')}.") if more > 0 else None,
+        _and_more(more, "row"),
     )
 
 
