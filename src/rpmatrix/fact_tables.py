@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # VMs judged at a time: enough that what is done once per part does not count.
-PART: Final = 262_144
+PART: Final = 131_072
 PROBLEM_COLUMNS: Final = ("file", "record", "path", "message")
 _T = TypeVar("_T")
 

@@ -17,7 +17,7 @@ from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, Part, names_of
 from rpmatrix.sources import Opened
 
 # VMs judged at a time; beside them there are the records of all.
-PART: Final = 131_072
+PART: Final = 65_536
 _THREADS: Final = 2
 
 
