@@ -99,7 +99,7 @@ def run_in_lab(page: Any, address: str) -> Any:
     page.goto(address)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
     # Before the kernel is there, its restart would not be asked for.
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
     page.get_by_role("button", name="Restart the kernel and run all cells").click()
     restart = page.get_by_role("button", name="Confirm Kernel Restart")
     restart.click()

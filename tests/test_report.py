@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
 from rpmatrix.encryption import copy_of, copy_of_fleet, encryption_of
 from rpmatrix.errors import look_up
-from rpmatrix.markup import SHOWN_VMS, joined, word
+from rpmatrix.markup import SHOWN_VMS, amount, joined, word
 from rpmatrix.matrix import CITABLE_TABLES
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
 from rpmatrix.records import Problem
@@ -578,6 +578,8 @@ def test_the_card_of_a_row_tells_all_of_it(matrix: Matrix, table: str) -> None:
             if name in ("statement_id", "repeats", *TOLD_IN_WORDS):
                 continue
             told = value.replace("|", ", ").replace("_", " ")
+            if name == "unit":
+                told = amount(row["value"], value)
             assert told in text.replace("_", " "), (row.id, name)
         for ruling in matrix.rulings(row.id):
             assert matrix.row(ruling, "rulings")["reading_b"] in text
@@ -609,8 +611,9 @@ def test_every_row_that_decides_says_when_it_applies(matrix: Matrix) -> None:
 
 
 def test_a_limit_is_told_with_its_unit(matrix: Matrix) -> None:
-    row = matrix.row("min-interval-crash")
-    assert report.limit(row) == f"at least {row['value']} {row['unit']}"
+    application, crash = (matrix.row(f"min-interval-{mode}") for mode in ("app", "crash"))
+    assert report.limit(application) == "at least 3 hours since the last one"
+    assert report.limit(crash) == "at least 1 hour since the last one"
     assert report.limit(matrix.row("interval-note")) == ""
 
 
