@@ -421,3 +421,25 @@ def test_a_fleet_joined_share_by_share_is_the_same(
     monkeypatch.setattr(bulk, "_TOGETHER", 16)
     files = write_fleet(tmp_path, 80, client=client)
     assert differences(assess_files(tmp_path), *sorted(files)) == []
+
+
+# --------------------------------------------------------------------------- broken inputs
+
+
+def test_half_a_letter_in_a_name_stops_nothing(tmp_path: Path) -> None:
+    paths = write_fleet(tmp_path, 4)
+    records = json.loads(paths[0].read_text())
+    records[0]["name"] = "half \ud800 letter"
+    paths[0].write_text(json.dumps(records))
+    result = assess_files(paths)
+    assert result.summary.vms == 4
+    assert "half \ufffd letter" in set(result.verdicts()["vm_name"])
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no end", b"no table"])
+def test_a_broken_table_is_a_problem_and_stops_nothing(content: bytes, tmp_path: Path) -> None:
+    write_fleet(tmp_path, 4)
+    (tmp_path / "broken.parquet").write_bytes(content)
+    result = assess_files(tmp_path)
+    assert result.summary.vms == 4
+    assert [Path(problem.file).name for problem in result.problems] == ["broken.parquet"]

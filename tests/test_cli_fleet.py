@@ -286,7 +286,7 @@ WRONG = {
     "no such overlay": (["in", "--overlay", "nowhere"], "nowhere is not a folder"),
     "no VM": (["odd.json"], "no VM to judge in the input (1 record read: 1 problem)"),
     "broken JSON": (["broken.json"], "the JSON breaks off"),
-    "broken Parquet": (["in", "broken.parquet"], "broken.parquet"),
+    "broken Parquet": (["broken.parquet"], "broken.parquet: cannot be read"),
     "disks alone": (["disks.csv"], "no file tells of VMs"),
 }
 

@@ -53,7 +53,7 @@ from rpmatrix.records import (
     key_of,
     look,
 )
-from rpmatrix.sources import BrokenError, Chunk, Opened, Source, open_file
+from rpmatrix.sources import BrokenError, Chunk, Opened, Source, arrow_texts, open_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -750,14 +750,15 @@ class BulkReader:
             name: [cell_of(self._matrix.facts[name], one.readings[name]) for one in disks]
             for name in self._facts["disk"]
         }
+        columns: tuple[dict[str, Any], ...] = ({**about, **of_vms}, {**who, **of_disks})
         made = [
             pa.table(
                 {
-                    name: pa.array(cells, _CELLS.get(name, pa.string()))
+                    name: pa.array(cells, _CELLS[name]) if name in _CELLS else arrow_texts(cells)
                     for name, cells in one.items()
                 }
             )
-            for one in ({**about, **of_vms}, {**who, **of_disks})
+            for one in columns
         ]
         return FactTables(made[0], made[1], np.array(owners, np.int64))
 

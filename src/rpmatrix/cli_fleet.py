@@ -172,25 +172,9 @@ def _judged(
     except FleetError as error:
         raise UsageError(str(error)) from error
     except ArrowException as error:
-        named = _broken_table(arguments.paths) or "one of the files"
         raise UsageError(
-            f"{named} cannot be read as a table; write it again, or leave it out: {error}"
+            f"one of the files cannot be read as a table; write it again, or leave it out: {error}"
         ) from error
-
-
-def _broken_table(paths: Iterable[str]) -> str:
-    """Find the file whose columns cannot be told; empty if each one's can."""
-    from pyarrow import ArrowException
-
-    from rpmatrix.fact_tables import holds_facts
-    from rpmatrix.runs import files_named
-
-    for path in files_named(paths):
-        try:
-            holds_facts(path)
-        except ArrowException:
-            return str(path)
-    return ""
 
 
 @contextmanager

@@ -386,8 +386,14 @@ def _cells(line: str, sign: str) -> list[str]:
 
 
 def holds_facts(path: Path) -> bool:
-    """Tell whether a file is a table of facts; it may also be one of records."""
-    return form_of(path) in (".parquet", ".csv") and "vm_id" in _columns_of(path)
+    """Tell whether a file is a table of facts; it may also be one of records, or no table."""
+    if form_of(path) not in (".parquet", ".csv"):
+        return False
+    try:
+        return "vm_id" in _columns_of(path)
+    except FleetError:
+        # What reads records tells what is wrong with it, and goes on with the others.
+        return False
 
 
 def together(paths: Sequence[Path]) -> list[Files]:

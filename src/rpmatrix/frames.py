@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from rpmatrix.parts import FleetError
-from rpmatrix.sources import Opened, arrow_rows, open_rows, value_rows
+from rpmatrix.sources import Opened, arrow_rows, arrow_texts, open_rows, value_rows
 
 _IDS_OF_RECORDS: Final = {"id", "resourceid"}
 
@@ -157,7 +157,7 @@ def _cells(column: Any) -> pa.Array:
     """Give a column as Arrow cells, also where its cells are of several types."""
     try:
         cells = pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
         texts = [None if cell is None or cell != cell else str(cell) for cell in column]
-        return pa.array(texts, pa.string())
+        return arrow_texts(texts)
     return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells

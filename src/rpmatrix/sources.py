@@ -33,6 +33,19 @@ PACKED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _BLOCK: Final = 16 << 20
 
 
+def arrow_texts(cells: Iterable[str | None]) -> pa.Array:
+    """Give texts as Arrow takes them: half a letter, as broken escapes give, becomes a mark."""
+    texts = list(cells)
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([None if one is None else _mended(one) for one in texts], pa.string())
+
+
+def _mended(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class BrokenError(ValueError):
     """What seemed to be values one after the other is not; the ordinary reader must read it."""
 
