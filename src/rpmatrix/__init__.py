@@ -14,6 +14,7 @@ from rpmatrix.matrix import Matrix, load_matrix
 
 if TYPE_CHECKING:
     from rpmatrix.exercises import check_answer, exercise
+    from rpmatrix.fleet import FleetResult, assess_files
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
     from rpmatrix.panels_change import WhatChangedPanel
     from rpmatrix.panels_extend import OverlayPanel
@@ -36,12 +37,14 @@ _LATE = {
     "ErrorPanel": "panels_plan",
     "ExercisePanel": "workshop_panel",
     "FleetPanel": "panels_fleet",
+    "FleetResult": "fleet",
     "MatrixPanel": "panels",
     "OverlayPanel": "panels_extend",
     "Plan": "planning",
     "PlanPanel": "panels_plan",
     "SchedulePanel": "panels_plan",
     "WhatChangedPanel": "panels_change",
+    "assess_files": "fleet",
     "check_answer": "exercises",
     "check_environment": "panels",
     "exercise": "exercises",
@@ -58,6 +61,7 @@ __all__ = [
     "ErrorPanel",
     "ExercisePanel",
     "FleetPanel",
+    "FleetResult",
     "Inventory",
     "Matrix",
     "MatrixPanel",
@@ -68,6 +72,7 @@ __all__ = [
     "Verdict",
     "WhatChangedPanel",
     "assess",
+    "assess_files",
     "check_answer",
     "check_environment",
     "exercise",
