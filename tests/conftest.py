@@ -21,6 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does: no test judges by the clock.
+settings.register_profile("rpmatrix", deadline=None)
+settings.load_profile("rpmatrix")
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
