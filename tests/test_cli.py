@@ -511,6 +511,18 @@ def overlay(run: Run) -> Path:
     return folder
 
 
+def test_checking_an_overlay_past_its_day_says_whose_turn_it_is(run: Run, overlay: Path) -> None:
+    assert run("check", overlay).err == ""
+    about = json.loads((overlay / "about.json").read_text())
+    (overlay / "about.json").write_text(
+        json.dumps({**about, "date": "2020-01-01", "valid_until": "2020-12-31"})
+    )
+    answer = run("check", overlay)
+    assert answer.code == 0
+    assert "valid until 2020-12-31" in answer.err
+    assert "Backup team" in answer.err
+
+
 def test_an_overlay_decides_and_is_named(run: Run, overlay: Path) -> None:
     answer = run("assess", save(ultra_vm()), "--json", "--overlay", overlay)
     assert verdict_of(answer, "vm-ultra", "application") == "exclude_disks"

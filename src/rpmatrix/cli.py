@@ -34,7 +34,7 @@ from rpmatrix.eligibility import (
     Verdict,
 )
 from rpmatrix.facts import Evidence
-from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, check_overlay
+from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, check_overlay, load_matrix
 from rpmatrix.shell import (
     CUT_OFF,
     EXIT_CODES,
@@ -694,6 +694,9 @@ def run_check(arguments: argparse.Namespace) -> int:
     rows = sum(len(table.rows) for table in tables.values())
     kind = " of an overlay" if overlay else ""
     print(f"{count(rows, 'row')} in {count(len(tables), 'table')}{kind}, no problems")
+    if overlay:
+        for warning in load_matrix(*arguments.on, folder).warnings:
+            complain(warning)
     return FINE
 
 
