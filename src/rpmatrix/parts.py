@@ -189,8 +189,12 @@ class Part:
             members = np.flatnonzero(np.array([name != "" for name in names])[groups])
             for mode, codes in verdicts.items():
                 told = [(groups[members], names), (codes[members], VERDICTS)]
-                for (group, verdict), count in _counted(told):
-                    made.groups[kind, group, mode, verdict] += count
+                made.groups.update(
+                    {
+                        (kind, group, mode, verdict): count
+                        for (group, verdict), count in _counted(told)
+                    }
+                )
                 stopped = members[(codes[members] == NOT_SUPPORTED) | (codes[members] == UNKNOWN)]
                 sets = [names[code] for code in groups[stopped].tolist()]
                 for group, member in zip(sets, self._told_of(stopped, mode), strict=True):
@@ -229,8 +233,13 @@ def _counted(
 
 
 def _lowered(encoded: Encoded) -> Encoded:
+    """Give texts in small letters, each once."""
     codes, values = encoded
-    return codes, [value.lower() for value in values]
+    lowered = [value.lower() for value in values]
+    known = {value: code for code, value in enumerate(dict.fromkeys(lowered))}
+    if len(known) == len(values):
+        return codes, lowered
+    return np.array([known[value] for value in lowered]).take(codes), list(known)
 
 
 def encoded_column(table: pa.Table, name: str) -> Encoded:

@@ -188,9 +188,18 @@ class Target:
     def write(self, name: str, part: Part, summary: Summary) -> None:
         """Write a part, and last a record that it was written."""
         file = f"{self.prefix}{name}.{self.form}"
-        _write(part.verdicts(), self.folder / "verdicts" / file)
+        tables: dict[str, Callable[[], pa.Table]] = {"verdicts": part.verdicts}
         if self.file is None:
-            _write(part.findings(), self.folder / "findings" / file)
+            tables["findings"] = part.findings
+
+        def save(kind: str) -> None:
+            _write(tables[kind](), self.folder / kind / file)
+
+        # Both name disks, which are read when they are first asked for: once, before they part.
+        _ = part.disks
+        with ThreadPoolExecutor(len(tables)) as pool:
+            for one in [pool.submit(save, kind) for kind in tables]:
+                one.result()
         self._record(name, {"file": file, "summary": summary.to_json()})
 
     def _record(self, name: str, told: dict[str, Any]) -> None:
