@@ -570,7 +570,6 @@ def test_a_fleet_is_counted(matrix: Matrix) -> None:
     }
     assert found.blocking == {"xr-private-link": 2}
     assert found.open == {"xr-private-link": 1}
-    assert found.by_source_region == {"westeurope": 4}
     single = copy_of(assessed(matrix, *records), "saw-2", target_region="northeurope")
     assert found.answers[1] == single
 

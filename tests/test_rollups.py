@@ -22,7 +22,7 @@ from rpmatrix import fact_tables
 from rpmatrix.fleet import assess_dask, assess_files, assess_frames
 from rpmatrix.inventory import listed_members, vm_groups
 from rpmatrix.matrix import MODES
-from rpmatrix.parts import marks_of
+from rpmatrix.parts import hashes_of
 from rpmatrix.rollups import FleetResult
 from rpmatrix.summaries import NAMED, Summary
 
@@ -365,12 +365,12 @@ TEXTS = st.lists(st.text(st.characters(codec="ascii"), max_size=40), max_size=30
 def test_equal_texts_have_equal_numbers_wherever_they_stand(
     texts: list[str], others: list[str]
 ) -> None:
-    alone = marks_of(pa.array(texts, pa.string()))
+    alone = hashes_of(pa.array(texts, pa.string()))
     among = pa.array([*others, *(text.swapcase() for text in texts)], pa.string())
-    assert np.array_equal(marks_of(among)[len(others) :], alone)
-    assert np.array_equal(marks_of(among.slice(len(others))), alone)
+    assert np.array_equal(hashes_of(among)[len(others) :], alone)
+    assert np.array_equal(hashes_of(among.slice(len(others))), alone)
 
 
 def test_ids_that_differ_have_different_numbers() -> None:
     ids = [disk_id(f"disk-{number}", group=f"rg-{number % 7}") for number in range(20_000)]
-    assert len(np.unique(marks_of(pa.array(ids)))) == len(ids)
+    assert len(np.unique(hashes_of(pa.array(ids)))) == len(ids)

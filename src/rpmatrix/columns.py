@@ -787,11 +787,6 @@ class Cases:
         """Give the best verdict that is still possible for every case."""
         return np.ascontiguousarray(self._codes[mode].rows[:, 2])
 
-    def names_disks(self, mode: str) -> Bools:
-        """Tell of every case whether its verdict names the disks to exclude."""
-        named: Bools = self._codes[mode].rows[:, 3].astype(bool)
-        return named
-
     def coded(
         self, name: str, mode: str, cases: Numbers | None = None
     ) -> tuple[Numbers, list[tuple[str, ...]]]:

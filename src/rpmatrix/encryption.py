@@ -353,11 +353,6 @@ class FleetCopy:
         found = Counter(row for one in self.answers if one.answer == answer for row in one.reasons)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    @property
-    def by_source_region(self) -> dict[str, int]:
-        """How many VMs stand in each region, as far as that is known."""
-        return dict(sorted(Counter(one.source_region for one in self.answers).items()))
-
     def to_dict(self) -> dict[str, Any]:
         """Give the documented JSON object."""
         return {

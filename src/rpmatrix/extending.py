@@ -41,6 +41,7 @@ from rpmatrix.tables import (
     table_text,
     write_files,
 )
+from rpmatrix.texts import storable
 
 BACKUP: Final = ".backup"
 """The folder inside an overlay that holds its files as they were before the last save."""
@@ -636,9 +637,8 @@ class OverlayEditor:
 
 
 def _plain(text: str) -> str:
-    """Give a text that can be written: half a surrogate pair, which a browser may send, cannot.
+    """Give a text that can be written into a cell.
 
     A carriage return would be taken for the end of a row by some who read the file.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return lines.encode("utf-8", "replace").decode()
+    return storable(text.replace("\r\n", "\n").replace("\r", "\n"))

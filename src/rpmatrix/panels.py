@@ -34,7 +34,7 @@ from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.schedule import ScheduleError
 from rpmatrix.summaries import FleetError
 from rpmatrix.tables import Row, TablesError
-from rpmatrix.texts import decode
+from rpmatrix.texts import decode, storable
 
 LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000
@@ -451,9 +451,7 @@ class VmPanel(Panel):
     @property
     def text(self) -> str:
         """The pasted or uploaded text."""
-        # Half a surrogate pair, which a browser may send, is no text that can be read or sent on.
-        text: str = self._controls["text"].value
-        return text.encode("utf-8", "replace").decode()
+        return storable(self._controls["text"].value)
 
     @property
     def _source(self) -> tuple[str, str]:

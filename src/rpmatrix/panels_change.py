@@ -24,7 +24,7 @@ from rpmatrix.markup import joined
 from rpmatrix.matrix import BASE, OVERLAYS, Matrix, overlay_names
 from rpmatrix.panels import VmPanel
 from rpmatrix.tables import TablesError
-from rpmatrix.texts import decode
+from rpmatrix.texts import decode, storable
 
 NEWER: Final = "newer-edition"
 """The tables that are compared with if nothing is named."""
@@ -151,8 +151,7 @@ class WhatChangedPanel(VmPanel):
     @property
     def article(self) -> str:
         """The copy of the article that was pasted or uploaded."""
-        pasted: str = self._controls["article"].value
-        return pasted.encode("utf-8", "replace").decode()
+        return storable(self._controls["article"].value)
 
     @property
     def _compared(self) -> str:

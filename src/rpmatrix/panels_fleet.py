@@ -42,6 +42,7 @@ from rpmatrix.panels import Panel
 from rpmatrix.report_matrix import row_title, value_title
 from rpmatrix.sample_fleets import sample_fleet
 from rpmatrix.summaries import FleetError
+from rpmatrix.texts import storable
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
@@ -282,9 +283,7 @@ class FleetPanel(Panel):
     @property
     def text(self) -> str:
         """The pasted text."""
-        # Half a surrogate pair, which a browser may send, is no text that can be read or sent on.
-        text: str = self._controls["text"].value
-        return text.encode("utf-8", "replace").decode()
+        return storable(self._controls["text"].value)
 
     @property
     def _source(self) -> tuple[str, Any]:

@@ -38,6 +38,7 @@ from rpmatrix.schedule import (
     plan_schedule,
     schedule_of,
 )
+from rpmatrix.texts import storable
 
 REGIONS: Final = (
     *("australiaeast", "brazilsouth", "canadacentral", "centralindia", "centralus"),
@@ -462,8 +463,7 @@ class ErrorPanel(Panel):
     @property
     def text(self) -> str:
         """What was pasted."""
-        text: str = self._controls["text"].value
-        return text.encode("utf-8", "replace").decode()
+        return storable(self._controls["text"].value)
 
     @property
     def state(self) -> dict[str, Any]:

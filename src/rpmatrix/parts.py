@@ -335,7 +335,7 @@ def _texts(disks: pa.Table, name: str, rows: NDArray[np.integer[Any]]) -> pa.Arr
     return cells
 
 
-def marks_of(ids: pa.Array) -> Numbers:
+def hashes_of(ids: pa.Array) -> Numbers:
     """Give a number for each text, whatever its letter case: equal texts have equal numbers.
 
     Two that differ have the same number once in a long while.

@@ -428,9 +428,9 @@ class FleetResult:
         import numpy as np
         import pyarrow as pa
 
-        from rpmatrix.parts import marks_of
+        from rpmatrix.parts import hashes_of
 
-        marks = [marks_of(ids) for ids in self._ids()]
+        marks = [hashes_of(ids) for ids in self._ids()]
         together = np.sort(np.concatenate([*marks, np.zeros(0, np.uint64)]))
         twice = np.unique(together[1:][together[1:] == together[:-1]])
         found: dict[tuple[str, str], list[str]] = {}
@@ -439,7 +439,7 @@ class FleetResult:
             for batch in self.verdict_batches():
                 chosen = batch.select(["vm_id", "mode", "verdict"])
                 ids = chosen["vm_id"].cast(pa.string()).combine_chunks()
-                mine = chosen.filter(pa.array(np.isin(marks_of(ids), twice)))
+                mine = chosen.filter(pa.array(np.isin(hashes_of(ids), twice)))
                 columns = (mine[name].cast(pa.string()).to_pylist() for name in mine.column_names)
                 for vm_id, mode, verdict in zip(*columns, strict=True):
                     names.setdefault(vm_id.lower(), vm_id)

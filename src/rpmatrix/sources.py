@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from rpmatrix.inventory import read_inventory
 from rpmatrix.records import Problem, Record, pages_left
-from rpmatrix.texts import decode, read_cell, table_rows
+from rpmatrix.texts import decode, read_cell, storable, table_rows
 
 Json = Any
 
@@ -39,11 +39,7 @@ def arrow_texts(cells: Iterable[str | None]) -> pa.Array:
     try:
         return pa.array(texts, pa.string())
     except UnicodeEncodeError:
-        return pa.array([None if one is None else _mended(one) for one in texts], pa.string())
-
-
-def _mended(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return pa.array([None if one is None else storable(one) for one in texts], pa.string())
 
 
 class BrokenError(ValueError):

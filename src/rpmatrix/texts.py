@@ -27,6 +27,15 @@ class Documents(NamedTuple):
     notes: list[str]
 
 
+def storable(text: str) -> str:
+    """Give a text that can be written and sent on.
+
+    Half a surrogate pair, which broken escapes hold and browsers may send, becomes a question mark:
+    tables take no sign that is not ASCII.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 def decode(data: bytes) -> str:
     """Decode bytes as clients write them: UTF-8 or UTF-16, with or without a mark.
 
