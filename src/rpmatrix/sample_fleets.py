@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +101,10 @@ _KEYS: Final = (
     "EncryptionAtRestWithPlatformAndCustomerKeys",
 )
 _VMS_PER_SUBSCRIPTION: Final = 2500
+# VMs with neighbouring numbers belong together: those of a workload share a resource group, and
+# those of a tier do the same work, so they are what an availability set or a scale set holds.
+_VMS_PER_WORKLOAD: Final = 10
+_VMS_PER_TIER: Final = 5
 
 
 def _guid(chance: random.Random) -> str:
@@ -113,6 +117,32 @@ def _subscription(seed: int, number: int) -> str:
     return _guid(random.Random(f"subscription {seed} {number}"))
 
 
+class _Workload(NamedTuple):
+    team: str
+    stage: str
+    region: str
+    group: str
+
+
+class _Tier(NamedTuple):
+    role: str
+    held_by: str  # the property that names the set which holds the VMs; empty if none does
+
+
+@lru_cache(maxsize=4096)
+def _workload(seed: int, number: int) -> _Workload:
+    chance = random.Random(f"workload {seed} {number}")
+    team, stage, region = (chance.choice(one) for one in (_TEAMS, _STAGES, _REGIONS))
+    return _Workload(team, stage, region, f"rg-{team}-{stage}-{region}-{number:05}")
+
+
+@lru_cache(maxsize=4096)
+def _tier(seed: int, number: int) -> _Tier:
+    chance = random.Random(f"tier {seed} {number}")
+    sets = ("availabilitySet", "virtualMachineScaleSet", "")
+    return _Tier(chance.choice(_ROLES), chance.choices(sets, (5, 8, 87))[0])
+
+
 def _pick(chance: random.Random, images: Sequence[tuple[str, str, str, str, int]]) -> Any:
     return chance.choices(images, [one[-1] for one in images])[0]
 
@@ -122,12 +152,13 @@ class _Maker:
 
     def __init__(self, seed: int, number: int) -> None:
         chance = self.chance = random.Random(f"{seed} {number}")
-        team, stage = chance.choice(_TEAMS), chance.choice(_STAGES)
-        self.region = chance.choice(_REGIONS)
+        self.number = number
+        workload = _workload(seed, number // _VMS_PER_WORKLOAD)
+        team, stage, self.region, self.group = workload
+        self.tier = _tier(seed, number // _VMS_PER_TIER)
         subscription = _subscription(seed, number // _VMS_PER_SUBSCRIPTION)
         self.subscription = subscription
-        self.group = f"rg-{team}-{stage}-{self.region}-{chance.randint(1, 4):02}"
-        self.name = f"vm-{team}-{chance.choice(_ROLES)}-{stage}-{number:07}"
+        self.name = f"vm-{team}-{self.tier.role}-{stage}-{number:07}"
         # Lists of VMs show some groups in capitals that lists of disks do not.
         shown = self.group.upper() if self.often(20) else self.group
         self.id = self.resource("virtualMachines", self.name, group=shown)
@@ -218,12 +249,11 @@ class _Maker:
             properties.setdefault("securityProfile", {})["encryptionAtHost"] = True
         if self.fast == "UltraSSD_LRS":
             properties["additionalCapabilities"] = {"ultraSSDEnabled": True}
-        if often(5):
-            set_id = self.resource("availabilitySets", f"AS-{chance.randint(1, 5)}")
-            properties["availabilitySet"] = {"id": set_id}
-        elif often(8):
-            set_id = self.resource("virtualMachineScaleSets", f"flex-{chance.randint(1, 5)}")
-            properties["virtualMachineScaleSet"] = {"id": set_id}
+        if held_by := self.tier.held_by:
+            # Azure spells the name of a set in capitals to some of its members.
+            name = f"{self.tier.role}-{self.number // _VMS_PER_TIER:06}"
+            set_id = self.resource(f"{held_by}s", name.upper() if often(20) else name)
+            properties[held_by] = {"id": set_id}
         if often(4):
             properties |= {"priority": "Spot", "evictionPolicy": "Deallocate"}
         if often(3):
