@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from outside import Driver, bicep_types, missing
+from overlays import write_overlay
 
 from rpmatrix import operations
 from rpmatrix.commands import CLIENTS, Command, write
+from rpmatrix.matrix import load_matrix
 from rpmatrix.operations import (
     ApiVersionError,
     CopyRestorePoint,
@@ -1306,6 +1309,18 @@ def test_api_version_has_what_the_operation_uses(operation: Operation) -> None:
     assert version is not None
     assert version in API.published[operations.line_of(operation)]
     assert all(item.minimum <= version for item in operations.capabilities_of(operation))
+
+
+def test_the_table_says_which_value_of_a_feature_needs_a_version(tmp_path: Path) -> None:
+    row = {"like": "api-premium-ssd-v2", "id": "api-own", "source": "test"}
+    rows = [{**row, "value": "ultrassd_lrs", "minimum": "api-2023-04-02", "meaning": "Ultra"}]
+    layered = load_matrix(write_overlay(tmp_path / "own", {"api_capabilities": rows}))
+    disk = next(one for one in CATALOGUE.values() if isinstance(one, CreateDisk))
+    asked = [replace(disk, sku=sku) for sku in ("UltraSSD_LRS", "PremiumV2_LRS", "Premium_LRS")]
+    minimums = [
+        [item.minimum for item in operations.capabilities_of(one, layered)] for one in asked
+    ]
+    assert minimums == [["2020-09-30", "2023-04-02"], ["2020-09-30", "2022-03-02"], ["2020-09-30"]]
 
 
 def test_capabilities_agree_with_the_published_models(parsers: Driver) -> None:

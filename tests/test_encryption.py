@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from overlays import write_overlay
 
 from rpmatrix.eligibility import AnswerError, Assessment, assess
 from rpmatrix.encryption import (
@@ -186,6 +188,17 @@ def test_a_request_that_names_the_set_is_told_apart(matrix: Matrix) -> None:
     assert found.local_chosen[0].source == matrix.row("enc-chosen")["source"]
     for stage in ("local", "copied", "restored", "prerequisites"):
         assert "enc-chosen" not in rows(found.stages[stage])
+
+
+def test_the_table_says_which_rows_are_about_a_request_that_names_the_encryption(
+    matrix: Matrix, tmp_path: Path
+) -> None:
+    own = {"like": "enc-chosen", "id": "own", "local_result": "As asked for.", "source": "test"}
+    layer = {"encryption": [own, {**own, "id": "other", "request": ""}]}
+    layered = load_matrix(write_overlay(tmp_path / "own", layer))
+    found = answers(layered, vm(), disk("saw-1-os", **under(CUSTOMER)))["saw-1-os"]
+    assert [one.rows for one in found.local_chosen if one.text == "As asked for."] == [("own",)]
+    assert [one.rows for one in found.local if one.text == "As asked for."] == [("other",)]
 
 
 def test_settings_of_the_vm_stand_beside_the_key_of_the_disk(matrix: Matrix) -> None:

@@ -40,6 +40,7 @@ from azure import (
 from cases import EXAMPLES, MATRIX
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from overlays import write_overlay
 
 import rpmatrix as rp
 from rpmatrix.commands import CLIENTS
@@ -551,6 +552,41 @@ def test_the_reason_names_what_keeps_the_other_mode_open() -> None:
         "premium-ssd-v2-disk",
         "ultra-disk",
     }
+
+
+@pytest.mark.parametrize("purpose", ["mode_meaning", "mode_preference", "sure_mode"])
+def test_what_a_mode_is_and_why_it_is_taken_is_said_by_the_rows_with_that_purpose(
+    tmp_path: Path, purpose: str
+) -> None:
+    """A layer may say it in other words, or withdraw it: then the comparison goes without."""
+    rows = [row for row in MATRIX.table("steps") if row["purpose"] == purpose]
+    assert rows
+    told = [
+        {
+            "like": row.id,
+            "id": f"own-{row.id}",
+            "advice": f"Own words of {row.id}.",
+            "position": "1",
+        }
+        for row in rows
+    ]
+    gone = [
+        {"id": f"no-{row.id}", "table": "steps", "row_id": row.id, "reason": "test", "source": "t"}
+        for row in rows
+    ]
+    records = [vm(), vm(data=[data_disk(0, **NO_SKU)])]
+    reworded = rp.load_matrix(write_overlay(tmp_path / "own", {"steps": told}))
+    comparisons = [only(make(one, matrix=reworded)).comparison for one in records]
+    texts = [text for one in comparisons for text in (one.reason, *(x.meaning for x in one.lines))]
+    assert {text for text in texts if text.startswith("Own words")} == {
+        f"Own words of {row.id}." for row in rows
+    }
+    silent = rp.load_matrix(write_overlay(tmp_path / "silent", {"withdrawn": gone}))
+    for record, before in zip(records, comparisons, strict=True):
+        found = only(make(record, matrix=silent)).comparison
+        assert found.recommended == before.recommended
+        assert not {row.id for row in rows} & {row for one in found.lines for row in one.rows}
+        assert not {row.id for row in rows} & {*found.rows}
 
 
 def test_a_reason_is_said_once_however_many_disks_give_it() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import csv
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,3 +36,87 @@ def test_quality(name: str) -> None:
     )
     if answer.returncode:
         pytest.fail(f"{command}\n{answer.stdout}", pytrace=False)
+
+
+# --- what the tables say stands in no module ---------------------------------------------------
+
+DATA = ROOT / "matrix_data"
+MODULES = {path.name: path for path in sorted((ROOT / "src" / "rpmatrix").glob("*.py"))}
+# The reader of such a fact is a function, or the one who asks; the others stand in the table whole.
+READ_BY_CODE = {"derived", "asked"}
+# What happens to be written like the id of a row, and what else it is.
+SAME_WORD = {
+    "almalinux": "the publisher of an image",
+    "availability-set": "a sample",
+    "availability_set": "a kind of group",
+    "caching": "a property of an attached disk",
+    "disk_sku": "what a restored disk is asked for with, and a heading",
+    "double-encryption": "a sample",
+    "flatcar": "a sample",
+    "priority": "a property of a VM",
+    "windows-11": "a sample, and the offer of an image",
+    "windows-server-2012-r2": "a sample",
+}
+
+
+def rows_of_the_data() -> Iterator[tuple[str, dict[str, str]]]:
+    for path in sorted(DATA.rglob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                yield path.stem, row
+
+
+@cache
+def ids_of_rows() -> set[str]:
+    return {
+        row["id"]
+        for table, row in rows_of_the_data()
+        if table != "facts" or row["reading"] not in READ_BY_CODE
+    }
+
+
+def texts_of(source: str) -> Iterator[tuple[int, str]]:
+    """Give the texts of a module that are no documentation, each with its line."""
+    tree = ast.parse(source)
+    told = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.lineno, node.value
+
+
+def rows_named(source: str) -> dict[str, int]:
+    known = ids_of_rows()
+    return {text: line for line, text in texts_of(source) if text in known}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_names_a_row(module: str) -> None:
+    """Where a row has a part to play, a column of its table says so."""
+    found = rows_named(MODULES[module].read_text(encoding="utf-8"))
+    assert [
+        f"{module}:{line} {text}" for text, line in found.items() if text not in SAME_WORD
+    ] == []
+
+
+def test_every_word_that_may_look_like_a_row_is_needed() -> None:
+    used = {
+        text for path in MODULES.values() for text in rows_named(path.read_text(encoding="utf-8"))
+    }
+    assert set(SAME_WORD) - used == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("SETTLING = ('step-settle', 'step')", {"step-settle": 1}),
+        ("def f():\n    'ultra-disk'\n    return 'ultra-disks'", {}),
+        ("if fact == 'license_type':\n    pass", {"license_type": 1}),
+        ("readers = {'image_source': read}", {}),
+    ],
+)
+def test_a_row_that_a_module_names_is_found(source: str, found: dict[str, int]) -> None:
+    assert rows_named(source) == found

@@ -90,8 +90,6 @@ WRITTEN_PHASES: Final = tuple(name for name in SAFE_PHASES if name != "settle")
 SHOWN_PLANS: Final = 5
 """Plans that a page shows whole, unless the VMs are named."""
 
-_SETTLING: Final = ("step-settle", "step-settle-copy")
-
 # --- arguments --------------------------------------------------------------------------------
 
 
@@ -397,9 +395,11 @@ def _print_choice(page: Page, result: Assessment, found: VmPlan) -> None:
     page.table(("Mode", "Verdict", "Why"), rows, keep=2)
     page.blank()
     for line in comparison.lines:
-        page.prose(cited(f"{line.mode}: {line.meaning}", line.rows[:1]), indent=2)
+        if line.meaning:
+            page.prose(cited(f"{line.mode}: {line.meaning}", line.rows[:1]), indent=2)
     if comparison.recommended:
-        page.prose(f"recommended: {comparison.recommended}, because", indent=2, style="bold")
+        why = ", because" if comparison.rows else ""
+        page.prose(f"recommended: {comparison.recommended}{why}", indent=2, style="bold")
         for row_id in comparison.rows:
             page.prose(cited(words_of(matrix, row_id), [row_id]), indent=4)
     else:
@@ -457,7 +457,7 @@ def _doubt(matrix: Matrix, step: Step) -> str:
 def _placeholders(text: _StepText, found: VmPlan) -> Iterator[str]:
     """Tell where the name comes from that stands for one which only the service knows."""
     if any(DISK_RESTORE_POINT_NAME in one for one in text.texts):
-        listing = next((s for s in found.steps if s.id == "step-restore-list"), None)
+        listing = next((s for s in found.steps if s.purpose == "disk_names"), None)
         where = f"step {listing.number}" if listing else "the list of disk restore points"
         yield f"put the name that {where} shows in place of {DISK_RESTORE_POINT_NAME}"
 
@@ -469,7 +469,7 @@ def _print_missing(page: Page, matrix: Matrix, found: VmPlan) -> None:
         questions += found.verdict.missing
     if found.copy and found.copy.answer == "unknown":
         questions += deciding(found.copy)
-    if any(step.operations for step in found.steps if step.id in _SETTLING):
+    if any(step.operations for step in found.steps if step.purpose == "settle"):
         questions = [one for one in questions if not one.command]
     print_questions(page, matrix, [("", one) for one in dict.fromkeys(questions)], of=[found.vm])
 

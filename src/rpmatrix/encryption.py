@@ -6,8 +6,8 @@ is not known comes with the command or the question that settles it. Every line 
 says whether the article stands behind it or another source.
 
 A disk that must be left out of the restore point is in no copy either, so what is said of copies
-does not concern it: not even a private link, of which ``xr-private-link`` itself says that
-leaving the disk out helps.
+does not concern it: not even a private link, whose row itself says that leaving the disk out
+helps.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ CLIENT: Final = "client"
 API_VERSION: Final = "api_version"
 OTHER_REGION: Final = "target_region_differs"
 
-CHOSEN_ROWS: Final = ("enc-chosen", "xr-own-key")
-"""The rows about a request that names the encryption itself."""
+NAMES_ENCRYPTION: Final = "names_encryption"
+"""The value of ``request`` in rows about a request that names the encryption itself."""
 
 TOPICS: Final = (
     *("restore-point", "region", "availability", "client", "api-version", "security", "network"),
@@ -654,7 +654,8 @@ def _outcome(
                 missing.setdefault(fact_id, []).extend(rows)
         if in_no_point and scenario not in (*impossible, *reasons):
             continue
-        chosen, needs = ("_chosen", row["prerequisites"]) if row.id in CHOSEN_ROWS else ("", "")
+        chosen = _chosen(row)
+        needs = row["prerequisites"] if chosen else ""
         say(f"local{chosen}", row["local_result"], rows, applies, needs)
         say(f"copied{chosen}", row["cross_region_result"], rows, applies, needs)
         say(f"restored{chosen}", row["at_restore"], rows, applies, needs)
@@ -664,8 +665,7 @@ def _outcome(
         applies = judge.condition(row, readings) if row["topic"] == "encryption" else NO
         if applies == NO or in_no_point:
             continue
-        chosen = "_chosen" if row.id in CHOSEN_ROWS else ""
-        say(f"copied{chosen}", row["effect"], (row.id,), applies, row["remedy"])
+        say(f"copied{_chosen(row)}", row["effect"], (row.id,), applies, row["remedy"])
         if applies == UNKNOWN:
             missing.setdefault(row["fact_id"], []).append(row.id)
 
@@ -678,6 +678,11 @@ def _outcome(
         ),
         {fact_id: tuple(rows) for fact_id, rows in missing.items()},
     )
+
+
+def _chosen(row: Row) -> str:
+    """Give how the stages of a row end: apart are those of a request that chooses."""
+    return "_chosen" if row["request"] == NAMES_ENCRYPTION else ""
 
 
 def _named_set(disk: Disk) -> str | None:

@@ -697,8 +697,6 @@ _SOLVERS: Final[Mapping[str, Callable[[Exercise], _Solved]]] = {
 _NO_CARD: Final = ("behind-a-proxy",)
 
 _LOCATIONS: Final = ("westeurope", "northeurope", "uksouth", "eastus2", "southeastasia")
-_SKUS: Final = ("Premium_LRS", "StandardSSD_LRS", "Premium_ZRS", "UltraSSD_LRS", "PremiumV2_LRS")
-_UNCACHED: Final = ("UltraSSD_LRS", "PremiumV2_LRS")
 
 _TITLES: Final = {
     "verdict": "The verdict",
@@ -745,17 +743,20 @@ class _Deal:
         """Give a card that fits, and not of the samples that earlier cards of the set took.
 
         `skip` is how many these are; those with the same answer if it is left out. If none
-        fits, which a layer can bring about, it is the last one made.
+        fits, which a layer can bring about, it is the last one made that has an answer.
         """
-        made = best = None
+        others = []
+        best = None
         samples = set()
         for made in cards:
-            if fits(made):
-                best = made
-                samples.add(re.sub(r"\d+", "", made.vm))
-                if len(samples) > (self._before if skip is None else skip):
-                    break
-        found = best or made
+            if not fits(made):
+                others.append(made)
+                continue
+            best = made
+            samples.add(re.sub(r"\d+", "", made.vm))
+            if len(samples) > (self._before if skip is None else skip):
+                break
+        found = best or next((one for one in reversed(others) if _has_an_answer(one)), None)
         if found is None:
             raise ExerciseError("no sample makes such a card; choose other kinds")
         return found
@@ -768,7 +769,8 @@ class _Deal:
             records = sample_vm(name)
             inventory = read_inventory(records)
             if not inventory.problems and not is_expression(inventory.vms[0].name):
-                yield _varied(records, self.chance)
+                skus = self.matrix.facts["disk_sku"].allowed_values
+                yield _varied(records, self.chance, skus)
 
     def card(
         self,
@@ -792,7 +794,7 @@ class _Deal:
         )
 
 
-def _varied(records: list[Record], chance: random.Random) -> list[Record]:
+def _varied(records: list[Record], chance: random.Random, skus: Sequence[str]) -> list[Record]:
     """Give a sample another name, another region, and by chance other data disks."""
     name = str(records[0]["name"])
     numbered = re.fullmatch(r"(.*-)\d\d", name)
@@ -805,8 +807,8 @@ def _varied(records: list[Record], chance: random.Random) -> list[Record]:
     for attached in made[0]["properties"]["storageProfile"]["dataDisks"]:
         managed = attached.get("managedDisk", {})
         if managed.get("storageAccountType") and chance.random() < 0.35:
-            sku = managed["storageAccountType"] = chance.choice(_SKUS)
-            attached["caching"] = "None" if sku in _UNCACHED else "ReadOnly"
+            sku = managed["storageAccountType"] = chance.choice(skus)
+            attached["caching"] = "None"  # which a disk of any SKU takes
             if attached["name"] in own:
                 own[attached["name"]]["sku"] = {"name": sku}
         if attached["name"] in own and chance.random() < 0.1:
@@ -816,6 +818,11 @@ def _varied(records: list[Record], chance: random.Random) -> list[Record]:
 
 def _answered(card: Exercise, *wanted: str) -> bool:
     return _SOLVERS[card.kind](card).right in [(one,) for one in wanted]
+
+
+def _has_an_answer(card: Exercise) -> bool:
+    """Tell whether one of the choices is right: what is not known is none of them everywhere."""
+    return "" not in _SOLVERS[card.kind](card).right
 
 
 def _make_verdict(deal: _Deal) -> Exercise:
@@ -890,28 +897,29 @@ def _make_key(deal: _Deal) -> Exercise:
         for records in deal.vms():
             own = str(records[0]["location"])
             target = deal.chance.choice([one for one in _LOCATIONS if one != own])
-            disk = deal.chance.choice(read_inventory(records).vms[0].disks)
+            disks = read_inventory(records).vms[0].disks
             mode = deal.chance.choice(MODES)
-            named = deal.chance.choice(("yes", "no"))
-            says = (
-                "names a disk encryption set of the target region for each disk"
-                if named == "yes"
-                else "says nothing of encryption"
-            )
-            yield deal.card(
-                f"A restore point of {_name(records)} in {mode} consistency is to be copied to"
-                f" {target} with Azure CLI. The request {says}. Which key encrypts the copy of"
-                f" the disk {disk.label}?",
-                choices,
-                records=records,
-                mode=mode,
-                given={
-                    "target_region": target,
-                    "client": "azure_cli",
-                    "disk": _disk_key(disk.id, disk.label),
-                    "named": named,
-                },
-            )
+            asked = [(disk, named) for disk in disks for named in ("yes", "no")]
+            for disk, named in deal.chance.sample(asked, len(asked)):
+                says = (
+                    "names a disk encryption set of the target region for each disk"
+                    if named == "yes"
+                    else "says nothing of encryption"
+                )
+                yield deal.card(
+                    f"A restore point of {_name(records)} in {mode} consistency is to be copied"
+                    f" to {target} with Azure CLI. The request {says}. Which key encrypts the"
+                    f" copy of the disk {disk.label}?",
+                    choices,
+                    records=records,
+                    mode=mode,
+                    given={
+                        "target_region": target,
+                        "client": "azure_cli",
+                        "disk": _disk_key(disk.id, disk.label),
+                        "named": named,
+                    },
+                )
 
     def fits(card: Exercise) -> bool:
         answer, _, of_customer = wanted.partition(" of a ")

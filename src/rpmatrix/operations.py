@@ -15,7 +15,7 @@ Azure's answer to give, and `rpmatrix.commands` quotes whatever gets this far.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -654,6 +654,8 @@ class ApiCapability:
     line
         Which of Microsoft.Compute's two version lines the request belongs to: ``compute``
         (VMs, collections, restore points) or ``disk`` (disks, disk restore points).
+    feature, value
+        What the request uses, and which value of it; an empty value stands for any.
     minimum
         First version whose schema has it.
     meaning
@@ -664,6 +666,8 @@ class ApiCapability:
 
     id: str
     line: Line
+    feature: str
+    value: str
     minimum: str
     meaning: str
     source: str
@@ -707,6 +711,8 @@ def _api_versions(matrix: Matrix) -> ApiVersions:
         ApiCapability(
             row.id.removeprefix("api-"),
             _line(row["line"]),
+            row["feature"],
+            row["value"],
             plain(row["minimum"]),
             row["meaning"],
             row["source"],
@@ -751,47 +757,60 @@ def capabilities_of(
     operation: Operation, matrix: Matrix | None = None
 ) -> tuple[ApiCapability, ...]:
     """List what the request of an operation uses, for the choice of an API version."""
-    needed: set[str] = set()
+    used = {feature: value.lower() for feature, value in _used(operation)}
+    return tuple(
+        item
+        for item in api_versions(matrix).capabilities
+        if item.feature in used and item.value.lower() in ("", used[item.feature])
+    )
+
+
+def _used(operation: Operation) -> Iterator[tuple[str, str]]:
+    """Give the features that a request uses, as ``api_capabilities`` calls them, and their values.
+
+    The value is empty where the table tells none apart.
+    """
     match operation:
         case ShowVm() | ShowDisk() | ListDisks():
-            pass
+            return
         case CreateCollection() | UpdateCollection():
-            needed.add("restore-point")
+            yield "restore_point", ""
             if operation.instant_access is not None:
-                needed.add("instant-access")
+                yield "instant_access", ""
             if isinstance(operation, CreateCollection) and operation.cross_region:
-                needed.add("copy")
+                yield "copy", ""
         case CreateRestorePoint():
-            needed.add("restore-point")
-            if operation.consistency_mode == "crash":
-                needed.add("crash-consistency")
+            yield "restore_point", ""
+            yield "consistency_mode", operation.consistency_mode
             if operation.disk_encryption:
-                needed.add("disk-encryption")
+                yield "disk_encryption", ""
             if operation.instant_access_minutes is not None:
-                needed.add("instant-access")
+                yield "instant_access", ""
         case CopyRestorePoint():
-            needed |= {"restore-point", "copy"}
+            yield "restore_point", ""
+            yield "copy", ""
             if operation.disk_encryption:
-                needed.add("disk-encryption")
+                yield "disk_encryption", ""
         case FollowProgress():
-            needed |= {"restore-point", "instance-view"}
+            yield "restore_point", ""
+            yield "instance_view", ""
         case ListDiskRestorePoints():
-            needed.add("disk-restore-point")
+            yield "disk_restore_point", ""
         case GrantAccess():
-            needed |= {"disk-restore-point", "shared-access"}
+            yield "disk_restore_point", ""
+            yield "shared_access", ""
             if operation.secure_vm_guest_state:
-                needed.add("secure-vm-guest-state")
+                yield "secure_vm_guest_state", ""
             if operation.file_format is not None:
-                needed.add("file-format")
+                yield "file_format", operation.file_format
         case RevokeAccess():
-            needed |= {"disk-restore-point", "shared-access"}
+            yield "disk_restore_point", ""
+            yield "shared_access", ""
         case CreateDisk():
-            needed.add("disk-restore-point")
-            if operation.sku.lower() == "premiumv2_lrs":
-                needed.add("premium-ssd-v2")
+            yield "disk_restore_point", ""
+            yield "disk_sku", operation.sku
         case _:
-            needed.add("restore-point")
-    return tuple(item for item in api_versions(matrix).capabilities if item.id in needed)
+            yield "restore_point", ""
 
 
 def choose_api_version(

@@ -111,6 +111,8 @@ class Step:
     blocked : str
         Why there is nothing to run although the step calls for it, else empty: something is not
         known, comes later, or is there already.
+    purpose : str
+        What others look for it for, as ``steps`` says, such as ``disk_names``; mostly empty.
     """
 
     number: int
@@ -122,6 +124,7 @@ class Step:
     rows: tuple[str, ...]
     operations: tuple[Operation, ...]
     blocked: str = ""
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ class ModeLine:
     mode, verdict : str
         The mode and what it comes to for this VM.
     meaning : str
-        What the mode is, in the words of a row of ``steps``.
+        What the mode is, in the words of a row of ``steps``; empty if a layer withdraws it.
     excluded : int
         How many disks must be left out.
     rows : tuple of str
@@ -574,37 +577,33 @@ class _Planner:
     # ----- app or crash
 
     def _compare(self, verdicts: Mapping[str, Verdict]) -> Comparison:
-        # The first row about a mode says what it is, the last one when to prefer it.
-        rows = {
-            mode: [one for one in self.rows if one["phase"] == "mode" and one["value"] == mode]
-            for mode in MODES
-        }
-        lines = tuple(
-            ModeLine(
-                mode,
-                verdicts[mode].verdict,
-                rows[mode][0]["advice"],
-                len(verdicts[mode].exclude_disks),
-                (rows[mode][0].id, *verdicts[mode].reasons),
-            )
-            for mode in MODES
-        )
+        lines = tuple(self._mode_line(mode, verdicts[mode]) for mode in MODES)
         possible = [line for line in lines if line.verdict in ELIGIBLE]
         if not possible:
             return Comparison(lines, "", "", ())
         best = min(possible, key=lambda line: (line.excluded, MODES.index(line.mode)))
         (other,) = (line for line in lines if line is not best)
         if (other.verdict, other.excluded) == (best.verdict, best.excluded):
-            preferred = rows[best.mode][-1]
-            return Comparison(lines, best.mode, preferred["advice"], (preferred.id,))
+            return Comparison(lines, best.mode, *self._said("mode_preference", best.mode))
         # What speaks against the other mode: it decides there, or keeps the verdict open.
         against = verdicts[other.mode].reasons
-        if other.verdict == "unknown":
-            for sure in self.rows:
-                if sure["phase"] == "mode" and sure["fact_id"] == "verdict":
-                    return Comparison(lines, best.mode, sure["advice"], (sure.id, *against))
+        advice, rows = self._said("sure_mode", other.verdict)
+        if rows:
+            return Comparison(lines, best.mode, advice, (*rows, *against))
         reason = " ".join(dict.fromkeys(self._told(row_id) for row_id in against))
         return Comparison(lines, best.mode, reason, against)
+
+    def _mode_line(self, mode: str, verdict: Verdict) -> ModeLine:
+        meaning, rows = self._said("mode_meaning", mode)
+        excluded = len(verdict.exclude_disks)
+        return ModeLine(mode, verdict.verdict, meaning, excluded, (*rows, *verdict.reasons))
+
+    def _said(self, purpose: str, value: str) -> tuple[str, tuple[str, ...]]:
+        """Give what ``steps`` says of a mode or a verdict, and its row; nothing if none does."""
+        for row in self.rows:
+            if row["purpose"] == purpose and row["value"] == value:
+                return row["advice"], (row.id,)
+        return "", ()
 
     def _told(self, row_id: str) -> str:
         row = self.matrix.row(row_id)
@@ -684,6 +683,7 @@ class _Planner:
                     ),
                     operations=made.operations,
                     blocked=made.blocked,
+                    purpose=row["purpose"],
                 )
             )
         return tuple(steps)
