@@ -43,7 +43,11 @@ ORDER = (
         "samples",
         "impact",
         "extending",
+        "column_codes",
+        "column_cases",
         "columns",
+        "durations",
+        "point_counts",
         "schedule",
         "encryption",
         "errors",
@@ -111,6 +115,8 @@ ORDER = (
 FACES = ("__init__", "__main__")
 # Modules that are made of somebody else's classes; they are imported late themselves.
 TOP_LEVEL_GUESTS = {
+    "column_codes": {"numpy", "pyarrow"},
+    "column_cases": {"numpy"},
     "columns": {"numpy", "pyarrow"},
     "sources": {"msgspec", "pyarrow"},
     "record_shapes": {"pyarrow"},

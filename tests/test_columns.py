@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk, Oracle, answered
 from overlays import write_overlay
 
-from rpmatrix.columns import UNUSABLE, ColumnEvaluator, Judged
+from rpmatrix import column_codes
+from rpmatrix.column_codes import UNUSABLE, Cells, Rows
+from rpmatrix.columns import ColumnEvaluator, Judged
 from rpmatrix.eligibility import VERDICTS, Evaluator, Verdict
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 
@@ -371,3 +373,41 @@ def test_answers_count_as_they_do_for_one_vm(
             assert told == [oracle.judge(case, mode).verdict for case in settled]
 
     compare()
+
+
+# --------------------------------------------------------------------------- rows of codes
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    columns=st.lists(
+        st.integers(0, 3) | st.lists(st.integers(0, 40), min_size=1, max_size=12),
+        min_size=1,
+        max_size=8,
+    ),
+    length=st.integers(0, 200),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_rows_are_numbered_alike_by_a_table_and_by_comparing_them(
+    columns: list[int | list[int]], length: int, seed: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    codes: list[Cells | int] = []
+    expected = np.zeros((length, len(columns)), np.uint16)
+    for at, column in enumerate(columns):
+        if isinstance(column, int):
+            codes.append(column)
+            expected[:, at] = column
+            continue
+        places = chance.integers(0, len(column), length)
+        absent = chance.random(length) < 0.2
+        codes.append(Cells(pa.array(places, pa.int32(), mask=absent), np.array(column, np.uint16)))
+        expected[:, at] = np.array(column)[np.where(absent, len(column) - 1, places)]
+    for most in (0, column_codes._LARGEST_TABLE):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(column_codes, "_LARGEST_TABLE", most)
+            patch.setattr(column_codes, "_BLOCK", 64)
+            rows = Rows(len(columns))
+            numbers = rows.number(codes, length)
+        assert (rows[numbers] == expected).all()
+        assert len(np.unique(numbers)) == len({tuple(row) for row in expected.tolist()})

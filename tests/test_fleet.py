@@ -22,7 +22,7 @@ from oracle import Case, Known, KnownDisk
 
 import rpmatrix as rp
 from rpmatrix import fact_tables
-from rpmatrix.columns import UNUSABLE
+from rpmatrix.column_codes import UNUSABLE
 from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
 from rpmatrix.facts import VmFacts
 from rpmatrix.fleet import assess_files, assess_frames

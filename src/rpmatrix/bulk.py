@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.columns import distinct_rows
+from rpmatrix.column_codes import distinct_rows
 from rpmatrix.facts import FactReader, Reading, VmFacts
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Vm, join
 from rpmatrix.matrix import Matrix

@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.columns import ROLES, ColumnEvaluator
+from rpmatrix.column_cases import ROLES
+from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, names_of
 from rpmatrix.records import Problem
 from rpmatrix.summaries import Summary

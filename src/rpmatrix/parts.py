@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.columns import NOT_SUPPORTED, SEPARATOR, UNKNOWN, Judged, distinct_rows
+from rpmatrix.column_cases import NOT_SUPPORTED, UNKNOWN
+from rpmatrix.column_codes import distinct_rows
+from rpmatrix.columns import Judged
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES
 from rpmatrix.records import region
@@ -29,6 +31,8 @@ VM_COLUMNS: Final = (
     *("vm_id", "name", "subscription_id", "location", "availability_set_id", "scale_set_id"),
 )
 DISK_COLUMNS: Final = ("vm_id", "disk_id", "name", "role", "lun", "listed")
+# Between ids in a cell of a table for people.
+SEPARATOR: Final = " | "
 _LISTS: Final = ("reasons", "caveats", "assumptions", "missing", "rulings")
 
 

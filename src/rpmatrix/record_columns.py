@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from rpmatrix.columns import UNUSABLE, told
+from rpmatrix.column_codes import UNUSABLE, told
 from rpmatrix.facts import Reading
 from rpmatrix.matrix import Fact
 from rpmatrix.record_blocks import TEXTS_ALONE, Rows, one_array
