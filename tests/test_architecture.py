@@ -26,7 +26,13 @@ PACKAGE = ROOT / "src" / "rpmatrix"
 
 ORDER = (
     *(
+        "table_problems",
         "tables",
+        "table_cells",
+        "atomic_writing",
+        "table_files",
+        "table_rules",
+        "table_folders",
         "matrix",
         "workbook",
         "article_source",
@@ -58,6 +64,9 @@ ORDER = (
         "commands_powershell",
         "commands_templates",
         "commands",
+        "what_if",
+        "plan_names",
+        "plan_operations",
         "planning",
         "sources",
         "record_shapes",

@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rpmatrix.article import Statement, normalise, read_article
-from rpmatrix.tables import Row, Tables, data_folder, read_tables
+from rpmatrix.table_folders import read_tables
+from rpmatrix.tables import Row, Tables, data_folder
 
 SAMPLE = """\
 ---

@@ -22,6 +22,7 @@ import pytest
 from azure import data_disk, disk, disk_id, sku, vm, vm_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from overlays import write_overlay
 from terminal import (
     ESCAPE,
     HOSTILE,
@@ -871,6 +872,58 @@ def test_fix_leaves_to_a_person_what_it_must(run: Run, tables: Path) -> None:
     answer = run("fix", tables)
     assert answer.code == 1
     assert "scenarios.csv:" in answer.out
+    assert answer.err == f"rpmatrix: 1 problem remains in {tables}\n"
+
+
+def condition(fact_id: str) -> dict[str, str]:
+    return {
+        "id": "mine-1",
+        "scenario_id": "ppg",
+        "clause": "1",
+        "fact_id": fact_id,
+        "operator": "is",
+        "value": "yes",
+    }
+
+
+def test_fix_tells_what_does_not_fit_what_lies_below_an_overlay(run: Run) -> None:
+    own = write_overlay(Path("own"), {"conditions": [condition("nobody")]})
+    path = own / "conditions.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    told = 'own/conditions.csv:D2 unknown fact "nobody"; write an id of facts.csv'
+    answer = run("fix", own)
+    assert answer.code == 1
+    assert "conditions.csv: written anew" in answer.out
+    assert told in answer.out
+    assert answer.err == "rpmatrix: 1 problem remains in own\n"
+    assert b"\r" not in path.read_bytes()
+    checked = run("check", own)
+    assert (checked.code, told in checked.out) == (1, True), "both commands say the same"
+
+
+def test_fix_tells_what_is_wrong_with_what_an_overlay_says_of_itself(run: Run) -> None:
+    own = write_overlay(
+        Path("own"), {"conditions": [condition("proximity_placement_group")]}, about={"owner": ""}
+    )
+    answer = run("fix", own)
+    assert answer.code == 1
+    assert "own/about.json" in answer.out
+
+
+def test_fix_judges_an_overlay_on_what_it_is_said_to_lie_on(run: Run) -> None:
+    row = {"conditions": [condition("lamp")]}
+    fact = {"like": "proximity_placement_group", "id": "lamp"}
+    write_overlay(Path("below"), {"facts": [fact], **row})
+    own = write_overlay(Path("own"), row)
+    assert run("fix", own).code == 1
+    assert run("fix", own, "--on", "below") == (0, "Nothing to repair.\n", "")
+    path = own / "conditions.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert "by: rpmatrix fix own --on below\n" in run("check", own, "--on", "below").err
+    lost = run("fix", own, "--on", "nowhere")
+    assert (lost.code, "--on: nowhere is not a folder" in lost.err) == (2, True)
+    base = run("fix", "--on", "below")
+    assert (base.code, "--on says what lies below an overlay" in base.err) == (2, True)
 
 
 # --- show, facts, version, help ---------------------------------------------------------------

@@ -14,7 +14,8 @@ from overlays import write_overlay
 from test_drift import article, statements_of
 
 from rpmatrix.cli import main
-from rpmatrix.tables import data_folder, read_tables
+from rpmatrix.table_folders import read_tables
+from rpmatrix.tables import data_folder
 
 openpyxl = pytest.importorskip("openpyxl")
 

@@ -40,7 +40,7 @@ from rpmatrix.drift import (
     write_skeleton,
 )
 from rpmatrix.matrix import Matrix, check_overlay, load_matrix
-from rpmatrix.tables import read_tables
+from rpmatrix.table_folders import read_tables
 
 ROWS = (
     ("**Lamps on\u00a0oil**", "Yes"),

@@ -20,7 +20,9 @@ from overlays import own as own
 from rpmatrix.extending import BACKUP, OverlayEditor, OverlayError
 from rpmatrix.impact import impact, matrix_of, sample_inventory
 from rpmatrix.matrix import check_overlay, load_matrix
-from rpmatrix.tables import TablesError, data_folder, fix
+from rpmatrix.table_folders import fix
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import data_folder
 
 ULTRA = {"statement_id": "", "application": "exclude_disk", "source": "Runbook 7"}
 SPOT = {

@@ -19,16 +19,9 @@ from typing import Any
 
 import pytest
 
-from rpmatrix.tables import (
-    DESCRIPTOR,
-    TablesError,
-    check,
-    data_folder,
-    fix,
-    freeze,
-    read_schema,
-    read_tables,
-)
+from rpmatrix.table_folders import check, fix, freeze, read_tables
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import DESCRIPTOR, data_folder, read_schema
 from rpmatrix.workbook import read_workbook, write_workbook
 
 SCHEMA = read_schema()

@@ -17,14 +17,9 @@ from overlays import ABOUT, BASE, SCHEMA, Rows, write_overlay
 import rpmatrix as rp
 from rpmatrix.matrix import MODES, check_overlay, load_matrix, overlay_names
 from rpmatrix.samples import sample_vm
-from rpmatrix.tables import (
-    FROZEN,
-    TablesError,
-    changed_since_freeze,
-    data_folder,
-    freeze,
-    read_tables,
-)
+from rpmatrix.table_folders import FROZEN, changed_since_freeze, freeze, read_tables
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import data_folder
 
 BAD = sorted((Path(__file__).parent / "bad_overlays").glob("*.json"))
 ULTRA = {"scenarios": [{"like": "ultra-disk", "application": "exclude_disk"}]}

@@ -19,7 +19,8 @@ from rpmatrix import panels_extend
 from rpmatrix.extending import BACKUP
 from rpmatrix.matrix import check_overlay, load_matrix
 from rpmatrix.samples import sample_vm
-from rpmatrix.tables import data_folder, fix
+from rpmatrix.table_folders import fix
+from rpmatrix.tables import data_folder
 
 
 def click(panel: rp.OverlayPanel, *names: str) -> None:

@@ -24,24 +24,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rpmatrix import tables as module
-from rpmatrix.tables import (
-    CHECKS,
-    DESCRIPTOR,
-    FROZEN,
-    Problem,
-    Table,
-    Tables,
-    TablesError,
-    changed_since_freeze,
-    check,
-    check_together,
-    data_folder,
-    fix,
-    freeze,
-    read_schema,
-    read_tables,
-    write_table,
-)
+from rpmatrix.table_files import write_table
+from rpmatrix.table_folders import FROZEN, changed_since_freeze, check, fix, freeze, read_tables
+from rpmatrix.table_problems import Problem, TablesError
+from rpmatrix.table_rules import CHECKS, check_together
+from rpmatrix.tables import DESCRIPTOR, Table, Tables, data_folder, read_schema
 
 SCHEMA = read_schema()
 DAY = "2026-11-22"
@@ -336,6 +323,7 @@ ROWS: dict[str, list[dict[str, str]]] = {
         {
             "id": "api-light",
             "line": "disk",
+            "feature": "disk_restore_point",
             "minimum": "api-2021-03-01",
             "meaning": "lighting it",
             "source": "A keeper's log",
@@ -391,14 +379,21 @@ def csv_of(records: Sequence[Sequence[str]], **form: Any) -> str:
 
 
 CANONICAL = {SCHEMA[table].file: csv_of(records_of(table)).encode() for table in SCHEMA}
+DESCRIBED = json.loads((data_folder() / DESCRIPTOR).read_text(encoding="utf-8"))
 
 
 def fill(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(data_folder() / DESCRIPTOR, folder)
+    describe(folder, frozen=False)
     for file, data in CANONICAL.items():
         (folder / file).write_bytes(data)
     return folder
+
+
+def describe(folder: Path, *, frozen: bool, **properties: object) -> None:
+    """Write a descriptor with some properties more, of tables that come frozen or not."""
+    described = DESCRIBED | {"rpmatrix:frozen": frozen} | properties
+    (folder / DESCRIPTOR).write_text(json.dumps(described), encoding="utf-8")
 
 
 @pytest.fixture
@@ -1939,6 +1934,68 @@ def test_the_form_of_a_frozen_table_may_change(folder: Path) -> None:
     write("limits", lambda data: data.replace(b"\n", b"\r\n"))(folder)
     assert [problem.check for problem in check(folder)] == ["line-ends"]
     assert fix(folder).refused == ()
+
+
+def test_a_frozen_descriptor_is_not_changed_unnoticed(folder: Path) -> None:
+    freeze(folder)
+    describe(folder, frozen=False, title="Support matrix for lamps")
+    says = f"{DESCRIPTOR} is not as it was when the tables were frozen; {RENEW}"
+    assert problems_of(folder) == [says]
+    assert fix(folder).refused == check(folder)
+    freeze(folder)
+    assert problems_of(folder) == []
+
+
+def test_an_edited_word_of_the_descriptor_is_noticed_beside_the_row_that_needs_it(
+    folder: Path,
+) -> None:
+    freeze(folder)
+    resources = json.loads(json.dumps(DESCRIBED["resources"]))
+    fields = next(one for one in resources if one["name"] == "scenarios")["schema"]["fields"]
+    crash = next(field for field in fields if field["name"] == "crash")
+    crash["constraints"]["enum"].append("perhaps")
+    describe(folder, frozen=False, resources=resources)
+    put("scenarios", "os-windy", crash="perhaps")(folder)
+    assert [problem.file for problem in check(folder)] == [DESCRIPTOR, "scenarios.csv"]
+
+
+def test_the_form_of_a_frozen_descriptor_may_change(folder: Path) -> None:
+    freeze(folder)
+    path = folder / DESCRIPTOR
+    turned = dict(reversed(json.loads(path.read_text(encoding="utf-8")).items()))
+    path.write_bytes(json.dumps(turned, indent=4).replace("\n", "\r\n").encode())
+    assert problems_of(folder) == []
+
+
+GONE = (
+    f"{FROZEN} is missing, though {DESCRIPTOR} says that these tables are frozen; "
+    "put it back, or if you mean to edit them, write it anew with: rpmatrix freeze"
+)
+
+
+def test_tables_that_come_frozen_do_not_thaw_when_the_digest_is_deleted(folder: Path) -> None:
+    describe(folder, frozen=True)
+    freeze(folder)
+    assert problems_of(folder) == []
+    (folder / FROZEN).unlink()
+    assert problems_of(folder) == [GONE]
+    assert [str(one) for one in changed_since_freeze(read_tables(folder))] == [GONE]
+    freeze(folder)
+    assert problems_of(folder) == []
+
+
+def test_they_do_not_thaw_either_when_the_descriptor_is_made_to_say_so(folder: Path) -> None:
+    describe(folder, frozen=True)
+    freeze(folder)
+    describe(folder, frozen=False)
+    assert [problem.file for problem in check(folder)] == [DESCRIPTOR]
+
+
+def test_the_tables_come_frozen() -> None:
+    assert SCHEMA.frozen
+    assert {DESCRIPTOR, *(SCHEMA[table].file for table in SCHEMA)} == {
+        *json.loads((data_folder() / FROZEN).read_text(encoding="utf-8"))
+    }
 
 
 @pytest.mark.parametrize("spoiled", ["{", "[]", "\xff"])

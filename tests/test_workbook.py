@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from overlays import ABOUT, SCHEMA, write_overlay
 
 from rpmatrix.matrix import check_overlay, overlay_names
-from rpmatrix.tables import DESCRIPTOR, FROZEN, TablesError, check, data_folder, fix
+from rpmatrix.table_folders import FROZEN, check, fix
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import DESCRIPTOR, data_folder
 from rpmatrix.workbook import read_workbook, write_workbook
 
 openpyxl = pytest.importorskip("openpyxl")
@@ -34,7 +36,7 @@ def copied(name: str, target: Path) -> Path:
     """Copy a folder of tables, without what is beside them."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source(name).iterdir():
-        if path.suffix in (".csv", ".json") and path.name != FROZEN:
+        if path.suffix in (".csv", ".json"):
             shutil.copy(path, target)
     return target
 
@@ -53,8 +55,8 @@ def test_a_round_trip_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     empty = tmp_path / "after"
     empty.mkdir()
     if name == "base":
-        shutil.copy(data_folder() / DESCRIPTOR, empty)
-        shutil.copy(data_folder() / "withdrawn.csv", empty)
+        for file in (DESCRIPTOR, FROZEN, "withdrawn.csv"):
+            shutil.copy(data_folder() / file, empty)
     report = read_workbook(tmp_path / "book.xlsx", empty)
     assert tree(empty) == before
     assert (report.repaired, report.refused) == ((), ())

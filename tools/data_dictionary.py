@@ -13,14 +13,15 @@ import textwrap
 from collections.abc import Iterator
 
 from rpmatrix.matrix import overlay_names
-from rpmatrix.tables import FROZEN, Column, Schema, TableSchema, data_folder, read_schema
+from rpmatrix.table_folders import FROZEN
+from rpmatrix.tables import Column, Schema, TableSchema, data_folder, read_schema
 
 COMMAND = "python tools/data_dictionary.py"
 _FORM = (
     "Cells are text in UTF-8, in plain ASCII, parted by commas; lines end with a line feed, and "
     "rows are sorted by id. An empty cell is a missing value. Members of a list are parted by a "
-    f"vertical bar. `{FROZEN}` holds the digest of every table, so that no edit goes unnoticed: "
-    "renew it with `rpmatrix freeze` after a change that is meant."
+    f"vertical bar. `{FROZEN}` holds the digests of every table and of the descriptor, so that no "
+    "edit goes unnoticed: renew it with `rpmatrix freeze` after a change that is meant."
 )
 _LAYERS = (
     "On top of the tables lie overlays, in `overlays`: {names}. An overlay is a folder with any of "

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from rpmatrix.article import read_article
 from rpmatrix.drift import Traits
-from rpmatrix.tables import DESCRIPTOR, data_folder, read_tables, write_table
+from rpmatrix.table_files import write_table
+from rpmatrix.table_folders import read_tables
+from rpmatrix.tables import DESCRIPTOR, data_folder
 
 
 def refresh(article: Path, edition: str, folder: Path) -> int:

@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from rpmatrix.atomic_writing import write_file
 from rpmatrix.eligibility import (
     Answers,
     Assessment,
@@ -30,7 +31,6 @@ from rpmatrix.facts import ADE_TYPES
 from rpmatrix.inventory import Inventory, contents_of, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
 from rpmatrix.records import is_expression
-from rpmatrix.tables import write_file
 from rpmatrix.texts import Json, decode, read_text
 
 VERSION: Final = 1

@@ -34,7 +34,7 @@ from rpmatrix.eligibility import (
     Verdict,
 )
 from rpmatrix.facts import Evidence
-from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, check_overlay, load_matrix
+from rpmatrix.matrix import CITABLE_TABLES, MODES, Matrix, check_overlay, fix_overlay, load_matrix
 from rpmatrix.shell import (
     CUT_OFF,
     EXIT_CODES,
@@ -84,7 +84,9 @@ from rpmatrix.shell import (
     vms_named,
     word,
 )
-from rpmatrix.tables import DESCRIPTOR, Row, TablesError, check, data_folder, fix, read_tables
+from rpmatrix.table_folders import check, fix, read_tables
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import DESCRIPTOR, Row, data_folder
 
 if TYPE_CHECKING:
     from rpmatrix.shell import Text
@@ -674,11 +676,16 @@ def _folder(given: str | None) -> tuple[Path, bool]:
     return folder, not (folder / DESCRIPTOR).is_file()
 
 
-def run_check(arguments: argparse.Namespace) -> int:
-    """Check tables."""
+def _folder_to_judge(arguments: argparse.Namespace) -> tuple[Path, bool]:
     folder, overlay = _folder(arguments.folder)
     if arguments.on and not overlay:
         raise UsageError(f"--on says what lies below an overlay, and {folder} is none")
+    return folder, overlay
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Check tables."""
+    folder, overlay = _folder_to_judge(arguments)
     try:
         problems = check_overlay(folder, *arguments.on) if overlay else check(folder)
     except FileNotFoundError as error:
@@ -701,15 +708,23 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 
 def _fix_command(arguments: argparse.Namespace) -> str:
-    return f"rpmatrix fix {arguments.folder}" if arguments.folder else "rpmatrix fix"
+    below = (f"--on {one}" for one in arguments.on)
+    return " ".join(["rpmatrix fix", *filter(None, [arguments.folder]), *below])
 
 
 def run_fix(arguments: argparse.Namespace) -> int:
     """Repair tables."""
-    folder, overlay = _folder(arguments.folder)
-    report = fix(folder, partial=overlay)
+    folder, overlay = _folder_to_judge(arguments)
+    try:
+        report = fix_overlay(folder, *arguments.on) if overlay else fix(folder)
+    except FileNotFoundError as error:
+        raise UsageError(f"--on: {error}") from error
     print(printable(str(report), lines=True))
-    return FOUND if report.refused else FINE
+    if report.refused:
+        remains = "remains" if len(report.refused) == 1 else "remain"
+        complain(f"{count(len(report.refused), 'problem')} {remains} in {folder}")
+        return FOUND
+    return FINE
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -991,20 +1006,16 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
 
 
-def _folder_argument(parser: argparse.ArgumentParser) -> None:
+def _folder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", nargs="?", metavar="FOLDER", help="the folder (default: the matrix itself)"
     )
-
-
-def _check_arguments(parser: argparse.ArgumentParser) -> None:
-    _folder_argument(parser)
     parser.add_argument(
         "--on",
         action="append",
         default=[],
         metavar="FOLDER",
-        help="check an overlay on top of this one, by name or folder; may be repeated",
+        help="judge an overlay on top of this one, by name or folder; may be repeated",
     )
 
 
@@ -1090,7 +1101,7 @@ assumed, both readings where the article contradicts itself, and the command
 for each thing that is missing.""",
     ),
     "check": Subcommand(
-        _check_arguments,
+        _folder_arguments,
         run_check,
         """\
   rpmatrix check
@@ -1100,14 +1111,16 @@ for each thing that is missing.""",
 Each problem names its cell as a spreadsheet does: scenarios.csv:D4.""",
     ),
     "fix": Subcommand(
-        _folder_argument,
+        _folder_arguments,
         run_fix,
         """\
   rpmatrix fix
-  rpmatrix fix my-overlay/""",
+  rpmatrix fix my-overlay/
+  rpmatrix fix my-overlay/ --on newer-edition""",
         """
 That is the written form (encoding, separators, order of rows) and cells that
-a spreadsheet rewrote in a way that can mean one thing only.""",
+a spreadsheet rewrote in a way that can mean one thing only. It tells what is
+left for a person, as check does.""",
     ),
     "show": Subcommand(
         _show_arguments,

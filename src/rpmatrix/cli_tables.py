@@ -36,14 +36,9 @@ from rpmatrix.shell import (
     titled,
     word,
 )
-from rpmatrix.tables import (
-    DESCRIPTOR,
-    TablesError,
-    changed_since_freeze,
-    data_folder,
-    freeze,
-    read_tables,
-)
+from rpmatrix.table_folders import changed_since_freeze, freeze, read_tables
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import DESCRIPTOR, data_folder
 from rpmatrix.texts import decode
 from rpmatrix.workbook import read_workbook, write_workbook
 

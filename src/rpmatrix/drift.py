@@ -24,16 +24,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.article import Statement, normalise, read_article
+from rpmatrix.atomic_writing import write_file
 from rpmatrix.matrix import ABOUT, DECISIVE, MODES, Matrix
-from rpmatrix.tables import (
-    SEPARATOR,
-    Problem,
-    Row,
-    TablesError,
-    read_schema,
-    write_file,
-    write_table,
-)
+from rpmatrix.table_files import write_table
+from rpmatrix.table_problems import Problem, TablesError
+from rpmatrix.tables import SEPARATOR, Row, read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -1141,7 +1136,7 @@ def foresee(report: DriftReport, load: Callable[[Path], Matrix]) -> Foreseen:
     ------
     ValueError
         If the copy is another article.
-    rpmatrix.tables.TablesError
+    rpmatrix.table_problems.TablesError
         If what the copy says does not fit the tables at all.
     """
     _refuse_another_article(report)

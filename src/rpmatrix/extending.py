@@ -23,24 +23,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from rpmatrix.atomic_writing import write_files
 from rpmatrix.impact import Impact, impact, matrix_of
 from rpmatrix.inventory import Inventory
 from rpmatrix.matrix import ABOUT, ABOUT_KEYS, Matrix, check_overlay
-from rpmatrix.tables import (
-    DESCRIPTOR,
-    SEPARATOR,
-    FixReport,
-    Problem,
-    Schema,
-    TablesError,
-    column_letter,
-    data_folder,
-    fix,
-    read_folder,
-    read_schema,
-    table_text,
-    write_files,
-)
+from rpmatrix.table_files import table_text
+from rpmatrix.table_folders import FixReport, fix, read_folder
+from rpmatrix.table_problems import Problem, TablesError
+from rpmatrix.tables import DESCRIPTOR, SEPARATOR, Schema, column_letter, data_folder, read_schema
 from rpmatrix.texts import storable
 
 BACKUP: Final = ".backup"
@@ -138,7 +128,7 @@ class OverlayEditor:
     ------
     OverlayError
         If the folder is none that may be edited: base tables, or an overlay that comes with them.
-    rpmatrix.tables.TablesError
+    rpmatrix.table_problems.TablesError
         If cells of a file may have moved or cannot be read, so that writing it would lose
         something; or if what lies below is not in order.
     FileNotFoundError
@@ -418,7 +408,7 @@ class OverlayEditor:
 
         Raises
         ------
-        rpmatrix.tables.TablesError
+        rpmatrix.table_problems.TablesError
             If the draft is not in order.
         """
         _, problems, made = self._judgement
@@ -529,7 +519,7 @@ class OverlayEditor:
 
         Raises
         ------
-        OverlayError, rpmatrix.tables.TablesError
+        OverlayError, rpmatrix.table_problems.TablesError
             As when an editor is made; the draft has stayed.
         """
         self._open()
@@ -539,7 +529,7 @@ class OverlayEditor:
     def save(self) -> FixReport:
         """Write the draft into its files, and keep the files as they were.
 
-        What a machine may repair in a cell is repaired, as `rpmatrix.tables.fix` does.
+        What a machine may repair in a cell is repaired, as `rpmatrix.table_folders.fix` does.
 
         Returns
         -------
@@ -548,7 +538,7 @@ class OverlayEditor:
 
         Raises
         ------
-        rpmatrix.tables.TablesError
+        rpmatrix.table_problems.TablesError
             If something is left that only a person can tell; nothing was written.
         OverlayError
             If somebody else has changed a file since it was opened; nothing was written.

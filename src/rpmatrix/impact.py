@@ -305,7 +305,7 @@ def matrix_of(names: Iterable[str]) -> Matrix:
 
     Raises
     ------
-    FileNotFoundError, rpmatrix.tables.TablesError
+    FileNotFoundError, rpmatrix.table_problems.TablesError
         As `rpmatrix.load_matrix`.
     ValueError
         If two folders of base tables are named, or two days, or a day that does not exist.

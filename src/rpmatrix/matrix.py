@@ -22,19 +22,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from rpmatrix.tables import (
-    SEPARATOR,
-    Problem,
-    Row,
-    Table,
-    Tables,
-    TablesError,
-    changed_since_freeze,
-    check,
-    check_together,
-    data_folder,
-    read_tables,
-)
+from rpmatrix.table_folders import FixReport, changed_since_freeze, check, fix, read_tables
+from rpmatrix.table_problems import Problem, TablesError
+from rpmatrix.table_rules import check_together
+from rpmatrix.tables import SEPARATOR, Row, Table, Tables, data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -364,7 +355,7 @@ def load_matrix(
     ------
     FileNotFoundError
         If there is no such overlay; the message names those there are.
-    rpmatrix.tables.TablesError
+    rpmatrix.table_problems.TablesError
         If a table is missing or a check finds a fault; the message names file and cell.
     """
     base = folder or data_folder()
@@ -418,6 +409,25 @@ def check_overlay(
         except TablesError as error:
             found += error.problems
     return tuple(found)
+
+
+def fix_overlay(overlay: str | Path, *below: str | Path, folder: Path | None = None) -> FixReport:
+    """Repair in an overlay what a machine may, and tell all that remains.
+
+    Parameters
+    ----------
+    overlay, *below, folder
+        As for `check_overlay`, which tells what remains.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such overlay; the message names those there are.
+    """
+    path = _overlay_folder(overlay, folder or data_folder())
+    report = fix(path, partial=True)
+    unwritten = [_qualified(one, path.name) for one in report.refused if one.check == "unwritable"]
+    return replace(report, refused=(*unwritten, *check_overlay(path, *below, folder=folder)))
 
 
 def _lay_unnamed(path: Path, below: Iterable[str | Path], base: Path) -> None:
@@ -487,7 +497,7 @@ def read_overlay_tables(folder: Path) -> Tables:
 
     Raises
     ------
-    rpmatrix.tables.TablesError
+    rpmatrix.table_problems.TablesError
         If the tables cannot be read or fail a check.
     """
     try:

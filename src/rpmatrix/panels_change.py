@@ -23,7 +23,7 @@ from rpmatrix.inventory import Inventory, Vm
 from rpmatrix.markup import joined
 from rpmatrix.matrix import BASE, OVERLAYS, Matrix, overlay_names
 from rpmatrix.panels import VmPanel
-from rpmatrix.tables import TablesError
+from rpmatrix.table_problems import TablesError
 from rpmatrix.texts import decode, storable
 
 NEWER: Final = "newer-edition"

@@ -42,16 +42,9 @@ from rpmatrix.markup import (
 )
 from rpmatrix.matrix import ABOUT, ABOUT_KEYS, overlay_names
 from rpmatrix.panels import Panel
-from rpmatrix.tables import (
-    Column,
-    FixReport,
-    Problem,
-    Schema,
-    TableSchema,
-    TablesError,
-    column_letter,
-    read_schema,
-)
+from rpmatrix.table_folders import FixReport
+from rpmatrix.table_problems import Problem, TablesError
+from rpmatrix.tables import Column, Schema, TableSchema, column_letter, read_schema
 
 MANY_VMS: Final = 500
 """The impact on more VMs than this is worked out when it is asked for, not with each letter."""

@@ -36,7 +36,7 @@ from rpmatrix.markup import (
 )
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.report_matrix import MODE_TITLES, row_name, spoken
-from rpmatrix.tables import Problem
+from rpmatrix.table_problems import Problem
 
 SHOWN_NAMES: Final = 12
 """How many names a list of VMs shows before it says how many more there are."""

@@ -20,24 +20,20 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from rpmatrix.atomic_writing import write_file
 from rpmatrix.matrix import ABOUT, ABOUT_KEYS, check_overlay
+from rpmatrix.table_files import write_table
+from rpmatrix.table_folders import FixReport, fix, read_folder, read_tables
+from rpmatrix.table_problems import Problem, TablesError
 from rpmatrix.tables import (
     DESCRIPTOR,
     Column,
-    FixReport,
-    Problem,
     Row,
     Schema,
     Tables,
     TableSchema,
-    TablesError,
-    check,
     data_folder,
-    fix,
     read_schema,
-    read_tables,
-    write_file,
-    write_table,
 )
 
 _ABOUT_SHEET: Final = "about"
@@ -81,7 +77,7 @@ def write_workbook(folder: Path, path: Path) -> None:
 
     Raises
     ------
-    rpmatrix.tables.TablesError
+    rpmatrix.table_problems.TablesError
         If the tables are not in order.
     OSError
         If the workbook cannot be written; what was there has stayed.
@@ -278,9 +274,9 @@ class _Offered:
 def read_workbook(path: Path, folder: Path, *below: str | Path) -> FixReport:
     """Read a workbook back into the tables of a folder.
 
-    What a machine may repair is repaired, as `rpmatrix.tables.fix` does. If anything is left that
-    only a person can tell, no file is written. An overlay is judged on top of what lies below it,
-    as `rpmatrix.matrix.check_overlay` does.
+    What a machine may repair is repaired, as `rpmatrix.table_folders.fix` does. If anything is left
+    that only a person can tell, no file is written. An overlay is judged on top of what lies below
+    it, as `rpmatrix.matrix.check_overlay` does.
 
     Parameters
     ----------
@@ -298,7 +294,7 @@ def read_workbook(path: Path, folder: Path, *below: str | Path) -> FixReport:
 
     Raises
     ------
-    rpmatrix.tables.TablesError
+    rpmatrix.table_problems.TablesError
         If the workbook cannot be read or is not in order; the message names sheet and cell.
     OSError
         If a file cannot be written; what was there has stayed.
@@ -321,7 +317,7 @@ def read_workbook(path: Path, folder: Path, *below: str | Path) -> FixReport:
             shutil.copy(folder / DESCRIPTOR, beside)
             _copy_rest(folder, beside, reader, schema)
         report = fix(beside, partial=partial)
-        left = check_overlay(beside, *below) if partial else check(beside)
+        left = check_overlay(beside, *below) if partial else read_folder(beside).problems
         refused = [*reader.problems, *(reader.placed(one) for one in left if not one.harmless)]
         if refused:
             raise TablesError(path, refused)
