@@ -15,7 +15,7 @@ import pytest
 from test_panels import assert_reproduced, evaluated, widgets_in, without_style
 
 import rpmatrix as rp
-from rpmatrix import panels, planning
+from rpmatrix import panels, plan_names
 from rpmatrix.commands import CLIENTS
 from rpmatrix.encryption import copy_of, encryption_of
 from rpmatrix.errors import look_up
@@ -258,7 +258,7 @@ def test_a_step_that_may_be_needed_can_be_answered() -> None:
 def test_a_copy_into_the_region_of_the_vm_is_told_as_a_fault_of_the_input() -> None:
     panel = PlanPanel("plain-linux")
     panel.controls["target_region"].value = "West Europe"
-    assert isinstance(panel.fault, planning.PlanError)
+    assert isinstance(panel.fault, plan_names.PlanError)
     assert "name another region to copy to" in panel.html
     panel.controls["target_region"].value = f" {TARGET} "
     assert panel.fault is None

@@ -60,22 +60,12 @@ from rpmatrix.operations import (
     ShowDisk,
     ShowVm,
 )
-from rpmatrix.planning import (
-    DISK_RESTORE_POINT_NAME,
-    ELIGIBLE,
-    NAME_LENGTH,
-    PHASES,
-    SAFE_PHASES,
-    Names,
-    Plan,
-    PlanError,
-    Step,
-    VmPlan,
-    WhatIf,
-    plan,
-)
+from rpmatrix.plan_names import NAME_LENGTH, Names, PlanError
+from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
+from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, Step, VmPlan, plan
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import ScheduleError
+from rpmatrix.what_if import ELIGIBLE, WhatIf
 
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 TARGET = "northeurope"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.commands import CLIENTS
+from rpmatrix.durations import decimal, in_days, parse_duration, parse_retention
 from rpmatrix.eligibility import Assessment, Question
 from rpmatrix.encryption import (
     CopyAnswer,
@@ -32,10 +33,6 @@ from rpmatrix.schedule import (
     LimitLine,
     Schedule,
     ScheduleError,
-    decimal,
-    in_days,
-    parse_duration,
-    parse_retention,
     plan_schedule,
     schedule_of,
 )

@@ -27,24 +27,13 @@ from rpmatrix.cli_answers import (
     words_of,
 )
 from rpmatrix.commands import CLIENTS, Command, write
+from rpmatrix.durations import Retention, parse_duration
 from rpmatrix.eligibility import Assessment, Question, Verdict
 from rpmatrix.matrix import Matrix
-from rpmatrix.planning import (
-    DISK_RESTORE_POINT_NAME,
-    PHASES,
-    SAFE_PHASES,
-    Change,
-    Group,
-    Names,
-    NotSaved,
-    Plan,
-    PlanError,
-    Step,
-    VmPlan,
-    WhatIf,
-    plan,
-)
-from rpmatrix.schedule import Retention, ScheduleError, parse_duration
+from rpmatrix.plan_names import Names, PlanError
+from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
+from rpmatrix.planning import PHASES, SAFE_PHASES, Group, NotSaved, Plan, Step, VmPlan, plan
+from rpmatrix.schedule import ScheduleError
 from rpmatrix.shell import (
     FINE,
     LISTED,
@@ -81,6 +70,7 @@ from rpmatrix.shell import (
     word,
     working,
 )
+from rpmatrix.what_if import Change, WhatIf
 
 ALL: Final = "all"
 PHASES_OFFERED: Final = tuple(name for name in PHASES if name != "mode")

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from rpmatrix import report
+from rpmatrix.durations import decimal, parse_duration, parse_retention
 from rpmatrix.eligibility import VERDICTS, Assessment, Verdict, assess
 from rpmatrix.encryption import (
     ANSWERS,
@@ -54,9 +55,6 @@ from rpmatrix.samples import Record, sample_names, sample_vm
 from rpmatrix.schedule import (
     LimitLine,
     Schedule,
-    decimal,
-    parse_duration,
-    parse_retention,
     schedule_of,
 )
 from rpmatrix.tables import SEPARATOR, Row

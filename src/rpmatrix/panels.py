@@ -25,11 +25,12 @@ import ipywidgets as widgets
 from rpmatrix import report
 from rpmatrix.controls import choice, field, layout, show, strict_box, text_area, upload
 from rpmatrix.documents import DocumentError
+from rpmatrix.durations import DurationError
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
 from rpmatrix.markup import joined, page, paragraph, word
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
-from rpmatrix.planning import PlanError
+from rpmatrix.plan_names import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.schedule import ScheduleError
 from rpmatrix.summaries import FleetError
@@ -166,8 +167,8 @@ def _short(value: object) -> str:
 
 
 _FAULTS_OF_INPUT: Final = (
-    *(AnswerError, DocumentError, FleetError, PlanError, ScheduleError, TablesError),
-    OSError,
+    *(AnswerError, DocumentError, DurationError, FleetError, PlanError, ScheduleError),
+    *(TablesError, OSError),
 )
 
 

@@ -14,6 +14,7 @@ import ipywidgets as widgets
 from rpmatrix import planning, report
 from rpmatrix.commands import CLIENTS
 from rpmatrix.controls import choice, text_area, wide
+from rpmatrix.durations import parse_duration, parse_retention
 from rpmatrix.encryption import (
     CLIENT,
     CopyAnswer,
@@ -33,10 +34,10 @@ from rpmatrix.records import region
 from rpmatrix.schedule import (
     Schedule,
     ScheduleError,
-    parse_duration,
-    parse_retention,
     plan_schedule,
     schedule_of,
+    usual_intervals,
+    usual_retentions,
 )
 from rpmatrix.texts import storable
 
@@ -48,9 +49,6 @@ REGIONS: Final = (
     *("westus2", "westus3"),
 )
 """Regions to offer while a name is typed; any other may be written."""
-
-INTERVALS: Final = ("1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d", "7d")
-RETENTIONS: Final = ("1d", "7d", "14d", "30d", "60d", "90d", "100 points", "forever")
 
 
 def _words(name: str, placeholder: str, offered: Sequence[str] = (), value: str = "") -> Any:
@@ -337,11 +335,13 @@ class SchedulePanel(VmPanel):
         collections: str | int = "",
         **vm_input: Unpack[VmInput],
     ) -> None:
+        matrix = vm_input.get("matrix") or load_matrix()
+        application, crash = (usual_intervals(matrix, mode) for mode in ("application", "crash"))
         own = {
-            "application_every": _words("Application every", "not at all", INTERVALS, "4h"),
-            "crash_every": _words("Crash every", "not at all", INTERVALS),
+            "application_every": _words("Application every", "not at all", application, "4h"),
+            "crash_every": _words("Crash every", "not at all", crash),
             "crash_after": _words("Crash starts later by", "nothing", ("30m", "1h", "90m")),
-            "retention": _words("Kept", "for ever", RETENTIONS, "30d"),
+            "retention": _words("Kept", "for ever", usual_retentions(matrix), "30d"),
             "start": _words("First day", "2027-01-31"),
             "existing": _words("Points at the start", "not known", value="0"),
             "vms": _words("VMs", "1", value="1"),

@@ -8,16 +8,14 @@ there are no steps, only the changes of the table ``changes`` that would make it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from functools import cached_property
-from itertools import combinations, count
-from typing import TYPE_CHECKING, Final, TypedDict, get_args
+from typing import TYPE_CHECKING, Final
 
+from rpmatrix.durations import Retention
 from rpmatrix.eligibility import (
     Assessment,
-    ExcludedDisk,
     Question,
     Verdict,
     VerdictTable,
@@ -31,36 +29,25 @@ from rpmatrix.encryption import (
     copy_of,
     encryption_of,
 )
-from rpmatrix.facts import DiskFacts, Reading, VmFacts
-from rpmatrix.inventory import Disk, Inventory, Vm, listed_members, vm_groups
-from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.facts import DiskFacts, VmFacts
+from rpmatrix.inventory import Vm, listed_members, vm_groups
+from rpmatrix.matrix import MODES
 from rpmatrix.operations import (
-    CopyRestorePoint,
-    CreateCollection,
-    CreateDisk,
-    CreateRestorePoint,
-    DeleteCollection,
-    DeleteRestorePoint,
-    EncryptionType,
-    FollowProgress,
-    ListCollections,
-    ListDiskRestorePoints,
     ListRestorePoints,
     Operation,
-    ShowDisk,
-    ShowVm,
     api_versions,
 )
-from rpmatrix.records import Record, id_parts, is_expression, last_part, look, region
+from rpmatrix.plan_names import Names, Places, PlanError
+from rpmatrix.plan_operations import Made, OperationMaker, kept_disks
+from rpmatrix.records import region
 from rpmatrix.rules import holds
-from rpmatrix.schedule import Retention, Schedule, schedule_of
+from rpmatrix.schedule import Schedule, schedule_of
 from rpmatrix.tables import Row
+from rpmatrix.what_if import ELIGIBLE, WhatIf, what_if
 
 if TYPE_CHECKING:
     from rpmatrix.commands import Command
 
-ELIGIBLE: Final = ("supported", "exclude_disks")
-MOST_CHANGES: Final = 3
 SAFE_PHASES: Final = ("settle", "prerequisite", "collection", "create", "follow", "copy")
 # What looks at things that are there can be run at any time.
 LOOKING: Final = ("show", "show_for_copy", "show_instance_view", "list_restore_points")
@@ -74,18 +61,6 @@ COPY_STEPS: Final = {
     "not_supported": "",
 }
 PHASES: Final = ("mode", *SAFE_PHASES, "restore", "clean_up")
-DISK_RESTORE_POINT_NAME: Final = "DISK_RESTORE_POINT_NAME"
-"""Stands for the name of a disk restore point, which the service ends with a part of its own."""
-
-# Azure takes names of disks up to this length, and no source names another one for collections.
-NAME_LENGTH: Final = 80
-# Azure Backup makes collections of its own, which are not for others to write into.
-BACKUP_COLLECTIONS: Final = "azurebackup_"
-
-
-class PlanError(ValueError):
-    """A plan was asked for that cannot be made; the message says why and what to do."""
-
 
 # --------------------------------------------------------------------------- results
 
@@ -197,46 +172,6 @@ class Comparison:
     def refused(self) -> bool:
         """Whether both modes are surely impossible."""
         return all(line.verdict == "not_supported" for line in self.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change to a VM or its disks: a row of ``changes``.
-
-    Attributes
-    ----------
-    id, title, how, side_effect : str
-        The row, what is changed, how, and what it costs.
-    rows : tuple of str
-        The row itself and those whose verdict it concerns.
-    disks : tuple of str
-        The disks that it is done to; empty for the VM.
-    """
-
-    id: str
-    title: str
-    how: str
-    side_effect: str
-    rows: tuple[str, ...]
-    disks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WhatIf:
-    """A smallest set of changes that makes a VM eligible in one mode.
-
-    Attributes
-    ----------
-    mode, verdict : str
-        The mode, and the verdict after the changes; the worst that it can be where the input
-        leaves something open, such as the SKU of a disk that is not managed yet.
-    changes : tuple of Change
-        All of them are needed.
-    """
-
-    mode: str
-    verdict: str
-    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,29 +319,6 @@ def _why_not(vm: VmPlan) -> str:
     return f"{vm.verdict.verdict} in {'any' if alike else vm.verdict.mode} mode"
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names of what a plan creates; the defaults are made of the VM's name.
-
-    A collection that the input shows for the VM is used and none created, unless `collection`
-    names another one. A default name is not one that the input shows as taken.
-
-    Attributes
-    ----------
-    collection, restore_point, target_collection : str
-        Names to take instead of the defaults.
-    resource_group, target_resource_group : str
-        Resource groups to create in; that of the VM, and that of the source collection, if they
-        are empty.
-    """
-
-    collection: str = ""
-    restore_point: str = ""
-    target_collection: str = ""
-    resource_group: str = ""
-    target_resource_group: str = ""
-
-
 # --------------------------------------------------------------------------- making a plan
 
 
@@ -511,7 +423,7 @@ class _Planner:
         self.matrix = assessment.matrix
         self.evaluator = assessment.evaluator
         self.target_region = target_region
-        self.places = _Places(assessment.inventory, names)
+        self.places = Places(assessment.inventory, names)
         self.rows = sorted(
             self.matrix.table("steps"),
             key=lambda row: (PHASES.index(row["phase"]), int(row["position"])),
@@ -542,7 +454,7 @@ class _Planner:
             comparison,
             steps,
             self._not_saved(verdict) if verdict.verdict in ELIGIBLE else (),
-            tuple(self._what_if(facts, verdicts)),
+            tuple(what_if(self.matrix, self.evaluator, facts, verdicts)),
             tuple(dict.fromkeys(questions)),
             encryption,
             copy,
@@ -619,8 +531,7 @@ class _Planner:
 
         A fact about disks has a value for each disk that is kept.
         """
-        excluded = {_place(disk) for disk in verdict.exclude_disks}
-        kept = [one for one in facts.disks if _place(one.disk) not in excluded]
+        kept = kept_disks(facts, verdict)
         read = self.evaluator.reading
         situation: dict[str, tuple[str | int | None, ...]] = {
             name: (read(name, facts.readings).value,) for name in facts.readings
@@ -633,7 +544,7 @@ class _Planner:
             "consistency_mode": (verdict.mode,),
             "verdict": (verdict.verdict,),
             "disks_excluded": ("yes" if verdict.exclude_disks else "no",),
-            "disks_left": (_disks_left(kept) if excluded else "all",),
+            "disks_left": (_disks_left(kept) if verdict.exclude_disks else "all",),
             "target_region_differs": ("yes" if copy else "no",),
             "copy_answer": (copy.answer,) if copy else (),
         }
@@ -647,7 +558,7 @@ class _Planner:
     ) -> tuple[Step, ...]:
         unknown = verdict.verdict == "unknown"
         situation = self._situation(facts, verdict, copy)
-        maker = _Operations(
+        maker = OperationMaker(
             self.matrix, facts, verdict, copy, encryption, self.places, self.target_region
         )
         steps: list[Step] = []
@@ -661,15 +572,15 @@ class _Planner:
             if not applies:
                 continue
             number = len(steps) + 1
-            made = _Made()
+            made = Made()
             if row["operation"] and applies == "unknown" and row["phase"] in SETTLED_FIRST:
-                made = _Made(blocked="it is not known whether this is to be done; settle it first")
+                made = Made(blocked="it is not known whether this is to be done; settle it first")
             elif row["operation"]:
                 made = maker.make(row["operation"])
             if made.waits and not waits_for and row["phase"] in ("collection", "create"):
                 waits_for = number
             elif made.operations and waits_for and row["operation"] not in LOOKING:
-                made = _Made(blocked=f"it comes after step {waits_for}, which cannot be run yet")
+                made = Made(blocked=f"it comes after step {waits_for}, which cannot be run yet")
             steps.append(
                 Step(
                     number=number,
@@ -704,31 +615,6 @@ class _Planner:
                 if row["effect"] == "data_not_saved":
                     found.append(NotSaved(row["title"], row["caveat"], certain, (row_id,)))
         return tuple(found)
-
-    # ----- what if
-
-    def _what_if(self, facts: VmFacts, verdicts: Mapping[str, Verdict]) -> Iterator[WhatIf]:
-        rows = [row for row in self.matrix.table("changes") if _changed(facts, row)]
-        for mode, verdict in verdicts.items():
-            if verdict.floor in ELIGIBLE:
-                continue
-            smallest = 0
-            for size in range(1, min(MOST_CHANGES, len(rows)) + 1):
-                if smallest:
-                    break
-                for chosen in combinations(rows, size):
-                    after = self._after(facts, chosen)
-                    found = next(one for one in self.evaluator.verdicts(after) if one.mode == mode)
-                    if found.floor in ELIGIBLE:
-                        smallest = size
-                        changes = tuple(_change(facts, row) for row in chosen)
-                        yield WhatIf(mode, found.floor, changes)
-
-    @staticmethod
-    def _after(facts: VmFacts, rows: Sequence[Row]) -> VmFacts:
-        for row in rows:
-            facts = _changed(facts, row) or facts
-        return facts
 
     # ----- groups
 
@@ -783,10 +669,6 @@ def _most_hopeful(verdicts: Mapping[str, Verdict]) -> str:
     return min(MODES, key=lambda mode: (verdicts[mode].verdict != "unknown", MODES.index(mode)))
 
 
-def _place(disk: Disk | ExcludedDisk) -> tuple[str, int | None, str | None]:
-    return disk.role, disk.lun, disk.id
-
-
 def _disks_left(kept: Sequence[DiskFacts]) -> str:
     """Give the value of the fact ``disks_left`` where disks are excluded."""
     roles = sorted({one.disk.role for one in kept})
@@ -819,477 +701,3 @@ def _why(row: Row, verdict: Verdict, copy: CopyAnswer | None) -> tuple[str, ...]
     if row["fact_id"] == "copy_answer" and copy and copy.answer == "unknown":
         return copy.reasons
     return verdict.reasons if row["fact_id"] == "verdict" else ()
-
-
-def _changed(facts: VmFacts, row: Row) -> VmFacts | None:
-    """Give the facts after a change, or None if there is nothing that it would change."""
-    name, leaves = row["fact_id"], row.members("from_value")
-
-    def turned(readings: Mapping[str, Reading]) -> Mapping[str, Reading] | None:
-        reading = readings.get(name)
-        if reading is None or str(reading.value) not in leaves:
-            return None
-        value: str | int = row["to_value"]
-        if isinstance(reading.value, int):
-            value = int(value)
-        return {**readings, name: Reading(value, "answered")}
-
-    on_vm = turned(facts.readings)
-    if on_vm is not None:
-        return VmFacts(facts.vm, on_vm, facts.disks)
-    disks = tuple(
-        DiskFacts(one.disk, new) if (new := turned(one.readings)) is not None else one
-        for one in facts.disks
-    )
-    return VmFacts(facts.vm, facts.readings, disks) if disks != facts.disks else None
-
-
-def _change(facts: VmFacts, row: Row) -> Change:
-    after = _changed(facts, row) or facts
-    disks = tuple(
-        old.disk.label for old, new in zip(facts.disks, after.disks, strict=True) if old is not new
-    )
-    return Change(
-        row.id,
-        row["title"],
-        row["how"],
-        row["side_effect"],
-        (row.id, *row.members("row_ids")),
-        disks,
-    )
-
-
-# --------------------------------------------------------------------------- places and names
-
-
-class _InCollection(TypedDict):
-    subscription_id: str
-    resource_group: str
-    collection: str
-
-
-class _InPoint(_InCollection):
-    restore_point: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A restore point collection: where it is, and the records that show it, if it is there."""
-
-    within: _InCollection
-    records: tuple[Record, ...] = ()
-
-    @property
-    def id(self) -> str:
-        return ListRestorePoints(**self.within).collection_id
-
-    @property
-    def title(self) -> str:
-        return f"{self.within['collection']} in {self.within['resource_group']}"
-
-
-class _Places:
-    """Finds the collections that are there, and names for what is not there yet.
-
-    One for a whole plan: a name that it has given to one VM is no longer free for another.
-    """
-
-    def __init__(self, inventory: Inventory, names: Names) -> None:
-        self.names = names
-        self._inventory = inventory
-        self._there: dict[str, list[Record]] = {}
-        self._of_source: dict[str, list[str]] = {}
-        for record in inventory.of_kind("restore_point_collection"):
-            if id_parts(record.key).get("type", "").endswith("/restorepointcollections"):
-                self._there.setdefault(record.key, []).append(record)
-                mine = self._of_source.setdefault(_source(record), [])
-                mine += [record.key] if record.key not in mine else []
-        self._points: dict[str, list[Record]] = {}
-        for record in inventory.of_kind("restore_point"):
-            parent = id_parts(record.key).get("parent", "")
-            self._points.setdefault(parent, []).append(record)
-        self._disks = {record.key for record in inventory.disks}
-        self._taken: dict[str, str] = {}
-
-    def of_vm(self, vm: Vm) -> _Place:
-        """Give the collection of a VM: the one that is there, or one to be created.
-
-        Raises
-        ------
-        PlanError
-            If the collection that is asked for by name belongs to another VM.
-        """
-        there = [key for key in self._of_source.get(vm.key, ()) if _own(key)]
-        asked, group = self.names.collection, self.names.resource_group
-        if found := self._named(there, asked, group):
-            return found
-        stem = last_part(vm.id)
-        return self._new(vm, group or vm.resource_group, asked, stem, "-restore-points")
-
-    def in_region(self, vm: Vm, source: _Place, target: str) -> _Place:
-        """Give the collection that takes the copies out of another one.
-
-        Raises
-        ------
-        PlanError
-            If the collection that is asked for by name has another source.
-        """
-        there = [
-            key
-            for key in self._of_source.get(source.id.lower(), ())
-            if any(region(_text(one, "location")) == target for one in self._there[key])
-        ]
-        asked, group = self.names.target_collection, self.names.target_resource_group
-        if found := self._named(there, asked, group):
-            return found
-        stem = source.within["collection"]
-        group = group or source.within["resource_group"]
-        return self._new(vm, group, asked, stem, f"-{target}", source.id)
-
-    def _named(self, keys: Iterable[str], asked: str, group: str) -> _Place | None:
-        """Give the first collection, or the one that is asked for by name; None if it is none.
-
-        A resource group alone says where to create, not what to leave unused.
-        """
-        for place in map(self._place, keys):
-            name, there = place.within["collection"], place.within["resource_group"]
-            meant = name.lower() == asked.lower() and group.lower() in ("", there.lower())
-            if meant or not asked:
-                return place
-        return None
-
-    def _place(self, key: str) -> _Place:
-        records = self._there[key]
-        shown = _text(records[0], "id")
-        parts = id_parts(shown)
-        within: _InCollection = {
-            "subscription_id": parts["subscription_id"],
-            "resource_group": parts["resource_group"],
-            "collection": last_part(shown),
-        }
-        return _Place(within, tuple(records))
-
-    def _new(
-        self, vm: Vm, group: str, asked: str, stem: str, suffix: str, source: str = ""
-    ) -> _Place:
-        user = (source or vm.id).lower()
-        for name in (asked,) if asked else _candidates(stem, suffix):
-            within: _InCollection = {
-                "subscription_id": vm.subscription_id,
-                "resource_group": group,
-                "collection": name,
-            }
-            found = _Place(within)
-            key = found.id.lower()
-            holder = self._taken.get(key) or next(map(_source, self._there.get(key, ())), "")
-            if holder in ("", user):
-                self._taken[key] = user
-                return found
-        raise PlanError(
-            f"the restore point collection {found.title} cannot serve {vm.name}: a collection "
-            f"has one source, and that of this one is {holder}; name another one, or none"
-        )
-
-    def point(self, vm: Vm, mode: str, places: Iterable[_Place]) -> str:
-        """Give a name for a restore point: a restore point that is there cannot be changed.
-
-        Raises
-        ------
-        PlanError
-            If the name that is asked for is taken.
-        _NotKnownError
-            If it is not known which names are taken.
-        """
-        asked = self.names.restore_point
-        taken: set[str] = set()
-        for place in places:
-            shown = self._names_of_points(place)
-            if shown is None and not asked:
-                raise _NotKnownError(
-                    f"the input does not list the restore points of {place.title}, so it is not "
-                    "known which names are free; list them and plan again, or give a name"
-                )
-            taken |= shown or set()
-        if asked and asked.lower() in taken:
-            raise PlanError(
-                f"{vm.name} has a restore point {asked} already, and a restore point cannot be "
-                "changed; choose another name"
-            )
-        stem = f"{last_part(vm.id)}-{mode}-"
-        numbers = [
-            int(name[len(stem) :])
-            for name in taken
-            if name.startswith(stem.lower()) and name[len(stem) :].isdecimal()
-        ]
-        return asked or f"{stem}{max(numbers, default=0) + 1}"
-
-    def _names_of_points(self, place: _Place) -> set[str] | None:
-        """Give the names of the points of a collection; None if nothing lists them."""
-        alone = self._points.get(place.id.lower(), [])
-        lists = [record.body.get("restorepoints") for record in place.records]
-        listed = [one for one in lists if isinstance(one, list)]
-        if place.records and not listed and not alone:
-            return None
-        bodies = [body for one in listed for body in one if isinstance(body, dict)]
-        names = {str(body.get("name") or last_part(str(body.get("id") or ""))) for body in bodies}
-        return {name.lower() for name in (*names, *(last_part(one.key) for one in alone))}
-
-    def disk(self, vm: Vm, name: str) -> str:
-        """Give a name for a disk that is restored."""
-        group = f"/subscriptions/{vm.subscription_id}/resourcegroups/{vm.resource_group}"
-        keys = (
-            (found, f"{group}/providers/microsoft.compute/disks/{found}".lower())
-            for found in _candidates(name, "-restored")
-        )
-        found, key = next((found, key) for found, key in keys if key not in self._disks)
-        self._disks.add(key)
-        return found
-
-    def left_behind(self, vm: Vm) -> _Place:
-        """Give the collection that a VM has left behind where it was before a move.
-
-        Raises
-        ------
-        _NotKnownError
-            If none is shown, or several, so that one of them may be another VM's.
-        """
-        described = {one.key for one in self._inventory.vms}
-        found = [
-            key
-            for source, keys in self._of_source.items()
-            if source not in described and last_part(source) == last_part(vm.key)
-            if id_parts(source).get("type", "").endswith("/virtualmachines")
-            for key in keys
-            if _own(key)
-        ]
-        if len(found) != 1:
-            raise _NotKnownError(
-                f"the input shows {len(found) or 'no'} restore point collections of a VM of this "
-                "name with another resource id, so the one to delete is not known"
-            )
-        return self._place(found[0])
-
-
-def _source(record: Record) -> str:
-    return _text(record, "source", "id").rstrip("/").lower()
-
-
-def _text(record: Record, *path: str) -> str:
-    value = look(record.body, path)
-    return value if isinstance(value, str) else ""
-
-
-def _own(collection_key: str) -> bool:
-    return not last_part(collection_key).startswith(BACKUP_COLLECTIONS)
-
-
-def _candidates(stem: str, suffix: str) -> Iterator[str]:
-    """Give names that fit, first without a number."""
-    for number in count(1):
-        ending = suffix if number == 1 else f"{suffix}-{number}"
-        yield f"{stem[: NAME_LENGTH - len(ending)]}{ending}"
-
-
-# --------------------------------------------------------------------------- operations
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """The operations of one step, or why there are none; `waits` if later ones depend on it."""
-
-    operations: tuple[Operation, ...] = ()
-    blocked: str = ""
-    waits: bool = False
-
-
-@dataclass
-class _Operations:
-    """Makes the operations of the plan for one VM, out of the ids that the records show."""
-
-    matrix: Matrix
-    facts: VmFacts
-    verdict: Verdict
-    copy: CopyAnswer | None
-    encryption: Sequence[EncryptionAnswer]
-    places: _Places
-    target_region: str
-
-    def make(self, operation: str) -> _Made:
-        """Make the operations of one step."""
-        if "virtualmachines/" not in self._vm.key or "[" in self._vm.id or "{" in self._vm.id:
-            return _Made(blocked="the input does not show the resource id of the VM", waits=True)
-        try:
-            return _Made(tuple(getattr(self, f"_{operation}")()))
-        except PlanError:
-            raise
-        except _DoneError as done:
-            return _Made(blocked=str(done))
-        except (_NotKnownError, ValueError) as missing:
-            return _Made(blocked=str(missing), waits=True)
-
-    # ----- where
-
-    @property
-    def _vm(self) -> Vm:
-        return self.facts.vm
-
-    @cached_property
-    def _collection(self) -> _Place:
-        return self.places.of_vm(self._vm)
-
-    @cached_property
-    def _target(self) -> _Place:
-        return self.places.in_region(self._vm, self._collection, region(self.target_region))
-
-    @cached_property
-    def _name_of_point(self) -> str:
-        within = [self._collection]
-        if self.copy and self.copy.answer != "not_supported":
-            within.append(self._target)
-        return self.places.point(self._vm, self.verdict.mode, within)
-
-    @property
-    def _point(self) -> _InPoint:
-        return {**self._collection.within, "restore_point": self._name_of_point}
-
-    @property
-    def _copied_point(self) -> _InPoint:
-        return {**self._target.within, "restore_point": self._name_of_point}
-
-    # ----- what
-
-    def _show(self) -> Iterator[Operation]:
-        return self._showing(self.verdict.missing)
-
-    def _show_for_copy(self) -> Iterator[Operation]:
-        return self._showing(self.copy.questions if self.copy else ())
-
-    def _showing(self, questions: Sequence[Question]) -> Iterator[Operation]:
-        """Show the records that hold what the questions ask for; some only a person answers."""
-        disks = {one.disk.label: one.disk.id for one in self.facts.disks if one.disk.id}
-        wanted: dict[Operation, None] = {}
-        for question in questions:
-            fact = self.matrix.facts[question.fact_id]
-            if fact.grain == "request" or not question.command:
-                continue
-            of_disk = fact.grain == "disk" and any(kind == "disk" for kind, _ in fact.paths)
-            if of_disk and question.disk in disks:
-                wanted[ShowDisk(disk_id=disks[question.disk])] = None
-            else:
-                wanted[ShowVm(vm_id=self._vm.id, instance_view=True)] = None
-        yield from sorted(wanted, key=lambda one: isinstance(one, ShowDisk))
-
-    def _show_instance_view(self) -> Iterator[Operation]:
-        yield ShowVm(vm_id=self._vm.id, instance_view=True)
-
-    def _list_restore_points(self) -> Iterator[Operation]:
-        if self._collection.records:
-            yield ListRestorePoints(**self._collection.within)
-        else:
-            yield ListCollections(subscription_id=self._vm.subscription_id)
-
-    def _create_collection(self) -> Iterator[Operation]:
-        if self._collection.records:
-            raise _DoneError(f"the VM has the restore point collection {self._collection.title}")
-        if not self._vm.location:
-            raise _NotKnownError("the input does not show the region of the VM")
-        yield CreateCollection(
-            **self._collection.within, location=self._vm.location, source_id=self._vm.id
-        )
-
-    def _create_restore_point(self) -> Iterator[Operation]:
-        ids = []
-        for disk in self.verdict.exclude_disks:
-            if not disk.id:
-                raise _NotKnownError(
-                    f"the input does not show the resource id of {disk.label}, by which it has "
-                    "to be excluded; show the VM again, and plan with what it prints"
-                )
-            ids.append(disk.id)
-        mode: Final = "crash" if self.verdict.mode == "crash" else "application"
-        yield CreateRestorePoint(**self._point, consistency_mode=mode, exclude_disk_ids=tuple(ids))
-
-    def _follow_progress(self) -> Iterator[Operation]:
-        yield FollowProgress(**self._point)
-
-    def _list_disk_restore_points(self) -> Iterator[Operation]:
-        yield ListDiskRestorePoints(**self._point)
-
-    def _create_target_collection(self) -> Iterator[Operation]:
-        if self._target.records:
-            raise _DoneError(f"there is the restore point collection {self._target.title}")
-        yield CreateCollection(
-            **self._target.within,
-            location=region(self.target_region),
-            source_id=self._collection.id,
-        )
-
-    def _copy_restore_point(self) -> Iterator[Operation]:
-        source = FollowProgress(**self._point)
-        yield CopyRestorePoint(
-            **self._copied_point, source_restore_point_id=source.restore_point_id
-        )
-
-    def _follow_copy(self) -> Iterator[Operation]:
-        yield FollowProgress(**self._copied_point)
-
-    def _create_disk(self) -> Iterator[Operation]:
-        excluded = {_place(disk) for disk in self.verdict.exclude_disks}
-        kept = [
-            (one, answer)
-            for one, answer in zip(self.facts.disks, self.encryption, strict=True)
-            if _place(one.disk) not in excluded
-        ]
-        without = [one.disk.label for one, _ in kept if one.readings["disk_sku"].value is None]
-        if without:
-            # Some of the commands would look like all of them.
-            raise _NotKnownError(
-                f"the input does not show the SKU of {', '.join(without)}; show the disks and "
-                "plan again"
-            )
-        point = FollowProgress(**self._point)
-        for one, answer in kept:
-            sku = str(one.readings["disk_sku"].value)
-            encryption = _ENCRYPTION_TYPES.get(answer.type or "")
-            yield CreateDisk(
-                subscription_id=self._vm.subscription_id,
-                resource_group=self._vm.resource_group,
-                disk=self.places.disk(self._vm, last_part(one.disk.id or "") or one.disk.label),
-                location=self._vm.location,
-                # The service ends the name with a unique part that is not known beforehand.
-                disk_restore_point_id=(
-                    f"{point.restore_point_id}/diskRestorePoints/{DISK_RESTORE_POINT_NAME}"
-                ),
-                sku=sku,
-                zone=None if sku.endswith("_ZRS") else self._zone,
-                encryption_type=encryption,
-                disk_encryption_set_id=answer.encryption_set_id,
-            )
-
-    @property
-    def _zone(self) -> str | None:
-        """The zone of the VM: it takes disks of its own zone, or zone-redundant ones."""
-        shown = [look(record.body, ("zones",)) for record in self._vm.records]
-        zones = next((one for one in shown if isinstance(one, list)), [])
-        return str(zones[0]) if len(zones) == 1 and not is_expression(zones[0]) else None
-
-    def _delete_restore_point(self) -> Iterator[Operation]:
-        yield DeleteRestorePoint(**self._point)
-
-    def _delete_collection(self) -> Iterator[Operation]:
-        yield DeleteCollection(**self.places.left_behind(self._vm).within)
-
-
-_ENCRYPTION_TYPES: Final[Mapping[str, EncryptionType]] = {
-    one: one
-    for one in get_args(EncryptionType)
-    if one != "EncryptionAtRestWithPlatformKey"  # what a disk has if nothing is said
-}
-
-
-class _NotKnownError(Exception):
-    """Something that an operation needs is not in the input."""
-
-
-class _DoneError(Exception):
-    """What an operation would do is done already."""

@@ -39,17 +39,8 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import Matrix
-from rpmatrix.planning import (
-    DISK_RESTORE_POINT_NAME,
-    SAFE_PHASES,
-    Change,
-    Group,
-    ModeLine,
-    NotSaved,
-    Plan,
-    Step,
-    VmPlan,
-)
+from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
+from rpmatrix.planning import SAFE_PHASES, Group, ModeLine, NotSaved, Plan, Step, VmPlan
 from rpmatrix.report_matrix import (
     MODE_TITLES,
     contradiction,
@@ -60,6 +51,7 @@ from rpmatrix.report_matrix import (
     spoken,
 )
 from rpmatrix.report_schedule import schedule_part
+from rpmatrix.what_if import Change
 
 SHOWN_PLANS: Final = 20
 """How many plans are shown in full where several VMs are planned together."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from rpmatrix.durations import Retention, decimal, in_days
 from rpmatrix.markup import (
     Child,
     Html,
@@ -27,6 +28,7 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.point_counts import SeriesPoint
 from rpmatrix.report_matrix import (
     MODE_TITLES,
     OPERATORS,
@@ -35,7 +37,7 @@ from rpmatrix.report_matrix import (
     rows_behind,
     ruling_card,
 )
-from rpmatrix.schedule import STATES, Retention, Schedule, SeriesPoint, decimal, in_days
+from rpmatrix.schedule import STATES, Schedule
 
 
 def schedule(found: Schedule, matrix: Matrix) -> str:

@@ -1,9 +1,8 @@
 """Schedules: how many restore points they make, and which limits they keep.
 
 A schedule asks for a restore point at fixed intervals, in one consistency mode or in both, and
-deletes what its retention no longer holds. Everything here is counted in whole minutes and exact
-fractions, so that the last point that fits is the last one that fits. The limits are the rows of
-the table ``limits``, found by the fact that each of them bounds.
+deletes what its retention no longer holds; :mod:`rpmatrix.point_counts` counts what that makes.
+The limits are the rows of the table ``limits``, found by the fact that each of them bounds.
 
 Two things are taken as the remedies of the limits have them. What has come of age is deleted
 before the next point is asked for. Points that are there already count until the retention
@@ -12,23 +11,22 @@ deletes them, and for ever where nothing tells when they were made.
 
 from __future__ import annotations
 
-import heapq
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, Final
 
+from rpmatrix.durations import MINUTE, Retention, in_days, in_hours
 from rpmatrix.eligibility import Assessment, Question, fill_command
 from rpmatrix.facts import request_readings
 from rpmatrix.inventory import RestorePoint, Vm, restore_points
 from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.point_counts import LargestRetention, PointCounts, SeriesPoint, largest_retention
 from rpmatrix.rules import holds
 from rpmatrix.tables import Row
 
-Retention = int | timedelta | None
 Existing = int | Iterable[RestorePoint] | None
 
 INTERVAL_FACTS: Final = {mode: f"hours_since_last_{mode}_point" for mode in MODES}
@@ -37,145 +35,12 @@ CREATING_FACT: Final = "restore_points_being_created"
 COLLECTIONS_FACT: Final = "restore_point_collections_in_region"
 STATES: Final = ("within", "unknown", "exceeded")
 
-_MINUTE: Final = timedelta(minutes=1)
-_DAY: Final = timedelta(days=1)
 _HOUR_MINUTES: Final = 60
 _DAY_MINUTES: Final = 24 * _HOUR_MINUTES
 
 
 class ScheduleError(ValueError):
-    """A schedule, or a duration in it, makes no sense; the message says what would."""
-
-
-# --------------------------------------------------------------------------- durations
-
-_UNITS: Final = {
-    "week": timedelta(weeks=1),
-    "day": _DAY,
-    "hour": timedelta(hours=1),
-    "minute": _MINUTE,
-    "second": timedelta(seconds=1),
-}
-_SPELLINGS: Final = {
-    "week": ("w", "wk", "wks", "week", "weeks"),
-    "day": ("d", "day", "days"),
-    "hour": ("h", "hr", "hrs", "hour", "hours"),
-    "minute": ("m", "min", "mins", "minute", "minutes"),
-    "second": ("s", "sec", "secs", "second", "seconds"),
-}
-_UNIT_NAMES: Final = {spelled: unit for unit, all_ in _SPELLINGS.items() for spelled in all_}
-_NUMBER: Final = r"\d{1,9}(?:\.\d{1,9})?"
-_PART: Final = re.compile(rf"({_NUMBER})\s*([a-z]+)")
-_PARTS: Final = re.compile(rf"{_NUMBER}\s*[a-z]+(?:(?:\s*,\s*|\s+and\s+|\s*){_NUMBER}\s*[a-z]+)*")
-_ISO: Final = re.compile(
-    rf"p(?:(?P<week>{_NUMBER})w)?(?:(?P<day>{_NUMBER})d)?"
-    rf"(?:t(?:(?P<hour>{_NUMBER})h)?(?:(?P<minute>{_NUMBER})m)?(?:(?P<second>{_NUMBER})s)?)?"
-)
-_CALENDAR: Final = re.compile(r"\d\s*(?:y|yr|yrs|years?|mo|mos|months?)\b|^p[\d.y]*\d[ym]")
-_EXAMPLES: Final = "write it like 3h, 90m, 1d, 4 hours, 1 day 12 hours or PT3H"
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a length of time that a person wrote.
-
-    Parameters
-    ----------
-    text : str
-        Numbers with units, such as ``3h``, ``90m``, ``1d``, ``4 hours`` or ``1 day 12 hours``, or
-        an ISO 8601 duration such as ``PT3H``; letter case and blanks do not matter.
-
-    Raises
-    ------
-    ScheduleError
-        If it cannot be read, is nothing at all, or has no fixed length (months, years).
-
-    Examples
-    --------
-    >>> parse_duration("PT3H") == parse_duration("3 hours")
-    True
-    """
-    if not isinstance(text, str):
-        raise ScheduleError(f"a duration is a text, not {text!r}; {_EXAMPLES}")
-    plain = " ".join(text.split()).lower()
-    if not plain:
-        raise ScheduleError(f"the duration is empty; {_EXAMPLES}")
-    if plain.startswith("-"):
-        raise ScheduleError(f"{text!r} is negative; a duration is longer than nothing")
-    if re.fullmatch(_NUMBER, plain):
-        raise ScheduleError(f"{text!r} has no unit; write {plain}h for hours or {plain}d for days")
-    if _CALENDAR.search(plain):
-        raise ScheduleError(
-            f"{text!r} has no fixed length, since months and years differ; write it in days"
-        )
-    iso = _ISO.fullmatch(plain)
-    if iso and any(iso.groups()) and not plain.endswith("t"):
-        parts = [(number, unit) for unit, number in iso.groupdict().items() if number]
-    elif _PARTS.fullmatch(plain):
-        parts = [(number, name) for number, name in _PART.findall(plain)]
-    else:
-        raise ScheduleError(f"{text!r} is no duration that is known here; {_EXAMPLES}")
-    total = Fraction(0)
-    for number, name in parts:
-        if name not in _UNIT_NAMES:
-            raise ScheduleError(f"{text!r} has the unit {name!r}, which is not known; {_EXAMPLES}")
-        total += Fraction(number) * (_UNITS[_UNIT_NAMES[name]] // timedelta(microseconds=1))
-    if total == 0:
-        raise ScheduleError(f"{text!r} is nothing; a duration is longer than that")
-    try:
-        return timedelta(microseconds=round(total))
-    except OverflowError:
-        raise ScheduleError(f"{text!r} is longer than a calendar can hold") from None
-
-
-def parse_retention(text: str) -> Retention:
-    """Read how long, or how many, restore points are kept.
-
-    Parameters
-    ----------
-    text : str
-        A duration as :func:`parse_duration` reads it, a number of points of each mode such as
-        ``200 points``, or ``forever``.
-
-    Raises
-    ------
-    ScheduleError
-        If it is neither.
-    """
-    plain = " ".join(str(text).split()).lower()
-    if plain in ("forever", "for ever", "none", "unlimited"):
-        return None
-    counted = re.fullmatch(r"(\d{1,9})\s*(?:restore )?points?", plain)
-    if counted:
-        return _at_least(int(counted[1]), 1, "retention", "points")
-    if plain.isdigit():
-        raise ScheduleError(f"{text!r} has no unit; write {plain}d for days or {plain} points")
-    return parse_duration(text)
-
-
-def in_days(duration: timedelta) -> Fraction:
-    """Give a duration in days, exactly."""
-    return Fraction(duration // timedelta(microseconds=1), _DAY // timedelta(microseconds=1))
-
-
-def in_hours(duration: timedelta) -> Fraction:
-    """Give a duration in hours, exactly."""
-    return in_days(duration) * 24
-
-
-def decimal(number: Fraction | int, digits: int = 1) -> str:
-    """Write a number with at most so many decimals, cut off and not rounded up.
-
-    A retention that is shown must never be longer than the one that fits.
-
-    Examples
-    --------
-    >>> decimal(Fraction(375, 18)), decimal(Fraction(8))
-    ('20.8', '8')
-    """
-    scale = 10**digits
-    whole, part = divmod(abs(number) * scale // 1, scale)
-    sign = "-" if number < 0 and (whole or part) else ""
-    return f"{sign}{whole}" + (f".{part:0{digits}d}".rstrip("0") if part else "")
+    """A schedule makes no sense; the message says what would."""
 
 
 # --------------------------------------------------------------------------- results
@@ -228,35 +93,6 @@ class LimitLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LargestRetention:
-    """The largest retention that keeps every limit on the number of points.
-
-    Attributes
-    ----------
-    duration : timedelta
-        Points of this age are deleted; every longer time, by the minute, is too long.
-    application, crash : int
-        How many points of each mode that keeps.
-    each : int or None
-        The largest number of points to keep of each mode, if a number is kept of each instead;
-        None if not even one of each fits.
-    rows : tuple of str
-        The limits that bound it.
-    """
-
-    duration: timedelta
-    application: int
-    crash: int
-    each: int | None
-    rows: tuple[str, ...]
-
-    @property
-    def days(self) -> Fraction:
-        """The duration in days, exactly."""
-        return in_days(self.duration)
-
-
-@dataclass(frozen=True, slots=True)
 class Collision:
     """Both modes ask for a point in the same minute.
 
@@ -277,31 +113,6 @@ class Collision:
     per_day: Fraction
     crash_after: timedelta | None
     rows: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesPoint:
-    """How many points there are at one moment, after the requests of that minute.
-
-    Attributes
-    ----------
-    moment : datetime
-        When.
-    existing : int
-        Points that were there before the schedule began.
-    application, crash : int
-        Points that the schedule made, by mode.
-    """
-
-    moment: datetime
-    existing: int
-    application: int
-    crash: int
-
-    @property
-    def count(self) -> int:
-        """All points together."""
-        return self.existing + self.application + self.crash
 
 
 @dataclass(frozen=True)
@@ -350,7 +161,7 @@ class Schedule:
     collision: Collision | None
     largest_retention: LargestRetention | None
     points_bound: int | None
-    _growth: _Growth = field(repr=False, compare=False)
+    _growth: PointCounts = field(repr=False, compare=False)
     existing_at_least: bool = False
 
     @property
@@ -381,7 +192,7 @@ class Schedule:
 
     def count_at(self, moment: datetime) -> SeriesPoint:
         """Give the number of points at a moment, if every request until then succeeded."""
-        minute = (_aware(moment) - self.start) // _MINUTE
+        minute = (_aware(moment) - self.start) // MINUTE
         return self._growth.at(self.start, minute)
 
     def series(
@@ -403,14 +214,14 @@ class Schedule:
             If `length` is below 3 or `until` is not after the start.
         """
         _at_least(length, 3, "the length of a series", "entries")
-        full = (self.full_at - self.start) // _MINUTE if self.full_at else None
+        full = (self.full_at - self.start) // MINUTE if self.full_at else None
         if until is None:
             last = self._growth.horizon(full)
         else:
-            last = (_aware(until) - self.start) // _MINUTE
+            last = (_aware(until) - self.start) // MINUTE
             if last < 1:
                 raise ScheduleError(f"the series ends at {until}, before the schedule starts")
-        longest = (datetime.max.replace(tzinfo=UTC) - self.start) // _MINUTE
+        longest = (datetime.max.replace(tzinfo=UTC) - self.start) // MINUTE
         last = min(last, longest)
         steps = min(length - 2, last)
         minutes = {last * step // steps for step in range(steps + 1)}
@@ -483,189 +294,53 @@ class Schedule:
         }
 
 
-# --------------------------------------------------------------------------- counting
+# --------------------------------------------------------------------------- what to offer
+
+_HOURS_OF_A_DAY: Final = 24
+_DAYS_KEPT: Final = (1, 7, 14, 30, 60, 90)
 
 
-@dataclass(frozen=True, slots=True)
-class _Growth:
-    """The number of points over time, in whole minutes from the start; closed formulas.
+def usual_intervals(matrix: Matrix, mode: str) -> tuple[str, ...]:
+    """Give intervals to offer for a mode: those that keep its limits, and come round by the day.
 
-    ``every`` and ``offset`` hold the modes asked for; ``old`` the points whose age is known, as
-    mode and minute of creation, which is not after the start; ``stay`` counts those whose age
-    is not.
+    Parameters
+    ----------
+    matrix : Matrix
+        Its table ``limits`` says how short an interval may be.
+    mode : str
+        ``application`` or ``crash``.
+
+    Returns
+    -------
+    tuple of str
+        From the shortest on, as :func:`rpmatrix.durations.parse_duration` reads them.
     """
-
-    every: Mapping[str, int]
-    offset: Mapping[str, int]
-    stay: int
-    old: tuple[tuple[str, int], ...]
-    age: int | None = None
-    keep: int | None = None
-    point_rows: frozenset[str] = frozenset()
-
-    def only(self, mode: str) -> _Growth:
-        """Give the points of one mode; what is of unknown mode may be of this one."""
-        if mode == "both":
-            return self
-        every = {name: minutes for name, minutes in self.every.items() if name == mode}
-        old = tuple(one for one in self.old if one[0] in (mode, ""))
-        return replace(self, every=every, old=old)
-
-    def under(self, retention: Retention) -> _Growth:
-        """Give the same under another retention."""
-        if isinstance(retention, timedelta):
-            return replace(self, age=retention // _MINUTE, keep=None)
-        return replace(self, age=None, keep=retention)
-
-    def made(self, mode: str, minute: int) -> int:
-        """Points of a mode asked for until a minute, that minute included."""
-        since = minute - self.offset[mode]
-        return since // self.every[mode] + 1 if since >= 0 else 0
-
-    def new(self, mode: str, minute: int) -> int:
-        """Points that the schedule made and that are kept."""
-        if mode not in self.every:
-            return 0
-        made = self.made(mode, minute)
-        if self.age is not None:
-            return made - self.made(mode, minute - self.age)
-        return made if self.keep is None else min(made, self.keep)
-
-    def left(self, minute: int) -> int:
-        """Points that were there before and that are kept."""
-        if self.age is not None:
-            return self.stay + sum(born + self.age > minute for _, born in self.old)
-        if self.keep is None:
-            return self.stay + len(self.old)
-        count = self.stay
-        for mode in (*MODES, ""):
-            mine = sum(name == mode for name, _ in self.old)
-            made = self.made(mode, minute) if mode in self.every else 0
-            count += max(0, min(mine, self.keep - made)) if made else mine
-        return count
-
-    def count(self, minute: int) -> int:
-        """All points that are kept, after the requests of a minute."""
-        return self.left(minute) + sum(self.new(mode, minute) for mode in self.every)
-
-    def at(self, start: datetime, minute: int) -> SeriesPoint:
-        """Give the count as an entry of a series."""
-        new = {mode: self.new(mode, minute) for mode in MODES}
-        return SeriesPoint(start + minute * _MINUTE, self.left(minute), **new)
-
-    @property
-    def first(self) -> int:
-        """The minute of the first request."""
-        return min(self.offset[mode] for mode in self.every)
-
-    def requests(self) -> Iterator[int]:
-        """Give the minutes with a request, in order."""
-
-        def of(mode: str) -> Iterator[int]:
-            minute = self.offset[mode]
-            while True:
-                yield minute
-                minute += self.every[mode]
-
-        last = -1
-        for minute in heapq.merge(*(of(mode) for mode in self.every)):
-            if minute != last:
-                yield minute
-            last = minute
-
-    def settled(self) -> int:
-        """Give the minute from which on the number of points only repeats itself."""
-        if self.age is not None:
-            return max(self.offset[mode] for mode in self.every) + self.age
-        keep = self.keep or 1
-        return max(self.offset[mode] + (keep - 1) * self.every[mode] for mode in self.every)
-
-    def most(self) -> int | None:
-        """Give the most points there ever are, from the first request on; None if without end."""
-        if self.keep is not None:
-            before = [self.offset[mode] - 1 for mode in self.every if self.offset[mode]]
-            times = [minute for minute in before if minute >= self.first] + [self.settled()]
-            return max(self.count(minute) for minute in times)
-        if self.age is None:
-            return None
-        # Before anything new is deleted the count only falls when an old point goes.
-        ends = {born + self.age - 1 for _, born in self.old}
-        before = [self.count(minute) for minute in ends if minute >= self.first]
-        return max([self.stay + self._steady(self.age), *before])
-
-    def _steady(self, age: int) -> int:
-        """Give the most points made within one span of `age`, wherever the span lies.
-
-        A mode has its larger number of points in the span for the first ``rest`` minutes after
-        each request. Both modes have it at once unless their phases, which repeat with the
-        greatest common divisor of the intervals, never meet.
-        """
-        counts = {mode: -(-age // every) for mode, every in self.every.items()}
-        total = sum(counts.values())
-        if len(counts) < 2:
-            return total
-        one, other = MODES
-        rest = {mode: age - (counts[mode] - 1) * self.every[mode] for mode in MODES}
-        step = gcd(*self.every.values())
-        phase = (self.offset[one] - self.offset[other]) % step
-        meet = phase < rest[other] or step - phase < rest[one]
-        return total if meet else total - 1
-
-    def broken_at(self, bound: int) -> int | None:
-        """Give the minute of the first request that makes more points than the bound."""
-        most = self.most()
-        if most is not None:
-            if most <= bound:
-                return None
-            return next(minute for minute in self.requests() if self.count(minute) > bound)
-        low, high = self.first, self.first
-        while self.count(high) <= bound:
-            high = 2 * high + min(self.every.values())
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self.count(middle) <= bound else (low, middle)
-        return low
-
-    def horizon(self, full: int | None) -> int:
-        """Give a last minute for a chart."""
-        slowest = max(self.every.values()) + max(self.offset.values())
-        if full is None:
-            full = 0 if self.age is None and self.keep is None else self.settled() * 3 // 2
-        return full + max(full // 10, slowest)
-
-
-def _largest(
-    every: Mapping[str, int], bounds: Sequence[tuple[str, _Growth, int]]
-) -> LargestRetention | None:
-    """Find the largest retention that keeps every bound, by halving."""
-    if not bounds:
-        return None
-
-    def fits(retention: Retention) -> bool:
-        found = ((growth.under(retention).most(), bound) for _, growth, bound in bounds)
-        return all(most is not None and most <= bound for most, bound in found)
-
-    bound = max(bound for _, _, bound in bounds)
-    too_long = min((bound + 1) * max(every.values()), timedelta.max // _MINUTE)
-    minutes = _halve(too_long, lambda number: fits(number * _MINUTE))
-    if not minutes:
-        return None
-    return LargestRetention(
-        duration=minutes * _MINUTE,
-        application=-(-minutes // every["application"]) if "application" in every else 0,
-        crash=-(-minutes // every["crash"]) if "crash" in every else 0,
-        each=_halve(bound + 1, fits) or None,
-        rows=tuple(row for row, _, _ in bounds),
+    limits = [row for row in _deciding_limits(matrix) if row["fact_id"] == INTERVAL_FACTS[mode]]
+    return tuple(
+        f"{hours}h" if hours < _HOURS_OF_A_DAY else f"{hours // _HOURS_OF_A_DAY}d"
+        for hours in (*range(1, _HOURS_OF_A_DAY + 1), 7 * _HOURS_OF_A_DAY)
+        if (_HOURS_OF_A_DAY % hours == 0 or hours % _HOURS_OF_A_DAY == 0)
+        and all(_keeps(row, Fraction(hours)) for row in limits)
     )
 
 
-def _halve(too_many: int, fits: Callable[[int], bool]) -> int:
-    """Find the largest number that fits; 0 if not even 1 does."""
-    low, high = 0, max(too_many, 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+def usual_retentions(matrix: Matrix) -> tuple[str, ...]:
+    """Give retentions to offer: some days, the most points that both modes may keep, for ever.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        Its table ``limits`` says how many points a VM may keep.
+
+    Returns
+    -------
+    tuple of str
+        As :func:`rpmatrix.durations.parse_retention` reads them.
+    """
+    limits = [row for row in _deciding_limits(matrix) if row["fact_id"] == POINTS_FACT]
+    most = min((_bound(row) for row in limits), default=0) // len(MODES)
+    counted = [f"{most} points"] if most else []
+    return (*(f"{days}d" for days in _DAYS_KEPT), *counted, "forever")
 
 
 # --------------------------------------------------------------------------- planning
@@ -823,9 +498,9 @@ def _plan(
         _minutes(crash_after, "crash_after")
 
     stay, old = _before(existing, start)
-    offset = {"application": 0, "crash": crash_after // _MINUTE}
-    rows = [row for row in matrix.table("limits") if not row["repeats"]]
-    growth = _Growth(
+    offset = {"application": 0, "crash": crash_after // MINUTE}
+    rows = _deciding_limits(matrix)
+    growth = PointCounts(
         minutes,
         offset,
         stay,
@@ -861,7 +536,7 @@ def _plan(
         crash_per_day=per_day.get("crash", Fraction(0)),
         limits=tuple(line for row in rows if (line := plan.line(row))),
         collision=plan.collision([row for row in rows if row["fact_id"] == CREATING_FACT]),
-        largest_retention=_largest(minutes, bounds),
+        largest_retention=largest_retention(minutes, bounds),
         points_bound=min((bound for _, _, bound in bounds), default=None),
         _growth=growth,
     )
@@ -873,7 +548,7 @@ class _Planned:
 
     matrix: Matrix
     start: datetime
-    growth: _Growth
+    growth: PointCounts
     existing: int | None
     points: tuple[RestorePoint, ...]
     since: Mapping[str, Fraction]
@@ -920,7 +595,7 @@ class _Planned:
             broken,
         )
 
-    def _points(self, row: Row, growth: _Growth) -> LimitLine:
+    def _points(self, row: Row, growth: PointCounts) -> LimitLine:
         bound = _bound(row)
         broken, most = growth.broken_at(bound), growth.most()
         state = "exceeded" if broken is not None else "within"
@@ -978,7 +653,7 @@ class _Planned:
         return Collision(
             first_at=self._moment(meets),
             per_day=Fraction(_DAY_MINUTES, lcm(*every.values())),
-            crash_after=apart * _MINUTE if apart else None,
+            crash_after=apart * MINUTE if apart else None,
             rows=tuple(row.id for row in rows if _bound(row) < len(every)),
         )
 
@@ -1025,6 +700,10 @@ class _Planned:
         return Question(fact.id, fact.title, fill_command(fact.fetch, vm), fact.question, (row.id,))
 
 
+def _deciding_limits(matrix: Matrix) -> list[Row]:
+    return [row for row in matrix.table("limits") if not row["repeats"]]
+
+
 def _keeps(row: Row, hours: Fraction) -> bool:
     """Hold an interval against its limit; both are brought to a whole number of one unit."""
     bound = Fraction(row["value"])
@@ -1056,7 +735,7 @@ def _before(
     if isinstance(existing, int):
         return _at_least(existing, 0, "existing", "restore points"), ()
     dated = [
-        (point.mode, min(0, -((start - point.created) // _MINUTE)))
+        (point.mode, min(0, -((start - point.created) // MINUTE)))
         for point in existing
         if point.created
     ]
@@ -1084,9 +763,9 @@ def _minutes(duration: timedelta, what: str) -> int:
         )
     if duration <= timedelta(0):
         raise ScheduleError(f"{what} is {duration}; it has to be longer than nothing")
-    if duration % _MINUTE:
+    if duration % MINUTE:
         raise ScheduleError(f"{what} is {duration}; give whole minutes")
-    return duration // _MINUTE
+    return duration // MINUTE
 
 
 def _at_least(number: int, least: int, what: str, unit: str) -> int:
