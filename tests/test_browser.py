@@ -30,6 +30,7 @@ def test_notebook_runs_in_jupyterlab(path: Path, open_in_lab: Callable[[str], An
     if shows_panel(path):
         page.wait_for_selector(".jp-OutputArea .widget-box", timeout=20_000)
     assert page.get_by_text("Error displaying widget").count() == 0
+    assert cut(page.locator(".jp-OutputArea"), "button") == []
 
 
 def shows_panel(path: Path) -> bool:
@@ -196,6 +197,41 @@ def test_no_page_is_wider_than_the_window_and_it_follows_the_system(
         ):
             bright = sum(part.evaluate(ink)) > 3 * 128
             assert bright is (scheme == "dark"), slug
+
+
+def cut(part: Any, what: str) -> list[str]:
+    """Name the elements that show less than they hold, from one side to the other."""
+    found: list[str] = part.locator(what).evaluate_all(
+        "found => found.filter(one => one.offsetParent && one.scrollWidth > one.clientWidth)"
+        ".map(one => one.ariaLabel || one.innerText)"
+    )
+    return found
+
+
+def test_on_a_phone_tables_are_read_without_scrolling_sideways(page: Any, app: str) -> None:
+    page.set_viewport_size(dict(zip(("width", "height"), SIZES["phone"], strict=True)))
+    opened(page, app, SLUGS[0])
+    for slug in SLUGS:
+        page.locator(f"nav a[href='#{slug}']").click()
+        shown = page.locator(f"#page-{slug}")
+        shown.wait_for(state="visible")
+        assert (slug, cut(shown, ".rpm-scroll"), cut(shown, "button")) == (slug, [], [])
+    page.locator("nav a[href='#schedule']").click()
+    limits = page.locator("#page-schedule").get_by_role("region", name="Limits")
+    state = limits.locator("td").first.evaluate("e => getComputedStyle(e, '::before').content")
+    assert state == '"State"'
+
+
+def test_a_table_with_more_below_shows_a_shadow_there(page: Any, app: str) -> None:
+    table = opened(page, app, "read-the-matrix").locator(".rpm-scroll")
+    table.scroll_into_view_if_needed()
+    page.add_style_tag(content=".rpm-scroll > table { visibility: hidden; }")
+    box = table.bounding_box()
+    strip = {"x": box["x"] + 40, "y": box["y"] + box["height"] - 5, "width": 10, "height": 4}
+    with_more = page.screenshot(clip=strip)
+    table.evaluate("e => e.scrollTo(0, e.scrollHeight)")
+    page.wait_for_function("e => e.scrollTop > 0", arg=table.element_handle())
+    assert page.screenshot(clip=strip) != with_more
 
 
 def faults(page: Any) -> list[tuple[str, str, list[str]]]:

@@ -77,6 +77,7 @@ class _Reader(HTMLParser):
     """Reads a page as a browser does, and notes what would run or be fetched."""
 
     VOID = frozenset({"meta"})
+    COLUMNS = re.compile(r'(--rpm-column-\d+:"[^"]*"(;|$))+')
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +89,9 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         for name, value in attrs:
-            if name.startswith("on") or name in ("src", "href", "srcset", "action", "style"):
+            if name.startswith("on") or name in ("src", "href", "srcset", "action"):
+                self.suspicious.append(f"{tag} {name}={value}")
+            if name == "style" and not self.COLUMNS.fullmatch(value or ""):
                 self.suspicious.append(f"{tag} {name}={value}")
         if tag not in self.VOID:
             self.open.append(tag)

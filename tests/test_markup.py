@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from rpmatrix import markup
 from rpmatrix.markup import Html, fragment, heading, joined, lowered, page, section, tag, title
+from rpmatrix.matrix import CITABLE_TABLES, load_matrix
+from rpmatrix.report_matrix import matrix_table
 
 HOSTILE = st.one_of(
     st.text(), st.sampled_from(["<b>", "&amp;", "'\"", "\x00", "a\u202eb", "\ud800"])
@@ -72,6 +75,21 @@ def test_a_table_has_headers_for_both_ways_and_a_name() -> None:
     ]
     assert ("aria-label", "Disks") in reader.attributes
     assert ("tabindex", "0") in reader.attributes
+
+
+def test_a_table_tells_the_style_sheet_its_columns_for_where_it_is_narrow() -> None:
+    made = markup.table("Disks", ["Disk", "Place", 'Why "so"; \\ or <not>'], [["a", "OS", "b"]])
+    assert dict(Reader(made).attributes)["style"] == (
+        '--rpm-column-2:"Place";--rpm-column-3:"Why \\22 so\\22 \\3b  \\5c  or \\3c not\\3e "'
+    )
+
+
+@pytest.mark.parametrize("table", CITABLE_TABLES)
+def test_the_style_sheet_names_as_many_columns_as_the_widest_table_has(table: str) -> None:
+    columns = matrix_table(load_matrix(), table).count('<th scope="col">')
+    named = re.findall(r"td:nth-child\((\d+)\)::before", markup.style_sheet())
+    assert [int(number) for number in named] == list(range(2, len(named) + 2))
+    assert columns <= len(named) + 1
 
 
 def test_only_headings_are_lowered() -> None:

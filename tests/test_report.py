@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from overlays import write_overlay
 
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
 from rpmatrix.encryption import copy_of, copy_of_fleet, encryption_of
@@ -37,7 +38,7 @@ TAGS = {
 }
 ATTRIBUTES = {
     *("aria-current", "aria-hidden", "aria-label", "aria-level", "class", "role"),
-    *("scope", "tabindex"),
+    *("scope", "style", "tabindex"),
     *("d", "fill", "stroke", "text-anchor", "viewbox", "x", "y"),
 }
 
@@ -470,6 +471,16 @@ def test_no_vm_is_said() -> None:
     assert "No VM" in Page(report.assessment(assess(read_inventory()))).text
 
 
+@pytest.mark.parametrize("name", sample_names())
+def test_what_a_verdict_refers_to_is_named_and_stands_on_its_page(name: str) -> None:
+    for options in ({}, {"strict": True}):
+        html = explained(judged(name, **options))
+        (cards, _, rest) = html.partition('role="heading" aria-level="3"')
+        for named in re.findall(r"see &quot;(.+?)&quot;", cards):
+            assert f"<strong>{named}</strong>" in rest
+        assert " below" not in cards
+
+
 # --- plans -----------------------------------------------------------------------------------
 
 
@@ -503,6 +514,25 @@ def test_a_plan_shows_what_to_paste_and_nothing_that_deletes() -> None:
         assert command.text in page.text
     assert "▶ recommended" in page.text
     assert " delete" not in " ".join(text for text in page.texts if text.startswith("az "))
+
+
+def test_commands_ask_for_the_api_version_that_the_tables_of_the_plan_know(tmp_path: Path) -> None:
+    newer = [
+        {"like": like, "id": f"{like[:-10]}2098-01-01", "version": "api-2098-01-01"}
+        for like in ("compute-2025-04-01", "disk-2025-01-02")
+    ]
+    matrix = load_matrix(write_overlay(tmp_path / "own", {"api_versions": newer}))
+    found = assess(read_inventory(sample_vm("plain-linux")), matrix)
+    (vm,) = found.inventory.vms
+    made = plan(found, target_region="northeurope", client="rest")
+    asked = copy_of(found, vm, target_region="northeurope", client="rest")
+    steps = made.vms[0].steps
+    for shown in (
+        report.plan(made),
+        report.copy(asked, steps, matrix=matrix),
+        report.encryption(encryption_of(found, vm), steps, matrix=matrix),
+    ):
+        assert "api-version=2098-01-01" in Page(shown).text
 
 
 def test_plans_for_several_vms_are_folded_below_one_table() -> None:

@@ -872,10 +872,10 @@ def vm_page(found: Selection, number: int = 1, opened: str = "") -> str:
     told = _how_many(found, number)
     if not len(found):
         return page(told, soft("Leave out a filter to see more."))
-    head = [tag("th", name, scope="col") for name in ("VM", "Where", *map(_title, modes))]
+    columns = ("VM", "Where", *map(_title, modes))
     several = len(found.table.subscriptions) > 1
     body = [_table_row(row, modes, opened, several) for row in found.page(number)]
-    return page(told, _counts(found, modes), scrolling("VMs", tag("tr", head), body, whole=True))
+    return page(told, _counts(found, modes), scrolling("VMs", columns, body, whole=True))
 
 
 def _title(mode: str) -> str:

@@ -157,6 +157,8 @@ def table(
 ) -> Html:
     """Make a table that scrolls by itself; the first cell of each row is its header.
 
+    Where it is narrow, each row becomes a block whose cells say the header of their column.
+
     Parameters
     ----------
     label : str
@@ -168,24 +170,40 @@ def table(
     whole : bool
         Scroll to the side only: for few rows, none of which may be overlooked.
     """
-    head = tag("tr", [tag("th", column, scope="col") for column in columns])
     body = [
         tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
         for row in rows
     ]
-    return scrolling(label, head, body, whole=whole)
+    return scrolling(label, columns, body, whole=whole)
 
 
-def scrolling(label: str, head: Html, body: Sequence[Html], *, whole: bool = False) -> Html:
+def scrolling(
+    label: str, columns: Sequence[str], body: Sequence[Html], *, whole: bool = False
+) -> Html:
     """Make a table of rows that are markup already; see :func:`table`."""
+    head = tag("tr", [tag("th", column, scope="col") for column in columns])
     return tag(
         "div",
-        tag("table", tag("thead", head), tag("tbody", body)),
+        tag("table", tag("thead", head), tag("tbody", body), style=_named_columns(columns)),
         class_="rpm-scroll rpm-whole" if whole else "rpm-scroll",
         role="region",
         aria_label=label,
         tabindex="0",
     )
+
+
+def _named_columns(columns: Sequence[str]) -> str:
+    """Tell the style sheet the headers, once for all cells; the first is the row's own."""
+    return ";".join(
+        f"--rpm-column-{number}:{_css_text(column)}"
+        for number, column in enumerate(columns[1:], start=2)
+    )
+
+
+def _css_text(text: str) -> str:
+    """Write a text as CSS does, where a backslash and a number stand for a character."""
+    written = re.sub(r"[^\w ,.:()%-]", lambda found: f"\\{ord(found[0]):x} ", printable(text))
+    return f'"{written}"'
 
 
 # --------------------------------------------------------------------------- pages

@@ -815,7 +815,7 @@ def _controls(
         wide = widgets.Layout(width="fit-content", max_width="100%")
         return widgets.ToggleButton(description=name, tooltip="Show or put away", layout=wide)
 
-    of_page = widgets.Layout(width="8em")
+    of_page = widgets.Layout(width="auto", flex="none")
     sizes = sorted({*SAMPLE_SIZES, *([sample] if sample else [])})
     titles = [(title, name) for name, title in _SECTION_TITLES.items()]
     forms = [*((title, name) for name, title in FORMS.items() if _can_write(name))]

@@ -272,12 +272,12 @@ def _summary(verdict: Verdict, vm: Vm) -> Iterable[str]:
         yield _range(verdict)
         waiting = len(verdict.missing)
         if waiting:
-            yield f"{plural(waiting, 'fact is', 'facts are')} missing; see what settles it below."
+            yield f'{plural(waiting, "fact is", "facts are")} missing, see "{_SETTLES}".'
         else:
             yield "No fact of the VM is missing: the matrix itself leaves this open."
     if verdict.assumptions and verdict.verdict != "not_supported":
         count = len(verdict.assumptions)
-        yield f"Rests on {plural(count, 'assumption')}, to be confirmed below."
+        yield f'Rests on {plural(count, "assumption")}, see "{_ASSUMED}".'
     if verdict.caveats:
         yield f"Mind {plural(len(verdict.caveats), 'caveat')}."
 
@@ -288,7 +288,7 @@ def _questions(found: Explanation) -> Html:
         for question in verdict.missing:
             mark = (question.fact_id, question.disk)
             waiting.setdefault(mark, (question, []))[1].append(verdict.mode)
-    return section("What settles it", *question_cards(waiting.values()))
+    return section(_SETTLES, *question_cards(waiting.values()))
 
 
 def _disks(found: Explanation) -> Html:
@@ -443,7 +443,11 @@ def _assumptions(found: Explanation) -> Html:
                 class_="rpm-card",
             )
         )
-    return section("Assumed, please confirm", *cards)
+    return section(_ASSUMED, *cards)
+
+
+_ASSUMED: Final = "Assumed, please confirm"
+_SETTLES: Final = "What settles it"
 
 
 def _assumed_of(found: Explanation, fact_id: str) -> list[Disk]:

@@ -209,8 +209,7 @@ def matrix_table(
                 aria_current="true" if row_id == selected else None,
             )
         )
-    head = tag("tr", [tag("th", name, scope="col") for name in names])
-    return page(scrolling(f"Rows of {table}", head, body), soft(plural(len(ids), "row"), "."))
+    return page(scrolling(f"Rows of {table}", names, body), soft(plural(len(ids), "row"), "."))
 
 
 def row_card(matrix: Matrix, row_id: str) -> str:

@@ -102,8 +102,8 @@ def plan(found: Plan, client: str = "", *, phases: Iterable[str] = SAFE_PHASES) 
         The parts whose commands are shown, all others with their advice alone. What restores,
         deletes or moves is for another day, and a page must not invite to paste it.
     """
-    writer = _Writer(client or found.client, frozenset(phases))
     matrix = found.assessment.matrix
+    writer = _Writer(client or found.client, frozenset(phases), matrix)
     shown = found.vms[:SHOWN_PLANS]
     plans: list[Html] = [_vm_plan(matrix, one, writer) for one in shown]
     if len(found.vms) > 1:
@@ -156,11 +156,12 @@ class _Writer:
 
     client: str
     phases: frozenset[str]
+    matrix: Matrix | None  # what knows the API versions; without it the seed edition does
 
     def commands(self, step: Step) -> list[Command]:
         if step.phase not in self.phases or self.client not in CLIENTS:
             return []
-        return [write(operation, self.client) for operation in step.operations]
+        return [write(one, self.client, matrix=self.matrix) for one in step.operations]
 
 
 def _vm_plan(matrix: Matrix, found: VmPlan, writer: _Writer) -> Html:
@@ -367,7 +368,12 @@ _STAGES: Final = {
 }
 
 
-def encryption(answers: Sequence[EncryptionAnswer], find_out: Sequence[Step] = ()) -> str:
+def encryption(
+    answers: Sequence[EncryptionAnswer],
+    find_out: Sequence[Step] = (),
+    *,
+    matrix: Matrix | None = None,
+) -> str:
     """Show what becomes of the encryption of the disks of a VM.
 
     Parameters
@@ -376,10 +382,12 @@ def encryption(answers: Sequence[EncryptionAnswer], find_out: Sequence[Step] = (
         One for each disk, as :func:`rpmatrix.encryption.encryption_of` gives them.
     find_out : sequence of Step
         The steps of a plan that read the encryption that was reached.
+    matrix : Matrix, optional
+        What knows the API versions of their commands; the seed edition if it is left out.
     """
     if not answers:
         return page(paragraph("No disk, and so nothing to say of its encryption."))
-    writer = _Writer(CLIENTS[0], frozenset(step.phase for step in find_out))
+    writer = _Writer(CLIENTS[0], frozenset(step.phase for step in find_out), matrix)
     told = [one for answer in answers for one in answer.disagreements]
     where = answers[0].region or "its region, which is not known"
     return page(
@@ -499,7 +507,7 @@ def _disagreements(told: Iterable[Disagreement]) -> list[Html]:
 # --------------------------------------------------------------------------- copies
 
 
-def copy(found: CopyAnswer, steps: Sequence[Step] = ()) -> str:
+def copy(found: CopyAnswer, steps: Sequence[Step] = (), *, matrix: Matrix | None = None) -> str:
     """Show whether and how the restore points of a VM can be copied to another region.
 
     Parameters
@@ -508,8 +516,10 @@ def copy(found: CopyAnswer, steps: Sequence[Step] = ()) -> str:
         As :func:`rpmatrix.encryption.copy_of` gives it.
     steps : sequence of Step
         The steps of a plan that carry it out, with their commands for the client of the answer.
+    matrix : Matrix, optional
+        What knows the API versions of their commands; the seed edition if it is left out.
     """
-    writer = _Writer(found.client, frozenset(step.phase for step in steps))
+    writer = _Writer(found.client, frozenset(step.phase for step in steps), matrix)
     return page(
         title(found.vm_name or found.vm_id),
         soft(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import html
 import importlib.util
 import io
 import json
@@ -30,7 +29,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
+from rpmatrix.markup import bullets, tag
 from rpmatrix.tables import data_folder
 
 __all__ = ["NOT_THERE", "SiteError", "build_site", "fetch_downloads"]
@@ -421,8 +422,8 @@ def _write(path: Path, content: object) -> None:
 
 def _index(notebooks: Mapping[str, str], pyodide: str) -> str:
     """Make the first page."""
-    links = "\n".join(
-        f'<li><a href="lab/index.html?path={html.escape(name)}">{html.escape(title)}</a></li>'
+    links = bullets(
+        tag("a", title, href=f"lab/index.html?path={quote(name)}")
         for name, title in notebooks.items()
     )
     page = (files("rpmatrix") / "_site" / "index.html").read_text(encoding="utf-8")
