@@ -44,6 +44,19 @@ def test_a_case_is_saved_masked_and_judged_the_same(
     assert "judged as it was" in out
 
 
+def test_a_case_without_a_vm_says_so_instead_of_an_empty_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case, disks = tmp_path / "case.json", tmp_path / "disks.json"
+    disks.write_text(json.dumps(sample_vm("plain-linux")[1:]), encoding="utf-8")
+    for argv in (["case", "save", str(case), str(disks)], ["case", "open", str(case)]):
+        assert main(argv) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert out.startswith("no VM to judge in the input (2 disks read, 0 problems); give it")
+        assert "Verdict" not in out
+        assert "judged as it was" not in out
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -500,6 +501,31 @@ def test_a_sample_fleet_may_be_lines_of_json(run: Run) -> None:
     made = run("sample", "--fleet", 5)
     records = [json.loads(line) for line in made.out.splitlines()]
     assert sum(record["type"].endswith("virtualMachines") for record in records) == 5
+
+
+def test_a_terminal_sees_how_many_vms_of_a_sample_fleet_are_made(
+    on_terminal: Callable[..., str], tmp_path: Path
+) -> None:
+    shown = on_terminal("sample", "--fleet", "900", "--output", "in")
+    assert re.search(r"━.*[1-8]00 of 900 VMs made", shown)
+    assert shown.index("VMs made") < shown.index("written: ")
+    printed = on_terminal("sample", "--fleet", "200")
+    assert "VMs made" not in printed
+
+
+def test_away_from_a_terminal_lines_tell_how_many_vms_are_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10_000))
+    monkeypatch.setattr(cli_fleet.time, "monotonic", lambda: 5 * next(clock))
+    with cli_fleet._making(700) as made:
+        for number in range(1, 701):
+            made(number)
+    assert capsys.readouterr().err.splitlines() == [
+        "rpmatrix: 200 of 700 VMs made, 25 s left",
+        "rpmatrix: 400 of 700 VMs made, 15 s left",
+        "rpmatrix: 600 of 700 VMs made, 5 s left",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from rpmatrix.shell import (
     judge,
     judged,
     labels_of,
+    no_vm,
     print_problems,
     printable,
     read_answers,
@@ -121,10 +122,14 @@ def _print_case(page: Page, case: Case) -> int:
         (page.text(labels[one.vm_id]), page.text(one.mode), page.verdict(one.verdict))
         for one in result.verdicts
     ]
-    page.table(("VM", "Mode", "Verdict"), rows, keep=1)
+    if rows:
+        page.table(("VM", "Mode", "Verdict"), rows, keep=1)
+    else:
+        page.prose(no_vm(case.inventory))
     print_problems(page, case.inventory)
     if not case.differences:
-        page.prose("judged as it was when the case was saved")
+        if rows:
+            page.prose("judged as it was when the case was saved")
         return FINE
     page.heading("Judged otherwise than when the case was saved")
     for difference in case.differences:

@@ -10,10 +10,12 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES, Matrix
@@ -39,7 +41,6 @@ from rpmatrix.summaries import FleetError
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
-    from rpmatrix.runs import Progress
     from rpmatrix.shell import Text
 
 SHOWN: Final = 10
@@ -157,7 +158,7 @@ def _judged(
 
         from rpmatrix.fleet import assess_files
     try:
-        with _reachable(), _progress() as told:
+        with _reachable(), _progress("reading") as told:
             _refuse_results(arguments)
             return assess_files(
                 arguments.paths,
@@ -190,8 +191,20 @@ def _needed() -> Iterator[None]:
         ) from error
 
 
+class _Advance(Protocol):
+    """How far something has come, and what to say of it."""
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took so far."""
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
+def _progress(what: str) -> Iterator[Callable[[_Advance], None]]:
     """Give what shows how far a run has come: a bar on a terminal, else a line now and then."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield _Lines()
@@ -202,9 +215,9 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
     columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("reading", total=1)
+        task = bars.add_task(what, total=1)
 
-        def show(progress: Progress) -> None:
+        def show(progress: _Advance) -> None:
             bars.update(task, completed=progress.share, description=str(progress))
 
         yield show
@@ -216,7 +229,7 @@ class _Lines:
     def __init__(self) -> None:
         self._told_at = 0.0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: _Advance) -> None:
         if progress.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
             self._told_at = progress.seconds
             complain(str(progress))
@@ -644,15 +657,55 @@ def write_sample_fleet(
     from rpmatrix.sample_fleets import sample_fleet, write_fleet
 
     if out is None:
-        for vm, disks in sample_fleet(vms, client=client):
-            for record in (vm, *disks):
-                stream.write(f"{json.dumps(record)}\n")
+        with _making(vms, hidden=stream.isatty()) as made:
+            for number, (vm, disks) in enumerate(sample_fleet(vms, client=client), start=1):
+                for record in (vm, *disks):
+                    stream.write(f"{json.dumps(record)}\n")
+                made(number)
         return
     try:
-        written = write_fleet(out, vms, client=client, layout=layout)
+        with _making(vms) as made:
+            written = write_fleet(out, vms, client=client, layout=layout, progress=made)
     except OSError as error:
         raise UsageError(f"cannot write into {out!r}: {error.strerror or error}") from error
     stream.write(f"written: {' and '.join(printable(str(path)) for path in written)}\n")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How many VMs of a synthetic fleet are made."""
+
+    vms: int
+    of: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        return self.vms / self.of
+
+    def __str__(self) -> str:
+        left = self.seconds / self.share - self.seconds
+        wait = f", {left:.0f} s left" if self.vms < self.of else ""
+        return f"{self.vms:,} of {self.of:,} VMs made{wait}"
+
+
+@contextmanager
+def _making(vms: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    """Give what shows how many VMs are made; hidden where a bar would run into what is printed."""
+    if hidden:
+        yield lambda number: None
+        return
+    start = time.monotonic()
+    with _progress("making VMs") as told:
+
+        def made(number: int) -> None:
+            if number % _VMS_BETWEEN_UPDATES == 0:
+                told(_Made(number, vms, time.monotonic() - start))
+
+        yield made
+
+
+_VMS_BETWEEN_UPDATES: Final = 100
 
 
 # --- what the command takes -------------------------------------------------------------------

@@ -491,6 +491,7 @@ def write_fleet(
     layout: str = "json",
     first: int = 0,
     dumps: Callable[[Record], str | bytes] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[Path, Path]:
     """Write a fleet as two files, one of VMs and one of disks.
 
@@ -505,6 +506,8 @@ def write_fleet(
         ``csv`` (a column for each key, JSON in the cells).
     dumps : callable, optional
         Turns a record into JSON, for large fleets faster than the standard library does.
+    progress : callable, optional
+        Is told after each VM how many are written.
 
     Returns
     -------
@@ -519,10 +522,13 @@ def write_fleet(
     writer = {"json": _as_list, "ndjson": _as_lines, "csv": _as_table}[layout]
     with paths[0].open("w", newline="") as of_vms, paths[1].open("w", newline="") as of_disks:
         targets = writer(of_vms, dumps), writer(of_disks, dumps)
-        for vm, disks in sample_fleet(vms, seed=seed, client=client, first=first):
+        made = sample_fleet(vms, seed=seed, client=client, first=first)
+        for number, (vm, disks) in enumerate(made, start=1):
             targets[0](vm)
             for disk in disks:
                 targets[1](disk)
+            if progress is not None:
+                progress(number)
         for target in targets:
             target(None)
     return paths
