@@ -37,7 +37,10 @@ ORDER = (
         "workbook",
         "article_source",
         "article",
+        "statement_traits",
+        "statement_pairing",
         "drift",
+        "edition_overlay",
         "texts",
         "records",
         "inventory",
@@ -97,6 +100,9 @@ ORDER = (
         "cases",
         "documents",
         "fleet_views",
+        "exercise_cards",
+        "exercise_answers",
+        "report_exercises",
         "exercises",
         "controls",
         "panels",
@@ -149,7 +155,7 @@ TOP_LEVEL_GUESTS = {
     "workshop_panel": {"ipywidgets"},
 }
 # The one step to the right: function and modules.
-DISPLAY = ("_repr_html_", {"report", "report_fleet"})
+DISPLAY = ("_repr_html_", {"report", "report_exercises", "report_fleet"})
 # A package that has one home, so that a change in it is felt in one place.
 ONLY_IN = {
     "anywidget": {"panels"},

@@ -10,7 +10,8 @@ import nbformat
 import pytest
 
 from rpmatrix.app import app_pages
-from rpmatrix.exercises import KINDS, Exercise, exercises, lettered
+from rpmatrix.exercise_cards import KINDS, Exercise, lettered
+from rpmatrix.exercises import exercises
 from rpmatrix.samples import sample_title
 from rpmatrix.site import NOT_THERE
 

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from terminal import ROOT, Run, run_on_terminal, run_process
 from terminal import run as run
 
-from rpmatrix.exercises import KINDS, Exercise, check_answer, exercise, exercises, lettered
+from rpmatrix.exercise_answers import mark_answer
+from rpmatrix.exercise_cards import KINDS, Exercise, lettered
+from rpmatrix.exercises import exercise, exercises
 
 SEED = 7
 CARDS = exercises(SEED, 12)
@@ -26,14 +28,14 @@ CARDS = exercises(SEED, 12)
 def right(card: Exercise) -> tuple[str, ...]:
     """The right answer, as the shell may be told it."""
     if card.form == "one":
-        return check_answer(card, card.choices[0].id).right
-    return check_answer(card, "0" if card.form == "number" else ()).right
+        return mark_answer(card, card.choices[0].id).right
+    return mark_answer(card, "0" if card.form == "number" else ()).right
 
 
 def reason(card: Exercise) -> list[str]:
     """The sentences that only a solution tells."""
     offered = [choice.text for choice in card.choices]
-    told = [one for one in check_answer(card, right(card)).explanation if one not in offered]
+    told = [one for one in mark_answer(card, right(card)).explanation if one not in offered]
     assert told
     return told
 
@@ -88,14 +90,14 @@ def test_a_card_shows_what_is_known_and_not_its_answer(run: Run, card: Exercise)
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.number}-{card.kind}")
 def test_a_right_answer_brings_the_reason_and_a_wrong_one_a_hint(run: Run, card: Exercise) -> None:
     call = ("exercise", card.number, "--seed", SEED)
-    marked = check_answer(card, right(card))
+    marked = mark_answer(card, right(card))
     fine = run(*call, "--answer", typed(card, right(card)), width=2000)
     assert "✓ right" in fine.out
     assert all(sentence in fine.out for sentence in marked.explanation)
     assert marked.rows[0] in fine.out
 
     missed = run(*call, "--answer", wrong(card), width=2000)
-    hint = check_answer(card, wrong(card) if card.form != "several" else _chosen(card)).hint
+    hint = mark_answer(card, wrong(card) if card.form != "several" else _chosen(card)).hint
     assert "✕ not yet right" in missed.out
     assert hint in missed.out
     assert not any(sentence in missed.out for sentence in reason(card))
@@ -118,7 +120,7 @@ def test_the_told_command_deals_the_same_card(run: Run) -> None:
     assert card.choices
     solved = run(*told[1:], width=2000).out
     assert card.question in solved
-    assert all(sentence in solved for sentence in check_answer(card, right(card)).explanation)
+    assert all(sentence in solved for sentence in mark_answer(card, right(card)).explanation)
 
 
 def test_the_records_are_what_assess_reads() -> None:
@@ -171,7 +173,7 @@ def test_a_line_answers_a_card(run: Run, feed: Callable[[str], None]) -> None:
     assert answer.code == 0
     assert answer.out.count("✓ right") == 10
     assert "2. Disks to leave out: skipped" in answer.out
-    assert check_answer(CARDS[3], wrong(CARDS[3])).title in answer.out
+    assert mark_answer(CARDS[3], wrong(CARDS[3])).title in answer.out
     assert "10 of 12 cards right" in answer.out
     assert "10 of them at the first attempt; 11 answered" in answer.out
 
@@ -245,10 +247,10 @@ def test_cards_are_asked_until_they_are_right(asked: Callable[..., Any]) -> None
     )
     assert code == 0
     assert shown.index("✕ not yet right") < shown.index("no answer 'ZZ'") < shown.index("✓ right")
-    assert check_answer(first, wrong(first)).title in shown
+    assert mark_answer(first, wrong(first)).title in shown
     assert "Your answer, such as A,B, or none:" in shown
-    assert check_answer(third, right(third)).explanation[0] in shown
-    assert check_answer(second, right(second)).explanation[0] not in shown
+    assert mark_answer(third, right(third)).explanation[0] in shown
+    assert mark_answer(second, right(second)).explanation[0] not in shown
     assert "1 of 3 cards right" in shown
     assert "0 of them at the first attempt; 1 answered" in shown
 

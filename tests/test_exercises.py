@@ -17,21 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix import exercises as module
+from rpmatrix import report_exercises
 from rpmatrix.encryption import copy_of, encryption_of
 from rpmatrix.errors import look_up
-from rpmatrix.exercises import (
-    KINDS,
-    Exercise,
-    ExerciseError,
-    Marked,
-    check_answer,
-    exercise,
-    exercises,
-    lettered,
-    score_of,
-    shown_by_records,
-)
+from rpmatrix.exercise_answers import Marked, Score, mark_answer, score_of, the_schedule
+from rpmatrix.exercise_cards import KINDS, Exercise, ExerciseError, lettered, shown_by_records
+from rpmatrix.exercises import exercise, exercises
 from rpmatrix.markup import word
 from rpmatrix.workshop_panel import ExercisePanel
 
@@ -53,7 +44,7 @@ def of_kind(kind: str) -> list[Exercise]:
 
 def answered(card: Exercise) -> Marked:
     """Any answer, marked: it brings the right one and its rows along."""
-    return check_answer(card, some_answer(card))
+    return mark_answer(card, some_answer(card))
 
 
 def right(card: Exercise) -> tuple[str, ...]:
@@ -71,12 +62,12 @@ def every_answer(card: Exercise) -> Iterator[Marked]:
     """Every single choice; for a number some around the right one."""
     if card.form == "number":
         days = int(right(card)[0])
-        yield from (check_answer(card, one) for one in (0, days - 1, days, days + 1, 9999))
+        yield from (mark_answer(card, one) for one in (0, days - 1, days, days + 1, 9999))
     else:
-        yield from (check_answer(card, [choice.id]) for choice in card.choices)
+        yield from (mark_answer(card, [choice.id]) for choice in card.choices)
     if card.form == "several":
-        yield check_answer(card, [])
-        yield check_answer(card, [choice.id for choice in card.choices])
+        yield mark_answer(card, [])
+        yield mark_answer(card, [choice.id for choice in card.choices])
 
 
 # --- cards -----------------------------------------------------------------------------------
@@ -84,7 +75,7 @@ def every_answer(card: Exercise) -> Iterator[Marked]:
 
 def test_a_seed_gives_the_same_cards_in_another_process() -> None:
     code = (
-        "from rpmatrix.exercises import exercises, check_answer\n"
+        "from rpmatrix.exercises import exercises\n"
         "for card in exercises(3, 12): print(card.question, card.choices, card.records)"
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -147,10 +138,10 @@ def test_cards_about_keys_ask_about_customer_keys() -> None:
 def test_a_card_does_not_show_its_answer() -> None:
     """What is only in the marking is nowhere on the card."""
     for card in cards():
-        page = module.card(card)
+        page = report_exercises.card(card)
         assert "Who says so" not in page
         if card.kind != "error":  # there the right meaning is one of those to choose
-            assert check_answer(card, right(card)).explanation[0] not in page
+            assert mark_answer(card, right(card)).explanation[0] not in page
 
 
 @pytest.mark.parametrize("arguments", [{"kinds": ("quiz",)}, {"kinds": ()}, {"number": 0}])
@@ -215,7 +206,7 @@ def test_the_matrix_decides_and_no_stored_answer(tmp_path: Path) -> None:
 
 def test_every_card_is_solved_by_one_answer_and_explained() -> None:
     for card in cards():
-        told = check_answer(card, right(card))
+        told = mark_answer(card, right(card))
         assert told.correct
         assert told.hint == told.misconception == ""
         assert told.explanation
@@ -272,14 +263,14 @@ def test_hints_for_what_people_get_wrong(
 def test_an_answer_is_an_id_a_letter_or_a_text() -> None:
     card = of_kind("verdict")[0]
     for letter, choice in lettered(card):
-        given = {check_answer(card, one).given for one in (letter, letter.lower(), choice.id)}
-        assert given | {check_answer(card, choice.text).given} == {(choice.id,)}
+        given = {mark_answer(card, one).given for one in (letter, letter.lower(), choice.id)}
+        assert given | {mark_answer(card, choice.text).given} == {(choice.id,)}
     days = next(card for card in cards() if card.form == "number")
-    assert check_answer(days, " 07 days").given == check_answer(days, 7).given == ("7",)
+    assert mark_answer(days, " 07 days").given == mark_answer(days, 7).given == ("7",)
     disks = of_kind("exclude")[0]
     both = [choice.id for choice in disks.choices]
-    assert check_answer(disks, "|".join(both)).given == check_answer(disks, both[::-1]).given
-    assert check_answer(disks, "").given == ()
+    assert mark_answer(disks, "|".join(both)).given == mark_answer(disks, both[::-1]).given
+    assert mark_answer(disks, "").given == ()
 
 
 @pytest.mark.parametrize("written", ["{}", " {}. ", "({})", "{})", "'{}'", "**{}**"])
@@ -287,38 +278,38 @@ def test_signs_and_blanks_around_an_answer_do_not_count(written: str) -> None:
     card = of_kind("verdict")[0]
     for letter, choice in lettered(card):
         wordings = (letter, letter.lower(), choice.id.upper(), word(choice.id).split(" ", 1)[1])
-        assert {check_answer(card, written.format(one)).given for one in wordings} == {(choice.id,)}
+        assert {mark_answer(card, written.format(one)).given for one in wordings} == {(choice.id,)}
 
 
 @pytest.mark.parametrize("between", ["|", ",", ", ", " ", ";", " and ", ", and ", " & ", " AND "])
 def test_several_answers_are_parted_as_people_do(between: str) -> None:
     disks = next(one for one in of_kind("exclude") if len(one.choices) > 2)
     for wordings in zip(*((letter, choice.id) for letter, choice in lettered(disks)), strict=True):
-        assert len(check_answer(disks, between.join(wordings[:2])).given) == 2
-        assert len(check_answer(disks, between.join(wordings)).given) == len(disks.choices)
+        assert len(mark_answer(disks, between.join(wordings[:2])).given) == 2
+        assert len(mark_answer(disks, between.join(wordings)).given) == len(disks.choices)
 
 
 def test_a_choice_that_holds_a_comma_is_one_answer() -> None:
     fits = next(one for one in of_kind("schedule") if one.form == "several")
     for _, choice in lettered(fits):
-        assert check_answer(fits, choice.text).given == (choice.id,)
+        assert mark_answer(fits, choice.text).given == (choice.id,)
 
 
 @pytest.mark.parametrize("none", ["none", "NONE", "none of them.", "", " "])
 def test_none_is_an_answer_where_several_may_be_chosen(none: str) -> None:
-    assert check_answer(of_kind("exclude")[0], none).given == ()
+    assert mark_answer(of_kind("exclude")[0], none).given == ()
 
 
 @pytest.mark.parametrize("written", ["12", " 12 ", "012", "12 days", "12 Day", "12d", "12."])
 def test_a_number_may_have_its_unit(written: str) -> None:
     days = next(card for card in cards() if card.form == "number")
-    assert check_answer(days, written).given == ("12",)
+    assert mark_answer(days, written).given == ("12",)
 
 
 def test_a_no_and_a_disk_that_is_left_out_have_their_reason_in_words() -> None:
     for card in (*of_kind("verdict"), *of_kind("exclude")):
         (verdict,) = (one for one in card.assessment.verdicts if one.mode == card.mode)
-        said = " ".join(check_answer(card, right(card)).explanation)
+        said = " ".join(mark_answer(card, right(card)).explanation)
         rows = [row for disk in verdict.exclude_disks for row in disk.rows]
         if verdict.verdict == "not_supported":
             rows += verdict.reasons
@@ -359,7 +350,7 @@ def test_a_hint_never_calls_vain_what_the_solution_advises() -> None:
 def test_an_answer_that_there_is_not(form: str, answer: object, told: str) -> None:
     card = next(one for one in cards() if one.form == form)
     with pytest.raises(ExerciseError, match=told):
-        check_answer(card, answer)  # type: ignore[arg-type]
+        mark_answer(card, answer)  # type: ignore[arg-type]
 
 
 @settings(max_examples=40, deadline=None)
@@ -367,7 +358,7 @@ def test_an_answer_that_there_is_not(form: str, answer: object, told: str) -> No
 def test_any_text_is_an_answer_or_refused_in_words(text: str, seed: int, number: int) -> None:
     card = exercise(seed, number)
     try:
-        told = check_answer(card, text)
+        told = mark_answer(card, text)
     except ExerciseError:
         assert text.strip().lower() not in {one.id for one in card.choices}
     else:
@@ -381,7 +372,7 @@ def test_the_largest_number_of_days_fits_and_one_more_does_not() -> None:
         days = int(right(card)[0])
         for kept, state in ((days, "within"), (days + 1, "exceeded")):
             asked = {**card.given, "retention": f"{kept}d"}
-            planned = module._the_schedule(Exercise(**{**plain(card), "given": asked}))
+            planned = the_schedule(Exercise(**{**plain(card), "given": asked}))
             assert {line.state for line in planned.points} == {state}
 
 
@@ -398,8 +389,8 @@ def test_the_score_counts_first_and_last_answers() -> None:
     attempts = {1: [right(three[0])], 2: [wrong, right(three[1])]}
     score = score_of(three, attempts)
     assert (score.cards, score.answered, score.right, score.at_once) == (3, 2, 2, 1)
-    assert score.misconceptions == (check_answer(three[1], wrong).misconception,)
-    assert score_of(three, {}) == module.Score(3, 0, 0, 0, ())
+    assert score.misconceptions == (mark_answer(three[1], wrong).misconception,)
+    assert score_of(three, {}) == Score(3, 0, 0, 0, ())
 
 
 # --- panel -----------------------------------------------------------------------------------
@@ -430,7 +421,7 @@ def test_every_card_can_be_solved_in_the_panel() -> None:
         assert "✓" in panel.html
         click(panel, "next")
     assert panel.card.number == 1
-    assert panel.score == module.Score(12, 12, 12, 12, ())
+    assert panel.score == Score(12, 12, 12, 12, ())
     assert "12 of 12 right" in panel.html
 
 
@@ -485,7 +476,7 @@ def test_a_panel_shows_the_card_without_a_kernel() -> None:
 
 def test_a_callback_that_raises_shows_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = ExercisePanel(seed=8)
-    monkeypatch.setattr(module, "scored", lambda *_: 1 / 0)
+    monkeypatch.setattr(report_exercises, "scored", lambda *_: 1 / 0)
     panel.controls["answer"].value = panel.card.choices[0].id
     panel.controls["check"].click()
     assert isinstance(panel.fault, ZeroDivisionError)

@@ -13,7 +13,8 @@ from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 
 if TYPE_CHECKING:
-    from rpmatrix.exercises import check_answer, exercise
+    from rpmatrix.exercise_answers import mark_answer
+    from rpmatrix.exercises import exercise
     from rpmatrix.fleet import FleetResult, assess_files
     from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
     from rpmatrix.panels_change import WhatChangedPanel
@@ -45,9 +46,9 @@ _LATE = {
     "SchedulePanel": "panels_plan",
     "WhatChangedPanel": "panels_change",
     "assess_files": "fleet",
-    "check_answer": "exercises",
     "check_environment": "panels",
     "exercise": "exercises",
+    "mark_answer": "exercise_answers",
     "plan": "planning",
     "sample_names": "samples",
     "sample_vm": "samples",
@@ -73,10 +74,10 @@ __all__ = [
     "WhatChangedPanel",
     "assess",
     "assess_files",
-    "check_answer",
     "check_environment",
     "exercise",
     "load_matrix",
+    "mark_answer",
     "plan",
     "read_inventory",
     "sample_names",

@@ -8,21 +8,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from rpmatrix.exercises import (
-    CARDS,
+from rpmatrix.exercise_answers import Marked, Score, mark_answer, score_of
+from rpmatrix.exercise_cards import (
     KINDS,
     Exercise,
     ExerciseError,
-    Marked,
-    Score,
-    check_answer,
-    exercise,
-    exercises,
     kind_title,
     lettered,
-    score_of,
     shown_by_records,
 )
+from rpmatrix.exercises import CARDS, exercise, exercises
 from rpmatrix.matrix import Matrix
 from rpmatrix.shell import (
     FINE,
@@ -147,7 +142,7 @@ def _listed(arguments: argparse.Namespace, cards: Sequence[Exercise]) -> int:
 def _one(arguments: argparse.Namespace, card: Exercise) -> int:
     """Show a card; mark an answer to it; tell its solution."""
     given = arguments.answer
-    marked = None if given is None else check_answer(card, given)
+    marked = None if given is None else mark_answer(card, given)
     told = _solution(card) if arguments.solution or (marked and marked.correct) else None
     with output(arguments.output) as stream:
         if arguments.records:
@@ -189,10 +184,10 @@ def _call(arguments: argparse.Namespace) -> str:
 def _solution(card: Exercise) -> Marked:
     """Give the right answer to a card, marked: any answer brings it along."""
     if card.form == "number":
-        marked = check_answer(card, 0)
+        marked = mark_answer(card, 0)
     else:
-        marked = check_answer(card, () if card.form == "several" else card.choices[0].id)
-    return check_answer(card, marked.right)
+        marked = mark_answer(card, () if card.form == "several" else card.choices[0].id)
+    return mark_answer(card, marked.right)
 
 
 # --- a whole set ----------------------------------------------------------------------------------
@@ -231,7 +226,7 @@ def _until_answered(page: Page, card: Exercise, attempts: list[tuple[str, ...]])
             _print_solution(page, _solution(card))
             return True
         try:
-            marked = check_answer(card, text)
+            marked = mark_answer(card, text)
         except ExerciseError as error:
             page.prose(f"{error}")
             continue
@@ -260,7 +255,7 @@ def _read(arguments: argparse.Namespace, cards: Sequence[Exercise]) -> int:
     lines = _lines(len(cards))
     for card, text in zip(cards, lines, strict=False):
         try:
-            marked = check_answer(card, text) if text else None
+            marked = mark_answer(card, text) if text else None
         except ExerciseError as error:
             raise UsageError(f"line {card.number}: {error}") from None
         attempts[card.number] = [marked.given] if marked else []

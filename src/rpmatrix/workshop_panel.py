@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from rpmatrix import exercises, report
+from rpmatrix import report, report_exercises
 from rpmatrix.controls import check_box, choice, field, layout
-from rpmatrix.exercises import CARDS, KINDS, Exercise, ExerciseError, Marked
+from rpmatrix.exercise_answers import Marked, Score, mark_answer, score_of
+from rpmatrix.exercise_cards import KINDS, Exercise, ExerciseError, kind_title, lettered
+from rpmatrix.exercises import CARDS, exercises
 from rpmatrix.markup import joined
 from rpmatrix.matrix import Matrix
 from rpmatrix.panels import Panel
@@ -34,7 +36,7 @@ class ExercisePanel(Panel):
     count : int
         How many cards the set has.
     kinds : sequence of str
-        Which kinds of cards, see :data:`rpmatrix.exercises.KINDS`.
+        Which kinds of cards, see :data:`rpmatrix.exercise_cards.KINDS`.
     number : int
         The card to show.
     answers : mapping of int to str or sequence of str, optional
@@ -45,7 +47,7 @@ class ExercisePanel(Panel):
 
     Raises
     ------
-    rpmatrix.exercises.ExerciseError
+    rpmatrix.exercise_cards.ExerciseError
         If there is no such kind, card or answer.
     """
 
@@ -61,7 +63,7 @@ class ExercisePanel(Panel):
     ) -> None:
         self._seed, self._count = seed, count
         self._kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
-        self._cards = exercises.exercises(seed, count, kinds=self._kinds, matrix=matrix)
+        self._cards = exercises(seed, count, kinds=self._kinds, matrix=matrix)
         if not 1 <= number <= count:
             raise ExerciseError(f"there is no card {number}; the set has {count}")
         self._attempts: dict[int, list[str]] = {}
@@ -107,12 +109,12 @@ class ExercisePanel(Panel):
     def marked(self) -> Marked | None:
         """The last answer to the card that is shown, marked; None if there is none yet."""
         attempts = self._attempts.get(self.card.number)
-        return exercises.check_answer(self.card, attempts[-1]) if attempts else None
+        return mark_answer(self.card, attempts[-1]) if attempts else None
 
     @property
-    def score(self) -> exercises.Score:
+    def score(self) -> Score:
         """How it went so far."""
-        return exercises.score_of(self._cards, self._attempts)
+        return score_of(self._cards, self._attempts)
 
     @property
     def html(self) -> str:
@@ -144,7 +146,7 @@ class ExercisePanel(Panel):
 
     def _attempt(self, card: Exercise, answer: str | Iterable[str]) -> Marked:
         """Mark an answer and remember it; one that the card does not have is not remembered."""
-        marked = exercises.check_answer(card, answer)
+        marked = mark_answer(card, answer)
         self._attempts.setdefault(card.number, []).append(SEPARATOR.join(marked.given))
         return marked
 
@@ -153,21 +155,21 @@ class ExercisePanel(Panel):
     def _turn(self) -> None:
         """Show another card."""
         card = self.card
-        self._question.value = exercises.card(card)
+        self._question.value = report_exercises.card(card)
         self._answers = self._answer_controls(card)
         self._answer_box.children = list(self._answers.values())
         self._refresh()
 
     def _answer_controls(self, card: Exercise) -> dict[str, widgets.Widget]:
-        lettered = exercises.lettered(card)
+        offered = lettered(card)
         if card.form == "number":
             named = f"Your answer in {card.unit}"
             return {"answer": field(named, "a whole number", continuous_update=True)}
         if card.form == "several":
-            return {one.id: check_box(f"{letter} {one.text}") for letter, one in lettered}
+            return {one.id: check_box(f"{letter} {one.text}") for letter, one in offered}
         options = [
             ("choose one", ""),
-            *((_cut(f"{at} {one.text}"), one.id) for at, one in lettered),
+            *((_cut(f"{at} {one.text}"), one.id) for at, one in offered),
         ]
         return {"answer": choice("Your answer", options)}
 
@@ -211,16 +213,16 @@ class ExercisePanel(Panel):
         state = ""
         attempts = self._attempts.get(card.number)
         if attempts:
-            right = exercises.check_answer(card, attempts[-1]).correct
+            right = mark_answer(card, attempts[-1]).correct
             state = " ✓ right" if right else " ✕ not yet right"
-        return f"{card.number}. {exercises.kind_title(card.kind)}{state}"
+        return f"{card.number}. {kind_title(card.kind)}{state}"
 
     def render(self) -> str:
         """Give the HTML below the buttons: the marked answer and the score."""
         marked = self.marked
         return joined(
-            exercises.marked(marked) if marked else "",
-            exercises.scored(self.score, self.matrix),
+            report_exercises.marked(marked) if marked else "",
+            report_exercises.scored(self.score, self.matrix),
         )
 
 
