@@ -28,18 +28,10 @@ from hypothesis import strategies as st
 from overlays import BASE, write_overlay
 
 from rpmatrix.article import read_article
-from rpmatrix.drift import (
-    KINDS,
-    DriftReport,
-    Foreseen,
-    NoStatementError,
-    Traits,
-    drift,
-    editions,
-    foresee,
-    write_skeleton,
-)
+from rpmatrix.drift import KINDS, DriftReport, NoStatementError, drift, editions
+from rpmatrix.edition_overlay import Foreseen, foresee, write_skeleton
 from rpmatrix.matrix import Matrix, check_overlay, load_matrix
+from rpmatrix.statement_traits import Traits
 from rpmatrix.table_folders import read_tables
 
 ROWS = (

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from rpmatrix.article import read_article
-from rpmatrix.drift import Traits
+from rpmatrix.statement_traits import Traits
 from rpmatrix.table_files import write_table
 from rpmatrix.table_folders import read_tables
 from rpmatrix.tables import DESCRIPTOR, data_folder

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from rpmatrix.drift import DriftReport, StatementChange, drift, write_skeleton
+from rpmatrix.drift import DriftReport, StatementChange, drift
+from rpmatrix.edition_overlay import write_skeleton
 from rpmatrix.eligibility import AnswerError
 from rpmatrix.impact import VmChange, impact, matrix_of, sample_inventory
 from rpmatrix.matrix import MODES, Matrix

@@ -1,34 +1,23 @@
 """What another copy of the article says otherwise than the edition in the tables.
 
-The tables keep no sentence of the article. Of each statement they keep a fingerprint, which tells
-whether it is the same, and *traits*, which tell what became of it if it is not: the set of its
-words, hashed; the answer it gives for each consistency mode; the figures it names. So a statement
-that was reworded is recognised, and a change of its answer is told from a change of its wording.
+The tables keep no sentence of the article, but traits of each statement. So what was reworded is
+told from what answers something else now, and each change names the rows that rest on it.
 
 What is found here are signs, read from words by rule. A person reads the article and decides.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.article import Statement, normalise, read_article
-from rpmatrix.atomic_writing import write_file
-from rpmatrix.matrix import ABOUT, DECISIVE, MODES, Matrix
-from rpmatrix.table_files import write_table
-from rpmatrix.table_problems import Problem, TablesError
-from rpmatrix.tables import SEPARATOR, Row, read_schema
+from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.statement_pairing import Entry, Pairing
+from rpmatrix.statement_traits import hashed, laid_out, spelled_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,574 +29,6 @@ class NoStatementError(ValueError):
 
 KINDS: Final = ("outcome", "split", "merged", "added", "removed", "wording", "unchanged")
 """What may have become of a statement, the gravest first."""
-
-# --- traits ---------------------------------------------------------------------------------------
-
-# A nicety of language, no knowledge of the service: what is the same word to a reader.
-_CONTRACTED: Final = (
-    ("won't", "will not"),
-    ("can't", "can not"),
-    ("cannot", "can not"),
-    ("n't", " not"),
-    ("'re", " are"),
-    ("'s", ""),
-)
-_SAME: Final = (
-    (r"\bvirtual machine scale sets?\b|\bscale sets?\b", "vmss"),
-    (r"\bvirtual machines?\b|\bvms\b", "vm"),
-    (r"\boperating systems?\b|\boses\b", "os"),
-    (r"\bapps?\b", "application"),
-    (r"\bon[- ]prem(?:ises?)?\b", "onprem"),
-    (r"\bback(?:s|ed|ing)? up\b", "backup"),
-    (r"\b(?:none|never|without|no)\b", "not"),
-)
-_STOP: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        a an the of for to in on at by with from into and or as is are was were be been being it
-        its this that these those they them their you your we our he she who whose which what there
-        here when where while than then so if also just any each every some such same other another
-        via using use used uses per about above can could may might shall should will would must do
-        does did have has had get gets however therefore but yes please currently now one following
-        follows whether because since until within across between through during well need needs
-        further
-        """,
-    )
-)
-_NUMBERS: Final = dict(
-    zip(
-        (
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ),
-        map(str, range(2, 13)),
-        strict=True,
-    )
-)
-_ENDINGS: Final = (
-    *("ations", "ation", "ency", "ence", "ent", "ions", "ion", "ings", "ing"),
-    *("ed", "es", "ly", "al", "s", "e"),
-)
-_TOKEN: Final = re.compile(
-    r"(?P<figure>\d{4}-\d{2}-\d{2}|\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)*)(?![a-z0-9])|[a-z0-9]+"
-)
-_LETTERS: Final = "bcdfghjklmnpqrst"
-
-
-def _plain(text: str) -> str:
-    """Write out what is contracted, and spell alike what means the same."""
-    for short, long in _CONTRACTED:
-        text = text.replace(short, long)
-    for pattern, word in _SAME:
-        text = re.sub(pattern, word, text)
-    return text
-
-
-@lru_cache(maxsize=4096)
-def _stem(word: str) -> str:
-    """Cut the endings off a word: concurrently, concurrent and concurrency are the same."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return _stem(word.removesuffix(ending))
-    return f"{word[:-1]}i" if word.endswith("y") and len(word) > 3 else word
-
-
-def _tokens(text: str) -> tuple[list[str], list[str]]:
-    """Part a normalised text into the stems of its words, and its figures."""
-    words, figures = [], []
-    for match in _TOKEN.finditer(_plain(text)):
-        token = _NUMBERS.get(match[0], match[0])
-        if match["figure"] or token.isdigit():
-            figures.append(token.replace(",", ""))
-        elif token not in _STOP:
-            words.append(_stem(token))
-    return words, figures
-
-
-@lru_cache(maxsize=4096)
-def _hashed(word: str) -> str:
-    """Make four consonants of a word: short, and nothing that a spreadsheet rewrites."""
-    digest = hashlib.sha256(word.encode()).digest()
-    return "".join(_LETTERS[half] for byte in digest[:2] for half in divmod(byte, 16))
-
-
-# Words that make a text a sentence rather than a name.
-_VERBS: Final = re.compile(
-    r"\b(?:is|are|was|were|be|been|can|could|may|might|must|shall|should|will|would|do|does|have"
-    r"|has|had|requires?|needs?|supports?|supported|fails?|contains?|takes?|means?|includes?)\b"
-)
-# A row of the table in the form of a line: what it is about, and behind a sign the answer.
-_ANSWERED: Final = re.compile(
-    r"(?P<label>.{3,160}?)(?::| -) (?P<answer>(?:(?:yes|no|supported|not supported)\b|\d).*)"
-)
-_MODE_WORDS: Final = {
-    "application": re.compile(r"\bapplication\b"),
-    "crash": re.compile(r"\bcrash\b"),
-}
-_SENTENCE_END: Final = re.compile(r"(?<!\betc)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)[.!?;]\s+")
-_TURN: Final = re.compile(r",?\s+\b(?:but|while|whereas|however|although|yet)\b,?\s+")
-_EXCLUDE: Final = re.compile(r"\bexclud")
-_REFUSED: Final = re.compile(
-    r"^not\b(?! only)|\bunsupported\b|\bnot\b(?:\s+\w+){0,3}\s+"
-    r"(?:support\w*|allow\w*|possible|available|work|permitted|back\w*)\b|\bfails?\b"
-)
-_GRANTED: Final = re.compile(r"^yes\b|\bsupport\w*\b|\ballowed\b|\bpossible\b|\bavailable\b")
-_LIMITED: Final = re.compile(
-    r"\b(?:might|may|only|unless|except|not|need to|should|must|depend\w*|as long as|provided)\b"
-)
-
-
-def _answer(text: str) -> frozenset[str]:
-    """Read what a normalised text answers for each consistency mode; empty if it does not."""
-    plain = _plain(text)
-    found: dict[str, str] = {}
-    for sentence in _SENTENCE_END.split(plain):
-        clauses = [sentence]
-        if all(word.search(sentence) for word in _MODE_WORDS.values()):
-            clauses = _TURN.split(sentence)
-        for clause in clauses:
-            _read_clause(clause.strip(" ,.()"), found)
-    answer = {f"{mode}-{word}" for mode, word in found.items()}
-    if re.search(r"\bpreview\b", plain):
-        answer.add("preview")
-    return frozenset(answer)
-
-
-def _read_clause(clause: str, found: dict[str, str]) -> None:
-    named = [mode for mode, word in _MODE_WORDS.items() if word.search(clause)]
-    modes = named or list(MODES)
-    if _EXCLUDE.search(clause):
-        refused = [mode for mode in modes if found.get(mode) == "no"]
-        found.update(dict.fromkeys(refused or modes, "exclude"))
-    elif _REFUSED.search(clause):
-        # What was granted before, and is refused without a mode, is refused in some cases only.
-        some = [] if named else [mode for mode in modes if found.get(mode) in ("yes", "caveat")]
-        found.update(dict.fromkeys(modes, "no") | dict.fromkeys(some, "caveat"))
-    elif _GRANTED.search(clause) and not _LIMITED.search(clause):
-        found.update({mode: "yes" for mode in modes if found.get(mode) != "caveat"})
-    elif _GRANTED.search(clause) or _LIMITED.search(clause) or found:
-        found.update(
-            {mode: "caveat" for mode in modes if found.get(mode, "yes") in ("yes", "caveat")}
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What is kept of a statement, so that it is recognised when its words have changed.
-
-    Attributes
-    ----------
-    fingerprint : str
-        As `rpmatrix.article.Statement` gives it.
-    label, text : frozenset of str
-        The hashed words of what it speaks of, and of what it says.
-    answer, figures : frozenset of str
-        What it answers for each mode, and the numbers, versions and dates it names.
-    """
-
-    fingerprint: str
-    label: frozenset[str]
-    text: frozenset[str]
-    answer: frozenset[str]
-    figures: frozenset[str]
-
-    @classmethod
-    def of(cls, statement: Statement) -> Traits:
-        """Take the traits of a statement of an article."""
-        label, text = statement.label, statement.outcome
-        if statement.kind != "table_row":
-            text = statement.text
-            if answered := _ANSWERED.match(text):
-                label, text = answered["label"], answered["answer"]
-            elif not _VERBS.search(_plain(text)):
-                label, text = text, ""
-        label_words, named = _tokens(label)
-        text_words, figures = _tokens(text)
-        said = f"{text} {label}" if "preview" in label else text
-        return cls(
-            statement.fingerprint,
-            frozenset(map(_hashed, (*label_words, *named))),
-            frozenset(map(_hashed, text_words)),
-            _answer(said) if text else frozenset(),
-            frozenset(f"n{figure}" for figure in (figures if text else named)),
-        )
-
-    @classmethod
-    def of_row(cls, row: Row) -> Traits:
-        """Take the traits that a row of ``statements`` has kept."""
-        columns = ("label_sketch", "text_sketch", "answer", "figures")
-        return cls(row["fingerprint"], *(frozenset(row.members(column)) for column in columns))
-
-    def cells(self) -> dict[str, str]:
-        """Give the traits as cells of ``statements``."""
-        return {
-            "fingerprint": self.fingerprint,
-            "label_sketch": SEPARATOR.join(sorted(self.label)),
-            "text_sketch": SEPARATOR.join(sorted(self.text)),
-            "answer": SEPARATOR.join(sorted(self.answer)),
-            "figures": SEPARATOR.join(sorted(self.figures)),
-        }
-
-
-# --- tables of another layout ---------------------------------------------------------------------
-
-
-def _laid_out(
-    statements: Iterable[Statement], labels: Collection[frozenset[str]]
-) -> list[Statement]:
-    """Bring rows of tables to the form that the tables know: what it is about, then the answer.
-
-    Columns may stand in another order, be numbered, be empty, or be one for each mode; what any
-    other column says stays behind the answer.
-
-    Parameters
-    ----------
-    statements : iterable of Statement
-        The statements of an article.
-    labels : collection of frozenset of str
-        The hashed words of the labels that are known.
-    """
-    of_table: dict[tuple[str, ...], list[Statement]] = {}
-    for one in statements:
-        if one.kind == "table_row":
-            of_table.setdefault(one.columns, []).append(one)
-    laid: dict[int, Statement] = {}
-    for columns, rows in of_table.items():
-        places = _useful_columns(rows, labels)
-        modes = _mode_columns(columns, places[1:])
-        for row in rows:
-            cells = [row.cells[place] for place in places if place not in modes.values()]
-            if modes:
-                cells.insert(1, _of_modes({mode: row.cells[at] for mode, at in modes.items()}))
-            laid[row.position] = replace(row, cells=tuple(cells))
-    return [laid.get(one.position, one) for one in statements]
-
-
-def _useful_columns(rows: Sequence[Statement], labels: Collection[frozenset[str]]) -> list[int]:
-    """Give the places of the columns that say something, that of the label first."""
-    columns = [*zip(*(row.cells for row in rows), strict=False)]
-    useful = [place for place, cells in enumerate(columns) if any(map(normalise, cells))]
-
-    def known(place: int) -> int:
-        return sum(_label(normalise(cell)) in labels for cell in columns[place])
-
-    label = max(useful, key=known)
-    numbered = [
-        place
-        for place in useful
-        if place != label
-        and len(rows) > 1
-        and all(normalise(cell) == str(number) for number, cell in enumerate(columns[place], 1))
-    ]
-    return [label, *(place for place in useful if place != label and place not in numbered)]
-
-
-def _label(text: str) -> frozenset[str]:
-    words, figures = _tokens(text)
-    return frozenset(map(_hashed, (*words, *figures)))
-
-
-def _mode_columns(columns: Sequence[str], places: Iterable[int]) -> dict[str, int]:
-    """Find the column of each mode, if every mode has one of its own."""
-    found: dict[str, list[int]] = {mode: [] for mode in MODES}
-    for place in places:
-        head = _plain(normalise(columns[place])) if place < len(columns) else ""
-        named = [mode for mode, word in _MODE_WORDS.items() if word.search(head)]
-        if len(named) == 1:
-            found[named[0]].append(place)
-    if any(len(places) != 1 for places in found.values()):
-        return {}
-    return {mode: place for mode, (place,) in found.items()}
-
-
-def _of_modes(answers: Mapping[str, str]) -> str:
-    """Say in one text what is said of each mode."""
-    if len({normalise(answer) for answer in answers.values()}) == 1:
-        return next(iter(answers.values()))
-    said = []
-    for mode, answer in answers.items():
-        first, sign, rest = answer.partition(".")
-        said.append(f"{first} for {mode} consistency.{rest if sign else ''}")
-    return " ".join(said)
-
-
-# --- pairing two editions -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    """A statement of either edition, reduced to what pairing needs."""
-
-    place: int
-    section: str
-    form: str
-    traits: Traits
-    row: Row | None = None
-    statement: Statement | None = None
-
-
-def _entry(place: int, section: str, kind: str, traits: Traits, **origin: Any) -> _Entry:
-    form = "row" if kind == "table_row" else "sentence" if traits.text else "name"
-    return _Entry(place, section, form, traits, **origin)
-
-
-class _Pairing:
-    """Finds for each statement of one edition what stands for it in the other.
-
-    Attributes
-    ----------
-    pairs : dict of int to int
-        From places in the old edition to places in the new one.
-    same : set of int
-        Places in the old edition whose statement has not changed.
-    groups : list of (list of int, list of int)
-        Old and new places that belong together, several on one of the sides.
-    begin, end : int
-        The places in the old edition between which the copy was seen: the whole, unless its
-        beginning or its end is missing.
-    torn : int
-        The place in the new edition of a statement within which the copy is cut off, or -1.
-    """
-
-    # What share of the words must be the same: anywhere, beside a neighbour that is known, and
-    # between two of them.
-    FAR, NEAR, BETWEEN = 0.5, 0.25, 0.12
-    # How much the place and an equal answer count, where several statements are alike.
-    BONUS = 0.1
-    # What share of one statement must be found in another of which it is a part.
-    PART = 0.6
-    # A copy is cut off if this share of the edition is missing at one of its ends, and next to
-    # nothing new stands there.
-    CUT, REST = 0.25, 2
-
-    def __init__(self, old: Sequence[_Entry], new: Sequence[_Entry]) -> None:
-        self.old, self.new = old, new
-        self.pairs: dict[int, int] = {}
-        self.same: set[int] = set()
-        self.groups: list[tuple[list[int], list[int]]] = []
-        seen = Counter(word for one in (*old, *new) for word in one.traits.label | one.traits.text)
-        self._weight = {
-            word: math.log(1 + (len(old) + len(new)) / count) for word, count in seen.items()
-        }
-        self._pair_same(with_section=True)
-        self._pair_same(with_section=False)
-        self._pair_same_labels()
-        self._old_sides = _sides(self.pairs, len(old))
-        self._new_sides = _sides(self.pairs.values(), len(new))
-        self._anchors = {-1: -1, len(old): len(new), **self.pairs}
-        self._pair_similar()
-        self._gather()
-        self.begin, self.end, self.torn = 0, len(old), -1
-        self._find_ends()
-
-    # ----- one to one
-
-    def _free(self) -> tuple[list[_Entry], list[_Entry]]:
-        taken = set(self.pairs.values())
-        return (
-            [one for one in self.old if one.place not in self.pairs],
-            [one for one in self.new if one.place not in taken],
-        )
-
-    def _pair_same(self, *, with_section: bool) -> None:
-        old, new = self._free()
-        waiting: dict[tuple[str, str], list[_Entry]] = {}
-        for one in new:
-            section = one.section if with_section else ""
-            waiting.setdefault((one.traits.fingerprint, section), []).append(one)
-        for one in old:
-            section = one.section if with_section else ""
-            found = waiting.get((one.traits.fingerprint, section))
-            if found:
-                self.pairs[one.place] = found.pop(0).place
-                self.same.add(one.place)
-
-    def _pair_same_labels(self) -> None:
-        old, new = self._free()
-        waiting: dict[tuple[str, frozenset[str]], list[_Entry]] = {}
-        for one in new:
-            if one.traits.label:
-                waiting.setdefault((one.form, one.traits.label), []).append(one)
-        for one in old:
-            found = waiting.get((one.form, one.traits.label))
-            if found:
-                self.pairs[one.place] = found.pop(0).place
-
-    def _pair_similar(self) -> None:
-        old, new = self._free()
-        scored = []
-        for one in old:
-            for other in new:
-                share = self._alike(one, other)
-                known = self._known_neighbours(one.place, other.place)
-                if share < (self.FAR, self.NEAR, self.BETWEEN)[known]:
-                    continue
-                same_answer = bool(one.traits.answer) and one.traits.answer == other.traits.answer
-                score = share + self.BONUS * (known + same_answer)
-                scored.append((-score, abs(one.place - other.place), one.place, other.place))
-        taken: set[int] = set()
-        for _, _, place, other_place in sorted(scored):
-            if place not in self.pairs and other_place not in taken:
-                self.pairs[place] = other_place
-                taken.add(other_place)
-
-    def _alike(self, one: _Entry, other: _Entry) -> float:
-        """Give the share of the words that two statements have in common."""
-        mine, theirs = self._words(one, other), self._words(other, one)
-        if one.form == other.form == "name":
-            figures = (one.traits.figures, other.traits.figures)
-            if not (figures[0] <= figures[1] or figures[1] <= figures[0]):
-                return 0.0  # a release of another number is another release
-        both = self._mass(mine | theirs)
-        share = self._mass(mine & theirs) / both if both else 0.0
-        return share if one.form == other.form else share - self.NEAR
-
-    @staticmethod
-    def _words(one: _Entry, other: _Entry) -> frozenset[str]:
-        if one.form == "row" and other.form == "row":
-            return one.traits.label
-        return one.traits.label | one.traits.text
-
-    def _mass(self, words: Iterable[str]) -> float:
-        return sum(self._weight[word] for word in words)
-
-    def _known_neighbours(self, place: int, other_place: int) -> int:
-        """Count on how many sides the nearest known neighbours of two statements are a pair."""
-        mine, theirs = self._old_sides[place], self._new_sides[other_place]
-        return sum(self._anchors[one] == other for one, other in zip(mine, theirs, strict=True))
-
-    # ----- what was seen
-
-    def _known(self, but: int = -1) -> list[tuple[int, int]]:
-        """Give the old and new places that belong together, without those of one new statement."""
-        grouped = ((one, new) for old, new in self.groups for one in old if but not in new)
-        known = [*self.pairs.items(), *((one, place) for one, new in grouped for place in new)]
-        return [(one, other) for one, other in known if other != but]
-
-    def _find_ends(self) -> None:
-        """Find where a copy begins and ends that is not whole."""
-        last = len(self.new) - 1
-        whole = any(other == last and one in self.same for one, other in self.pairs.items())
-        known = self._known(-1 if whole else last)
-        if not known:
-            return
-        first_seen, last_seen = min(known)[0], max(known)[0]
-        first_known, last_known = (pick(other for _, other in known) for pick in (min, max))
-        much = self.CUT * len(self.old)
-        if first_known <= self.REST and first_seen > much:
-            self.begin = first_seen
-        behind = [one for one in self.old if one.place > last_seen]
-        piece = not whole and any(self._is_piece(self.new[last], one) for one in behind)
-        paired = not whole and len(self._known()) > len(known)
-        rest = last - last_known - (piece or paired)
-        if (len(behind) > much and rest <= self.REST) or (piece and len(behind) > 1 and not rest):
-            self.end = last_seen + 1
-            if piece or paired:
-                self._tear(last)
-
-    @staticmethod
-    def _is_piece(one: _Entry, whole: _Entry) -> bool:
-        """Tell whether one may be the beginning of the other, its last word cut in two."""
-        mine, all_of_it = (each.traits.label | each.traits.text for each in (one, whole))
-        return len(mine) < len(all_of_it) and len(mine - all_of_it) <= 1
-
-    def _tear(self, place: int) -> None:
-        self.torn = place
-        self.pairs = {one: other for one, other in self.pairs.items() if other != place}
-        self.groups = [(old, new) for old, new in self.groups if place not in new]
-
-    # ----- one to many
-
-    def _gather(self) -> None:
-        """Find what was merged and what was split, among what has no partner yet."""
-        old, new = self._free()
-        merged: dict[int, list[int]] = {}
-        split: dict[int, list[int]] = {}
-        back = {other: place for place, other in self.pairs.items()}
-        for one in old:
-            whole = self._whole_of(one, self.new, back, self.old)
-            if whole is not None:
-                merged.setdefault(whole, []).append(one.place)
-        for other in new:
-            whole = self._whole_of(other, self.old, self.pairs, self.new)
-            if whole is not None and other.place not in merged:
-                split.setdefault(whole, []).append(other.place)
-        for place, parts in merged.items():
-            parts = sorted({*parts, *([back[place]] if place in back else [])})
-            if len(parts) > 1:
-                self._group(parts, [place])
-        for place, parts in split.items():
-            parts = sorted({*parts, *([self.pairs[place]] if place in self.pairs else [])})
-            if len(parts) > 1 and place not in {p for old, _ in self.groups for p in old}:
-                self._group([place], parts)
-
-    def _group(self, old: list[int], new: list[int]) -> None:
-        for place in old:
-            self.pairs.pop(place, None)
-        self.groups.append((old, new))
-
-    def _whole_of(
-        self,
-        part: _Entry,
-        others: Sequence[_Entry],
-        partner: Mapping[int, int],
-        own: Sequence[_Entry],
-    ) -> int | None:
-        """Find the statement of the other edition that a lonely one is part of, or was one of."""
-        best: tuple[float, int] | None = None
-        for other in others:
-            if other.form != part.form:
-                continue
-            kin = partner.get(other.place)
-            if kin is not None and self._unchanged_subject(own[kin], other):
-                continue
-            if kin is not None and abs(kin - part.place) > 1:
-                continue
-            if kin is None and not self._lonely_neighbours(part, other, own):
-                continue
-            mine, theirs = self._words(part, other), self._words(other, part)
-            common = self._mass(mine & theirs)
-            share = common / (min(self._mass(mine), self._mass(theirs)) or 1)
-            if share >= self.PART and (best is None or share > best[0]):
-                best = (share, other.place)
-        return best[1] if best else None
-
-    def _lonely_neighbours(self, part: _Entry, other: _Entry, own: Sequence[_Entry]) -> bool:
-        places = (part.place, other.place) if own is self.old else (other.place, part.place)
-        return self._known_neighbours(*places) > 0
-
-    def _unchanged_subject(self, one: _Entry, other: _Entry) -> bool:
-        if one.traits.fingerprint == other.traits.fingerprint:
-            return True
-        mine, theirs = self._words(one, other), self._words(other, one)
-        return mine == theirs
-
-
-def _sides(known: Iterable[int], count: int) -> list[tuple[int, int]]:
-    """Give for each place the nearest known places before and behind it."""
-    marks = set(known)
-    before, behind, nearest = [], [], -1
-    for place in range(count):
-        before.append(nearest)
-        nearest = place if place in marks else nearest
-    nearest = count
-    for place in reversed(range(count)):
-        behind.append(nearest)
-        nearest = place if place in marks else nearest
-    return [*zip(before, reversed(behind), strict=True)]
-
-
-# --- the report -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -803,16 +224,10 @@ def drift(text: str, matrix: Matrix, *, edition: str | None = None) -> DriftRepo
             "there is no statement in this text; give the article as Markdown, as a saved page, or "
             "copied from the screen"
         )
-    old = [
-        _entry(place, row["section"], row["kind"], Traits.of_row(row), row=row)
-        for place, row in enumerate(rows)
-    ]
+    old = [Entry.of_row(place, row) for place, row in enumerate(rows)]
     labels = {one.traits.label for one in old if one.form == "row"}
-    new = [
-        _entry(place, one.section, one.kind, Traits.of(one), statement=one)
-        for place, one in enumerate(_laid_out(statements, labels))
-    ]
-    pairing = _Pairing(old, new)
+    new = [Entry.of(place, one) for place, one in enumerate(laid_out(statements, labels))]
+    pairing = Pairing(old, new)
     changes = tuple(_Reporter(pairing, matrix).changes())
     unseen = [*old[: pairing.begin], *old[pairing.end :]]
     ids = tuple(one.row.id for one in unseen if one.row)
@@ -829,7 +244,7 @@ def editions(matrix: Matrix) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: found[name]))
 
 
-def _doubts(report: DriftReport, pairing: _Pairing) -> Iterator[str]:
+def _doubts(report: DriftReport, pairing: Pairing) -> Iterator[str]:
     old, new = pairing.old[pairing.begin : pairing.end], pairing.new
     if report.is_another_article:
         yield (
@@ -875,16 +290,16 @@ def _doubts(report: DriftReport, pairing: _Pairing) -> Iterator[str]:
 class _Reporter:
     """Says what became of each statement, from what was paired."""
 
-    def __init__(self, pairing: _Pairing, matrix: Matrix) -> None:
+    def __init__(self, pairing: Pairing, matrix: Matrix) -> None:
         self.pairing = pairing
         self.old, self.new = pairing.old, pairing.new
         self.matrix = matrix
         # What every other statement speaks of makes none of them mean something else.
         count = Counter(word for one in self.old for word in one.traits.label | one.traits.text)
         self.terms = {
-            hashed: word
-            for hashed, word in matrix.prepared("terms of the article", _terms).items()
-            if count[hashed] * 3 <= len(self.old)
+            trait: word
+            for trait, word in matrix.prepared("terms of the article", _terms).items()
+            if count[trait] * 3 <= len(self.old)
         }
         self._users = matrix.prepared("rows by statement", _users)
 
@@ -909,14 +324,14 @@ class _Reporter:
         yield from (change for _, change in placed)
 
     def _change(
-        self, kind: str, old: Sequence[_Entry], new: Sequence[_Entry], note: str
+        self, kind: str, old: Sequence[Entry], new: Sequence[Entry], note: str
     ) -> StatementChange:
         ids = tuple(one.row.id for one in old if one.row)
         statements = tuple(one.statement for one in new if one.statement)
         rows = dict.fromkeys(row for name in ids for row in self._users.get(name, ()))
         return StatementChange(kind, ids, statements, tuple(rows), note)
 
-    def _told(self, one: _Entry) -> str:
+    def _told(self, one: Entry) -> str:
         found = [*sorted(one.traits.answer), *sorted(figure[1:] for figure in one.traits.figures)]
         return f"it says {', '.join(found)}" if found else ""
 
@@ -926,14 +341,14 @@ class _Reporter:
         note = "; ".join(filter(None, map(self._told, entries)))
         return self._change(kind, [self.old[place] for place in old], entries, note)
 
-    def _of_pair(self, old: _Entry, new: _Entry) -> StatementChange:
+    def _of_pair(self, old: Entry, new: Entry) -> StatementChange:
         if old.place in self.pairing.same:
             return self._change("unchanged", [old], [new], "")
         differences = list(self._differences(old, new))
         kind = "outcome" if differences else "wording"
         return self._change(kind, [old], [new], "; ".join(differences))
 
-    def _differences(self, old: _Entry, new: _Entry) -> Iterator[str]:
+    def _differences(self, old: Entry, new: Entry) -> Iterator[str]:
         """Say what makes the meaning another one; the words only where nothing else tells."""
         told = False
         for what in ("answer", "figures"):
@@ -951,9 +366,10 @@ class _Reporter:
         lost = sorted({self.terms[word] for word in before - now if word in self.terms})
         gained = sorted(
             {
-                word
-                for word, hashed in self._spelled(new, now - before)
-                if hashed in self.terms or _is_name(word, new)
+                word.text
+                for word in spelled_words(new.statement.text if new.statement else "")
+                if word.hashed in now - before
+                and (word.hashed in self.terms or _is_name(word.text, new))
             }
         )
         if not named:
@@ -967,22 +383,14 @@ class _Reporter:
         if before and now and len(before & now) * 5 < len(union) * 2:
             yield "says it in almost entirely other words"
 
-    def _left_out(self, old: _Entry, new: _Entry) -> Iterator[str]:
+    def _left_out(self, old: Entry, new: Entry) -> Iterator[str]:
         known = new.traits.label | new.traits.text
         gone = old.traits.label - known
         if old.form == "row" and new.traits.label - old.traits.label:
             yield from (self.terms[word] for word in gone if word in self.terms)
 
-    def _spelled(self, one: _Entry, words: Iterable[str]) -> Iterator[tuple[str, str]]:
-        wanted = set(words)
-        text = _plain(one.statement.text if one.statement else "")
-        for match in _TOKEN.finditer(text):
-            hashed = _hashed(_stem(match[0]))
-            if hashed in wanted:
-                yield match[0], hashed
 
-
-def _is_name(word: str, entry: _Entry) -> bool:
+def _is_name(word: str, entry: Entry) -> bool:
     """Tell a name: a word that is written with a capital within a sentence, or with a digit."""
     if any(sign.isdigit() for sign in word):
         return True
@@ -1012,13 +420,13 @@ _GENERAL: Final = frozenset(
 
 def _terms(matrix: Matrix) -> Mapping[str, str]:
     """Collect the words that mean something in the matrix, by their hash."""
-    found = {_hashed("not"): "not"}
+    found = {hashed("not"): "not"}
     for table, columns in _TERM_COLUMNS.items():
         for row in matrix.table(table):
             for column in columns:
-                for match in _TOKEN.finditer(_plain(normalise(row[column].replace("_", " ")))):
-                    if not match["figure"] and match[0] not in _STOP | _GENERAL:
-                        found.setdefault(_hashed(_stem(match[0])), match[0])
+                for word in spelled_words(normalise(row[column].replace("_", " "))):
+                    if word.tells and word.text not in _GENERAL:
+                        found.setdefault(word.hashed, word.text)
     return found
 
 
@@ -1042,340 +450,3 @@ def _users(matrix: Matrix) -> Mapping[str, tuple[tuple[str, str], ...]]:
     for name in statements:
         collect(name)
     return found
-
-
-# --- an overlay to begin with ---------------------------------------------------------------------
-
-
-def write_skeleton(
-    report: DriftReport, folder: Path, *, edition: str = "", today: date | None = None
-) -> tuple[Path, ...]:
-    """Begin an overlay that brings the tables to the edition that was read.
-
-    It lists every statement of the copy with the one it supersedes, repeats the rows whose
-    statement answers something else with what the text tells of the outcome, and begins a row for
-    each new row of the table. Of what the copy no longer says, it withdraws what changes no
-    verdict; what does is not stated from now on, since silence is no permission. What only a person
-    can say is left empty, so that the check of the overlay asks for it.
-
-    Parameters
-    ----------
-    report : DriftReport
-        As `drift` gives it.
-    folder : Path
-        Where to write it; must not exist, or be empty.
-    edition : str
-        The name of the edition; that of the folder if left out.
-    today : datetime.date, optional
-        The day of writing; today if left out.
-
-    Returns
-    -------
-    tuple of Path
-        The files that were written.
-
-    Raises
-    ------
-    FileExistsError
-        If there is something in the folder.
-    ValueError
-        If the name of the edition is taken, or is none; or if the copy is cut off, another
-        article, or the edition that the tables have.
-    """
-    if report.unseen:
-        raise ValueError("the copy of the article is cut off; take a whole one")
-    _refuse_another_article(report)
-    if not report.drifted:
-        raise ValueError(f"the copy is the edition {report.edition}: there is nothing to begin")
-    edition = edition or folder.name
-    if not re.fullmatch("[a-z][a-z0-9-]*", edition) or edition in editions(report.matrix):
-        raise ValueError(
-            f"{edition!r} cannot name this edition: write lower-case letters, digits and hyphens, "
-            f"other than {', '.join(editions(report.matrix))}"
-        )
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"there is something in {folder}; choose a new folder")
-    return _Skeleton(report, edition, (today or date.today()).isoformat()).write(folder)
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """The tables as they would be if a copy of the article were taken at its word.
-
-    Attributes
-    ----------
-    matrix : Matrix
-        The tables.
-    unwritten : tuple of (str, str)
-        Table and id of each row that the copy calls for and that only a person can write, such as
-        one of which nobody has said yet when it applies. The tables do without it.
-    """
-
-    matrix: Matrix
-    unwritten: tuple[tuple[str, str], ...]
-
-
-def foresee(report: DriftReport, load: Callable[[Path], Matrix]) -> Foreseen:
-    """Take a copy of the article at its word, for a look ahead and no more.
-
-    It does what `write_skeleton` does, in a folder that is gone afterwards, and puts a word in the
-    place of what only a person can say.
-
-    Parameters
-    ----------
-    report : DriftReport
-        As `drift` gives it.
-    load : callable
-        Loads the tables of the report with one overlay more on top, whose folder it gets.
-
-    Returns
-    -------
-    Foreseen
-
-    Raises
-    ------
-    ValueError
-        If the copy is another article.
-    rpmatrix.table_problems.TablesError
-        If what the copy says does not fit the tables at all.
-    """
-    _refuse_another_article(report)
-    taken = (*editions(report.matrix), *report.matrix.layers)
-    names = (f"pasted-copy-{number}" for number in range(1, len(taken) + 2))
-    name = next(one for one in names if one not in taken)
-    skeleton = _Skeleton(report, name, date.today().isoformat())
-    skeleton.fill_in()
-    unwritten: dict[tuple[str, str], None] = {}
-    with TemporaryDirectory(prefix="rpmatrix-") as scratch:
-        folder = Path(scratch) / name
-        while True:
-            skeleton.write(folder)
-            try:
-                return Foreseen(load(folder), tuple(unwritten))
-            except TablesError as error:
-                dropped = skeleton.drop(error.problems)
-                if not dropped:
-                    raise
-            unwritten.update(dict.fromkeys(one for one in dropped if one[0] != "statements"))
-
-
-def _refuse_another_article(report: DriftReport) -> None:
-    if report.is_another_article:
-        raise ValueError("this is hardly a copy of the article: too little of it was found again")
-
-
-_OUTCOME_OF: Final = {
-    "yes": "supported",
-    "caveat": "supported_with_caveat",
-    "exclude": "exclude_disk",
-    "no": "not_supported",
-}
-
-
-class _Skeleton:
-    """The rows of an overlay, as far as a report tells them."""
-
-    def __init__(self, report: DriftReport, edition: str, today: str) -> None:
-        self.report = report
-        self.matrix = report.matrix
-        self.edition = edition
-        self.today = today
-        self.tables: dict[str, dict[str, dict[str, str]]] = {name: {} for name in read_schema()}
-        self.about = {
-            "owner": "",
-            "purpose": f"The edition {edition} of the article",
-            "source": "Microsoft Learn: Support matrix for VM restore points",
-            "date": today,
-            "valid_until": f"{int(today[:4]) + 1}{today[4:]}".replace("-02-29", "-02-28"),
-        }
-        self._names = self._name_statements()
-        self._deciding = {row["scenario_id"] for row in self.matrix.table("operating_systems")}
-        for change in report.changes:
-            self._take(change)
-        self._forget_withdrawn()
-
-    def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write the rows, and what the overlay says of itself."""
-        folder.mkdir(parents=True, exist_ok=True)
-        schema = read_schema()
-        written = []
-        for name, rows in self.tables.items():
-            path = folder / schema[name].file
-            if rows:
-                write_table(path, schema[name].names, rows.values())
-                written.append(path)
-            else:
-                path.unlink(missing_ok=True)
-        write_file(folder / ABOUT, json.dumps(self.about, indent=2) + "\n")
-        return (*written, folder / ABOUT)
-
-    def fill_in(self) -> None:
-        """Put a word in the place of what only a person can say."""
-        self.about["owner"] = "Nobody yet"
-        for row in self.tables["scenarios"].values():
-            outcomes = {row[mode] for mode in MODES}
-            told = f"See what the copy says: {row['title']}."
-            if "supported_with_caveat" in outcomes:
-                row["caveat"] = row["caveat"] or told
-            if "exclude_disk" in outcomes:
-                row["remedy"] = row["remedy"] or told
-
-    def drop(self, problems: Iterable[Problem]) -> list[tuple[str, str]]:
-        """Do without the rows that do not fit; a statement stays, as one that feeds no row yet."""
-        tables = {schema.file: name for name, schema in read_schema().items()}
-        dropped = []
-        for problem in problems:
-            table = tables.get(problem.file.rpartition("/")[2], "")
-            row = self.tables.get(table, {}).get(problem.row_id)
-            if row is None:
-                continue
-            if table == "statements" and row["data"] == "yes":
-                row.update(data="no", no_data_reason="Nobody has written its row yet.")
-            elif table != "statements":
-                del self.tables[table][problem.row_id]
-            else:
-                continue
-            dropped.append((table, problem.row_id))
-        return dropped
-
-    def _name_statements(self) -> dict[int, str]:
-        names: dict[int, str] = {}
-        for change in self.report.changes:
-            for number, statement in enumerate(change.new):
-                stem = _slug(statement.cells[0])
-                if change.old and (number == 0 or len(change.old) > 1):
-                    stem = re.sub(rf"^(?:s|{re.escape(self.report.edition)})-", "", change.old[0])
-                name = wanted = f"{self.edition}-{stem}"
-                again = 1
-                while name in names.values():
-                    again += 1
-                    name = f"{wanted}-{again}"
-                names[statement.position] = name
-        return names
-
-    def _take(self, change: StatementChange) -> None:
-        for statement in change.new:
-            self._add_statement(statement, change)
-        if change.kind in ("outcome", "split", "merged"):
-            for table, row_id in change.rows:
-                self._repeat(table, row_id, change)
-        elif change.kind == "removed":
-            for table, row_id in change.rows:
-                self._let_go(table, row_id)
-        if change.kind in ("added", "split"):
-            for statement in change.new if change.kind == "added" else change.new[1:]:
-                self._begin(statement)
-
-    def _add_statement(self, statement: Statement, change: StatementChange) -> None:
-        name = self._names[statement.position]
-        old = [self.matrix.row(one, "statements") for one in change.old]
-        subject, data, reason = statement.cells[0], "yes", ""
-        if old:
-            subject, data, reason = (
-                old[0][column] for column in ("subject", "data", "no_data_reason")
-            )
-        self.tables["statements"][name] = {
-            **dict.fromkeys(read_schema()["statements"].names, ""),
-            "id": name,
-            "edition": self.edition,
-            "section": statement.section or "top",
-            "position": str(statement.position),
-            "kind": statement.kind,
-            **Traits.of(statement).cells(),
-            "supersedes": SEPARATOR.join(sorted(change.old)),
-            "subject": _ascii(subject),
-            "data": data,
-            "no_data_reason": reason,
-            "reviewed_on": self.today,
-        }
-
-    def _repeat(self, table: str, row_id: str, change: StatementChange) -> None:
-        """Repeat a row with its new statement, and with what the text tells of its cells."""
-        row = dict(self.matrix.row(row_id, table))
-        row["statement_id"] = self._names[change.new[0].position]
-        row["reviewed_on"] = self.today
-        traits = Traits.of(change.new[0])
-        if table == "scenarios":
-            row.update(_outcomes(traits))
-        elif table == "limits" and len(traits.figures) == 1:
-            (figure,) = traits.figures
-            dated = row["value"].startswith("api-")
-            if dated == ("-" in figure):
-                row["value"] = f"api-{figure[1:]}" if dated else figure[1:]
-        self.tables[table][row_id] = row
-
-    def _begin(self, statement: Statement) -> None:
-        """Begin a scenario for a new row of the table; what else is new awaits a person."""
-        traits = Traits.of(statement)
-        outcomes = _outcomes(traits)
-        if statement.kind != "table_row" or not outcomes:
-            return
-        name = _slug(statement.cells[0])
-        while self.matrix.has_row(name) or name in self.tables["scenarios"]:
-            name += "-new"
-        self.tables["scenarios"][name] = {
-            **dict.fromkeys(read_schema()["scenarios"].names, ""),
-            "id": name,
-            "statement_id": self._names[statement.position],
-            "area": "vm",
-            "title": _ascii(statement.cells[0]),
-            "grain": "vm",
-            **dict.fromkeys(MODES, "not_stated"),
-            **outcomes,
-            "reviewed_on": self.today,
-        }
-
-    def _let_go(self, table: str, row_id: str) -> None:
-        """Withdraw a row that the copy no longer states, or let it be open where it decides."""
-        row = dict(self.matrix.row(row_id, table))
-        silent = f"{self.about['source']}; the edition {self.edition} says nothing of it"
-        of_system = row_id in self._deciding
-        open_modes = [
-            mode
-            for mode in MODES
-            if row.get(mode) in DECISIVE or (of_system and mode == "application")
-        ]
-        if table == "operating_systems":
-            self.tables[table][row_id] = {**row, "statement_id": "", "source": silent}
-        elif table == "scenarios" and open_modes and not row["repeats"]:
-            self.tables[table][row_id] = {
-                **row,
-                **dict.fromkeys(open_modes, "not_stated"),
-                "statement_id": "",
-                "source": silent,
-                "reviewed_on": self.today,
-            }
-        else:
-            self.tables["withdrawn"][f"without-{row_id}"] = {
-                "id": f"without-{row_id}",
-                "table": table,
-                "row_id": row_id,
-                "reason": f"The edition {self.edition} no longer says so.",
-                "source": self.about["source"],
-                "reviewed_on": self.today,
-            }
-
-    def _forget_withdrawn(self) -> None:
-        """Take what is withdrawn out of the lists of the rows that are written."""
-        gone = {row["row_id"] for row in self.tables["withdrawn"].values()}
-        for name, schema in read_schema().items():
-            for column in schema.columns:
-                for row in self.tables[name].values() if column.references else ():
-                    members = row[column.name].split(SEPARATOR)
-                    row[column.name] = SEPARATOR.join(one for one in members if one not in gone)
-
-
-def _outcomes(traits: Traits) -> dict[str, str]:
-    """Give the outcome of each mode, as far as the answer of a statement tells it."""
-    said = (word.partition("-") for word in traits.answer if "-" in word)
-    return {mode: _OUTCOME_OF[answer] for mode, _, answer in said}
-
-
-def _ascii(text: str) -> str:
-    return " ".join(re.sub(r"[^ -~]", " ", text).split()).lstrip("=+-@ ") or "?"
-
-
-def _slug(text: str) -> str:
-    words = re.findall("[a-z0-9]+", normalise(text).casefold())
-    slug = "-".join(words[:6])
-    return slug if slug[:1].isalpha() else f"new-{slug}".rstrip("-")

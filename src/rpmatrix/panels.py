@@ -34,7 +34,8 @@ from rpmatrix.plan_names import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.schedule import ScheduleError
 from rpmatrix.summaries import FleetError
-from rpmatrix.tables import Row, TablesError
+from rpmatrix.table_problems import TablesError
+from rpmatrix.tables import Row
 from rpmatrix.texts import decode, storable
 
 LONGEST_TEXT_IN_REPR: Final = 200

@@ -17,7 +17,8 @@ import ipywidgets as widgets
 
 from rpmatrix import report, report_change
 from rpmatrix.controls import choice, field, text_area, upload, wide
-from rpmatrix.drift import DriftReport, NoStatementError, drift, foresee, write_skeleton
+from rpmatrix.drift import DriftReport, NoStatementError, drift
+from rpmatrix.edition_overlay import foresee, write_skeleton
 from rpmatrix.impact import Impact, impact, matrix_of, sample_inventory
 from rpmatrix.inventory import Inventory, Vm
 from rpmatrix.markup import joined

@@ -192,10 +192,10 @@ def impact(
     found : Impact
         As `rpmatrix.impact.impact` gives it.
     foreseen : bool
-        Whether the tables after are a look ahead; see `rpmatrix.drift.foresee`.
+        Whether the tables after are a look ahead; see `rpmatrix.edition_overlay.foresee`.
     unwritten : sequence of (str, str)
         Table and id of rows that are called for and that nobody has written yet; see
-        `rpmatrix.drift.Foreseen`.
+        `rpmatrix.edition_overlay.Foreseen`.
     """
     return page(
         heading("What it means for VMs") if foreseen else None,
