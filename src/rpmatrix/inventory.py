@@ -627,7 +627,22 @@ def listed_members(inventory: Inventory, group_key: str) -> tuple[str, ...] | No
 
 @dataclass(frozen=True, slots=True)
 class RestorePoint:
-    """One restore point of a VM, as a collection or a record of its own shows it."""
+    """One restore point of a VM, as a collection or a record of its own shows it.
+
+    Attributes
+    ----------
+    id, name : str
+        Its resource id and name; empty if they are not shown.
+    mode : str
+        The consistency mode that was asked for, ``application`` or ``crash``; empty if no mode
+        is shown, or one that is not known.
+    created : datetime or None
+        When it was made, in UTC if no zone is shown; None if that is not shown or cannot be read.
+    state : str
+        Its provisioning state as Azure writes it, such as ``Succeeded``; empty if not shown.
+    is_copy : bool
+        Whether it names the restore point that it is a copy of.
+    """
 
     id: str
     name: str

@@ -130,12 +130,12 @@ class ResourceId:
 
     Attributes
     ----------
-    subscription_id, resource_group
+    subscription_id, resource_group : str
         Where the resource lives.
-    type
+    type : str
         Type below ``Microsoft.Compute``, spelled as the REST API does, such as
         ``restorePointCollections/restorePoints``.
-    names
+    names : tuple of str
         One name for each part of the type.
     """
 
@@ -192,17 +192,18 @@ class ResourceId:
 class DiskEncryption:
     """The encryption one disk is to have inside a restore point.
 
-    Parameters
+    Attributes
     ----------
-    source_id
+    source_id : str
         For a new restore point the id of the managed disk; for a copy the id of the *disk
         restore point* that is copied.
-    role
+    role : str
         ``os`` or ``data``: the request names the OS disk and the data disks apart.
-    type
-        What encrypts the disk restore point. May be left out when a set is named.
-    disk_encryption_set_id
-        The set that holds the customer key; for a copy it must be in the target region.
+    type : str or None
+        What encrypts the disk restore point; None where a set is named and its kind decides.
+    disk_encryption_set_id : str or None
+        The set that holds the customer key; for a copy it must be in the target region. None for
+        the platform's key.
 
     Raises
     ------
@@ -256,11 +257,11 @@ def _check_disk_encryption(disks: tuple[DiskEncryption, ...], type_: str, why: s
 class ShowVm:
     """Read a VM, to settle what an export leaves unknown.
 
-    Parameters
+    Attributes
     ----------
-    vm_id
+    vm_id : str
         Resource id of the VM.
-    instance_view
+    instance_view : bool
         Ask for the running state as well (agent, OS name and version, generation); it is the
         only place where the generation of a VM shows.
     """
@@ -274,7 +275,13 @@ class ShowVm:
 
 @dataclass(frozen=True, kw_only=True)
 class ShowDisk:
-    """Read a managed disk: sharing, SKU, encryption and network access show only there."""
+    """Read a managed disk: sharing, SKU, encryption and network access show only there.
+
+    Attributes
+    ----------
+    disk_id : str
+        Resource id of the disk.
+    """
 
     disk_id: str
 
@@ -295,7 +302,15 @@ class _InSubscription:
 
 @dataclass(frozen=True, kw_only=True)
 class ListDisks(_InSubscription):
-    """Read all managed disks of a subscription, or of one resource group."""
+    """Read all managed disks of a subscription, or of one resource group.
+
+    Attributes
+    ----------
+    subscription_id : str
+        The subscription.
+    resource_group : str or None
+        One resource group of it; all if it is None.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +318,13 @@ class ListCollections(_InSubscription):
     """Read all restore point collections of a subscription, or of one resource group.
 
     The list holds no restore points: read those per collection with `ListRestorePoints`.
+
+    Attributes
+    ----------
+    subscription_id : str
+        The subscription.
+    resource_group : str or None
+        One resource group of it; all if it is None.
     """
 
 
@@ -330,17 +352,19 @@ class _OnCollection:
 class CreateCollection(_OnCollection):
     """Create a restore point collection.
 
-    Parameters
+    Attributes
     ----------
-    location
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    location : str
         Region of the collection: the VM's own region, or the target region of a copy.
-    source_id
+    source_id : str
         Id of the VM; for a cross-region copy the id of the source *collection*.
-    tags
+    tags : mapping of str to str
         Tags of the collection.
-    instant_access
-        Whether points of Premium SSD v2 and Ultra disks are usable at once; `None` leaves it
-        to the service.
+    instant_access : bool or None
+        Whether points of Premium SSD v2 and Ultra disks are usable at once; None leaves it to
+        the service.
     """
 
     location: str
@@ -364,12 +388,14 @@ class CreateCollection(_OnCollection):
 class UpdateCollection(_OnCollection):
     """Change a restore point collection: its tags, its instant access, nothing else.
 
-    Parameters
+    Attributes
     ----------
-    tags
-        The whole new set of tags (an empty mapping removes all); `None` leaves them alone.
-    instant_access
-        The new setting; `None` leaves it alone.
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    tags : mapping of str to str, or None
+        The whole new set of tags (an empty mapping removes all); None leaves them alone.
+    instant_access : bool or None
+        The new setting; None leaves it alone.
     """
 
     tags: Mapping[str, str] | None = field(default=None, hash=False)
@@ -385,14 +411,28 @@ class UpdateCollection(_OnCollection):
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteCollection(_OnCollection):
-    """Delete a restore point collection **with all its restore points**."""
+    """Delete a restore point collection **with all its restore points**.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    no_wait : bool
+        Return before the service has finished, where the client knows how.
+    """
 
     no_wait: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListRestorePoints(_OnCollection):
-    """Read a restore point collection together with its restore points."""
+    """Read a restore point collection together with its restore points.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -413,18 +453,23 @@ class _OnRestorePoint(_OnCollection):
 class CreateRestorePoint(_OnRestorePoint):
     """Create a restore point of the VM its collection belongs to.
 
-    Parameters
+    Attributes
     ----------
-    consistency_mode
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    consistency_mode : str
         ``application`` (the service's default: the property is left out of the request) or
         ``crash``.
-    exclude_disk_ids
+    exclude_disk_ids : tuple of str
         Ids of the managed disks to leave out.
-    disk_encryption
+    disk_encryption : tuple of DiskEncryption
         Own encryption for single disks; the others get the service's default.
-    instant_access_minutes
-        How long the point of Premium SSD v2 and Ultra disks stays instantly usable.
-    no_wait
+    instant_access_minutes : int or None
+        How many minutes the point of Premium SSD v2 and Ultra disks stays instantly usable; None
+        leaves it to the service.
+    no_wait : bool
         Return before the service has finished, where the client knows how.
     """
 
@@ -459,12 +504,18 @@ class CopyRestorePoint(_OnRestorePoint):
     ``collection`` is the *target* collection and must exist (`CreateCollection` with the
     source collection as its source). Disks cannot be left out of a copy.
 
-    Parameters
+    Attributes
     ----------
-    source_restore_point_id
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    source_restore_point_id : str
         Id of the point that is copied.
-    disk_encryption
+    disk_encryption : tuple of DiskEncryption
         Own encryption for single disks; each names the *disk restore point* it copies.
+    no_wait : bool
+        Return before the service has finished, where the client knows how.
     """
 
     source_restore_point_id: str
@@ -482,7 +533,15 @@ class CopyRestorePoint(_OnRestorePoint):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowProgress(_OnRestorePoint):
-    """Read a restore point with its instance view: state, and how far a copy has come."""
+    """Read a restore point with its instance view: state, and how far a copy has come.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -491,6 +550,15 @@ class WaitForRestorePoint(_OnRestorePoint):
 
     For a copy, *created* means only that the copy has started: use `FollowProgress` to learn
     when its disks have arrived.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    until : str
+        ``created`` or ``deleted``.
     """
 
     until: Literal["created", "deleted"] = "created"
@@ -502,14 +570,34 @@ class WaitForRestorePoint(_OnRestorePoint):
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteRestorePoint(_OnRestorePoint):
-    """Delete one restore point."""
+    """Delete one restore point.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    no_wait : bool
+        Return before the service has finished, where the client knows how.
+    """
 
     no_wait: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListDiskRestorePoints(_OnRestorePoint):
-    """Read the disk restore points of a restore point, or the one that is named."""
+    """Read the disk restore points of a restore point, or the one that is named.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    disk_restore_point : str or None
+        Name of one of them; all if it is None.
+    """
 
     disk_restore_point: str | None = None
 
@@ -537,14 +625,20 @@ class _OnDiskRestorePoint(_OnRestorePoint):
 class GrantAccess(_OnDiskRestorePoint):
     """Open a disk restore point for reading through a shared access signature (SAS).
 
-    Parameters
+    Attributes
     ----------
-    duration_seconds
-        How long the signature is valid. A second request extends the running one.
-    secure_vm_guest_state
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    disk_restore_point : str
+        Name of the disk restore point.
+    duration_seconds : int
+        For how many seconds the signature is valid. A second request extends the running one.
+    secure_vm_guest_state : bool
         Ask for the guest state of a trusted launch or confidential VM as well.
-    file_format
-        Format of the download; `None` leaves it to the service.
+    file_format : str or None
+        Format of the download, ``VHD`` or ``VHDX``; None leaves it to the service.
     """
 
     duration_seconds: int = 3600
@@ -563,6 +657,15 @@ class RevokeAccess(_OnDiskRestorePoint):
     """End the shared access signature of a disk restore point.
 
     A point with an open signature cannot be deleted.
+
+    Attributes
+    ----------
+    subscription_id, resource_group, collection : str
+        Where the restore point collection is, and its name.
+    restore_point : str
+        Name of the restore point.
+    disk_restore_point : str
+        Name of the disk restore point.
     """
 
 
@@ -570,19 +673,25 @@ class RevokeAccess(_OnDiskRestorePoint):
 class CreateDisk:
     """Create a managed disk from a disk restore point.
 
-    Parameters
+    Attributes
     ----------
-    disk_restore_point_id
+    subscription_id, resource_group, disk : str
+        Where the new disk is to be, and its name.
+    location : str
+        Its region.
+    disk_restore_point_id : str
         What the disk is made from; it must be in ``location``.
-    sku
+    sku : str
         SKU of the new disk. Required, because the clients' own defaults differ from the
         source disk's SKU without a word.
-    zone
-        Availability zone; may be another one than the source disk's.
-    size_gb
-        Size, if it is to be larger than the source.
-    encryption_type, disk_encryption_set_id
-        Encryption of the new disk; `None` leaves it to the service.
+    zone : str or None
+        Availability zone; may be another one than the source disk's. None for no zone.
+    size_gb : int or None
+        Size in GiB, if it is to be larger than the source.
+    encryption_type, disk_encryption_set_id : str or None
+        Encryption of the new disk; None leaves it to the service.
+    no_wait : bool
+        Return before the service has finished, where the client knows how.
     """
 
     subscription_id: str
@@ -649,18 +758,18 @@ class ApiCapability:
 
     Attributes
     ----------
-    id
+    id : str
         Short name.
-    line
+    line : str
         Which of Microsoft.Compute's two version lines the request belongs to: ``compute``
         (VMs, collections, restore points) or ``disk`` (disks, disk restore points).
-    feature, value
+    feature, value : str
         What the request uses, and which value of it; an empty value stands for any.
-    minimum
+    minimum : str
         First version whose schema has it.
-    meaning
+    meaning : str
         What it is, in words that complete "... needs api-version ...".
-    source
+    source : str
         Where the version was read.
     """
 
@@ -683,11 +792,11 @@ class ApiVersions:
 
     Attributes
     ----------
-    capabilities
+    capabilities : tuple of ApiCapability
         What needs which version. This is the whole rule: no other code compares versions.
-    published
+    published : mapping of str to tuple of str
         The published versions of each line, oldest first.
-    generally_known
+    generally_known : mapping of str to str
         Newest version of each line that all five clients know. A newer one is taken only when a
         capability asks for it, because type checks of Bicep and azapi refuse or warn about
         versions their release does not know.

@@ -76,9 +76,21 @@ class LargestRetention:
 class PointCounts:
     """The number of points over time, in whole minutes from the start; closed formulas.
 
-    ``every`` and ``offset`` hold the modes asked for; ``old`` the points whose age is known, as
-    mode and minute of creation, which is not after the start; ``stay`` counts those whose age
-    is not.
+    Attributes
+    ----------
+    every : mapping of str to int
+        The interval of each mode that is asked for, in minutes.
+    offset : mapping of str to int
+        The minute of the first request of each.
+    stay : int
+        Points that are there already and whose age is not known: they count for ever.
+    old : tuple of (str, int)
+        Mode and minute of creation of those whose age is known; no minute is after the start.
+    age : int or None
+        For how many minutes a point is kept; None if that is not what decides.
+    keep : int or None
+        How many points are kept of each mode; None if that is not what decides. If both are
+        None, points are kept for ever.
     """
 
     every: Mapping[str, int]
@@ -87,7 +99,6 @@ class PointCounts:
     old: tuple[tuple[str, int], ...]
     age: int | None = None
     keep: int | None = None
-    point_rows: frozenset[str] = frozenset()
 
     def only(self, mode: str) -> PointCounts:
         """Give the points of one mode; what is of unknown mode may be of this one."""
@@ -223,7 +234,20 @@ class PointCounts:
 def largest_retention(
     every: Mapping[str, int], bounds: Sequence[tuple[str, PointCounts, int]]
 ) -> LargestRetention | None:
-    """Find the largest retention that keeps every bound, by halving."""
+    """Find the largest retention that keeps every bound, by halving.
+
+    Parameters
+    ----------
+    every : mapping of str to int
+        The interval of each mode that is asked for, in minutes.
+    bounds : sequence of (str, PointCounts, int)
+        For each limit its row, the points that it is about, and the most that it allows.
+
+    Returns
+    -------
+    LargestRetention or None
+        None if nothing bounds the number, or not even a minute fits.
+    """
     if not bounds:
         return None
 

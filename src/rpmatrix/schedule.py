@@ -72,6 +72,8 @@ class LimitLine:
         The contradictions that touch the limit.
     question : Question or None
         What is missing, and the command that fetches it.
+    fact_id : str
+        The fact that the limit bounds.
     """
 
     row: str
@@ -90,6 +92,7 @@ class LimitLine:
     source: str
     rulings: tuple[str, ...]
     question: Question | None = None
+    fact_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +180,7 @@ class Schedule:
     @property
     def points(self) -> tuple[LimitLine, ...]:
         """The limits on the number of points that a VM keeps."""
-        rows = self._growth.point_rows
-        return tuple(line for line in self.limits if line.row in rows)
+        return tuple(line for line in self.limits if line.fact_id == POINTS_FACT)
 
     @property
     def full_at(self) -> datetime | None:
@@ -505,7 +507,6 @@ def _plan(
         offset,
         stay,
         old,
-        point_rows=frozenset(row.id for row in rows if row["fact_id"] == POINTS_FACT),
     ).under(retention)
     plan = _Planned(
         matrix,
@@ -692,6 +693,7 @@ class _Planned:
             source=self.matrix.citation(row.id).source or "article",
             rulings=self.matrix.rulings(row.id, row["mode"]),
             question=self._question(row) if asks else None,
+            fact_id=row["fact_id"],
         )
 
     def _question(self, row: Row) -> Question:
