@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from rpmatrix.table_folders import check, fix, freeze, read_tables
+from rpmatrix.matrix import load_matrix
+from rpmatrix.table_folders import FROZEN, check, fix, freeze, read_tables
 from rpmatrix.table_problems import TablesError
 from rpmatrix.tables import DESCRIPTOR, data_folder, read_schema
 from rpmatrix.workbook import read_workbook, write_workbook
@@ -613,6 +614,27 @@ def test_a_table_that_is_gone_is_missed(folder: Path) -> None:
     (folder / L).unlink()
     assert "missing-file" in {problem.check for problem in check(folder)}
     assert fix(folder).written == ()
+
+
+def test_the_digests_that_are_gone_are_missed(folder: Path) -> None:
+    (folder / FROZEN).unlink()
+    (problem,) = check(folder)
+    assert (problem.check, problem.file) == ("frozen", FROZEN)
+    assert problem.advice.endswith("write it anew with: rpmatrix freeze")
+    assert load_matrix("base", folder=folder).warnings == (f"the base was edited: {problem}",)
+    assert (fix(folder).written, fix(folder).refused) == ((), (problem,))
+
+
+def test_a_word_that_the_descriptor_was_made_to_allow_is_told_of(folder: Path) -> None:
+    path = folder / DESCRIPTOR
+    text = path.read_text(encoding="utf-8")
+    assert '"not_applicable"' in text
+    path.write_text(text.replace('"not_applicable"', '"not_applicable", "perhaps"'))
+    before = tree(folder)
+    (problem,) = check(folder)
+    assert (problem.check, problem.file) == ("frozen", DESCRIPTOR)
+    assert fix(folder).refused == (problem,)
+    assert tree(folder) == before
 
 
 def test_a_table_that_is_a_link_to_nowhere_is_missed(folder: Path) -> None:

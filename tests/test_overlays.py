@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from overlays import ABOUT, BASE, SCHEMA, Rows, write_overlay
 
 import rpmatrix as rp
-from rpmatrix.matrix import MODES, check_overlay, load_matrix, overlay_names
+from rpmatrix.matrix import MODES, check_overlay, fix_overlay, load_matrix, overlay_names
 from rpmatrix.samples import sample_vm
 from rpmatrix.table_folders import FROZEN, changed_since_freeze, freeze, read_tables
 from rpmatrix.table_problems import TablesError
@@ -89,6 +89,28 @@ def test_the_form_of_a_file_is_reported_and_does_no_harm(tmp_path: Path) -> None
         "own/scenarios.csv lines end with a carriage return; end them with LF alone"
     ]
     assert load_matrix(folder).row("ultra-disk")["application"] == "exclude_disk"
+
+
+def test_a_repair_that_could_not_be_written_is_among_what_remains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write_overlay(tmp_path / "own", {"limits": [{"like": "lim-rp-per-vm", "value": "300"}]})
+    path = own / "limits.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    report = fix_overlay(own)
+    assert (report.repaired, report.written) == ((), ())
+    assert [(one.check, one.file) for one in report.refused] == [
+        ("unwritable", "own/limits.csv"),
+        ("line-ends", "own/limits.csv"),
+    ]
+    monkeypatch.undo()
+    assert fix_overlay(own).written == ("limits.csv",)
+    assert fix_overlay(own).refused == check_overlay(own) == ()
 
 
 @pytest.mark.parametrize("name", ["seed", "base"])
