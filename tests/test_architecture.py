@@ -79,6 +79,7 @@ ORDER = (
         "summaries",
         "fleet_inputs",
         "parts",
+        "fact_columns",
         "fact_tables",
         "rollups",
         "record_judging",

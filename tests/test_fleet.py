@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -24,6 +25,7 @@ import rpmatrix as rp
 from rpmatrix import fact_tables
 from rpmatrix.column_codes import UNUSABLE
 from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
+from rpmatrix.fact_columns import usual_names
 from rpmatrix.facts import VmFacts
 from rpmatrix.fleet import assess_files, assess_frames
 from rpmatrix.inventory import Vm
@@ -221,6 +223,10 @@ DOORS: dict[str, Callable[[pd.DataFrame], Any]] = {
         pytest.importorskip("polars").all().cast(pytest.importorskip("polars").Categorical)
     ),
     "duckdb": duckdb,
+    "named by the index": lambda frame: frame.set_index("vm_id"),
+    "named by one of two indexes": lambda frame: frame.assign(at=0).set_index(["at", "vm_id"]),
+    "capitals in the names of columns": lambda frame: frame.rename(columns=str.upper),
+    "words in the names of columns": lambda frame: frame.rename(columns=str.title),
     "a dict of lists": lambda frame: frame.to_dict("list"),
     "a list of dicts": lambda frame: frame.to_dict("records"),
 }
@@ -745,6 +751,10 @@ ODD_TABLES = {
     "an encoding of Windows": TABLE.encode("cp1252"),
     "ends of lines of Windows": TABLE.replace("\n", "\r\n").encode(),
     "old ends of lines": TABLE.replace("\n", "\r").encode(),
+    "capitals in the header": TABLE.replace("vm_id", "VM_ID").replace("type", "TYPE").encode(),
+    "words in the header": TABLE.replace("vm_id", " Vm_Id ").replace("secu", "Secu").encode(),
+    "text of a spreadsheet": TABLE.replace(",", "\t").replace("\n", "\r\n").encode("utf-16"),
+    "UTF-16, the other way round": b"\xfe\xff" + TABLE.encode("utf-16-be"),
     "a comma in a name of a column": TABLE.replace("name", '"name, as told"', 1).encode(),
 }
 
@@ -758,6 +768,68 @@ def test_a_table_of_facts_is_read_as_spreadsheets_write_it(name: str, tmp_path: 
     assert odd.verdicts()["verdict"].tolist() == usual.verdicts()["verdict"].tolist()
     if "comma" not in name:
         assert odd.verdicts()["vm_name"].tolist() == ["Grün", "Grün", "x", "x"]
+
+
+@pytest.mark.parametrize("name", ["text of a spreadsheet", "tabs"])
+def test_a_table_of_facts_may_be_called_a_text(name: str, tmp_path: Path) -> None:
+    (tmp_path / "vms.txt").write_bytes(ODD_TABLES[name])
+    (tmp_path / "vms.txt.gz").write_bytes(gzip.compress(ODD_TABLES[name]))
+    for path in tmp_path.iterdir():
+        found = assess_files(path, MATRIX)
+        assert found.problems == ()
+        assert found.by("mode").loc["crash", "not_supported"] == 1
+
+
+def test_a_table_that_ends_within_a_letter_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "vms.csv").write_bytes(ODD_TABLES["text of a spreadsheet"][:-1])
+    with pytest.raises(FleetError, match=r"vms\.csv cannot be read .*; write it again"):
+        assess_files(tmp_path / "vms.csv", MATRIX)
+
+
+MISTYPED = {
+    "securty_type": "did you mean 'security_type'?",
+    "Operating System": "did you mean 'operating_system'?",
+    "names": "did you mean 'name'?",
+    "disk_sku": "this is a fact of disks, and not read from a table of VMs",
+    "cost_centre": "",
+    "os_version": "",
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
+@pytest.mark.parametrize("column", MISTYPED)
+def test_a_column_that_is_almost_a_fact_is_told_of(column: str, form: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"vm_id": ["a", "b"], column: ["x", "y"]})
+    path = tmp_path / f"vms.{form}"
+    found = rp.assess(frame) if form == "frame" else assess_files(write(frame, path))
+    where = "" if form == "frame" else str(path)
+    told = [(one.file, one.record, one.path.lower()) for one in found.problems]
+    assert told == ([(where, "", column.lower())] if MISTYPED[column] else [])
+    assert MISTYPED[column] in "".join(one.message for one in found.problems)
+    assert found.summary.vms == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"disk_skus": "x"}, "did you mean 'disk_sku'?"),
+        ({"disk_skus": "x", "disk_sku": "Premium_LRS"}, ""),
+        (
+            {"security_type": "Standard"},
+            "this is a fact of VMs, and not read from a table of disks",
+        ),
+        ({"location": "westeurope"}, ""),
+    ],
+)
+def test_a_column_of_disks_that_is_not_read_is_told_of(columns: dict[str, str], told: str) -> None:
+    disks = pd.DataFrame({"vm_id": ["a"], "role": ["os"], **{k: [v] for k, v in columns.items()}})
+    found = rp.assess(pd.DataFrame({"vm_id": ["a"]}), disks)
+    assert len(found.problems) == bool(told)
+    assert told in "".join(one.message for one in found.problems)
+
+
+def test_two_columns_that_differ_in_case_alone_are_left_as_they_are() -> None:
+    assert usual_names(["VM_ID", " Name", "name", "Lun"]) == ["vm_id", " Name", "name", "lun"]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "frame"])

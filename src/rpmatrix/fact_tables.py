@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 
 from rpmatrix.column_cases import ROLES
 from rpmatrix.columns import ColumnEvaluator
+from rpmatrix.fact_columns import columns_not_read, usual_names
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, names_of
 from rpmatrix.records import Problem
 from rpmatrix.summaries import Summary
@@ -129,8 +131,15 @@ class TableReader:
 
     def fail(self, file: str, row: int, path: str, message: str) -> None:
         """Note what does not fit, by its row; in a file of text the header is the first one."""
-        first = 2 if form_of(Path(file)) == ".csv" else 1
+        first = 2 if form_of(Path(file)) in _TEXTS else 1
         self.problems[Problem(file, f"row {row + first}", path, message)] = None
+
+    def look_at(self, names: Sequence[str], file: str, *, of_disks: bool) -> None:
+        """Note columns that are not read and look as if they should be."""
+        beside, grain = (DISK_COLUMNS, "disk") if of_disks else (VM_COLUMNS, "vm")
+        grains = {fact.id: fact.grain for fact in self._evaluator.matrix.facts.values()}
+        for name, message in columns_not_read(names, beside, grains, grain):
+            self.problems[Problem(file, "", name, message)] = None
 
     def _tell_refused(self, file: str) -> None:
         """Note which cells hold what their fact does not allow, with the file that had one first.
@@ -340,6 +349,10 @@ class Files(NamedTuple):
 _SUFFIX_OF_PACKED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
+# A spreadsheet calls a table with tabs between its cells a text.
+_TEXTS: Final = (".csv", ".txt")
+
+
 def form_of(path: Path) -> str:
     """Give the suffix of a file, that of its compression left out."""
     suffixes = [one.lower() for one in path.suffixes]
@@ -353,7 +366,7 @@ def _named(path: Path) -> Iterator[None]:
     """Say which file cannot be read."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, pa.ArrowException) as error:
         why = str(error).strip()
         raise FleetError(f"{path} cannot be read ({why}); write it again") from None
 
@@ -366,16 +379,25 @@ def _columns_of(path: Path) -> list[str]:
         with _named(path):
             names: list[str] = pq.read_schema(path).names
         return names
-    return _header_of(path)[0]
+    return _header_of(path).names
 
 
-def _header_of(path: Path) -> tuple[list[str], str]:
-    """Give the names of the columns of a CSV file, and the sign that parts its cells."""
+class _Header(NamedTuple):
+    """What the first line of a CSV file tells: its columns, and how the file is written."""
+
+    names: list[str]
+    sign: str
+    encoding: str
+
+
+def _header_of(path: Path) -> _Header:
+    """Read the names of the columns of a CSV file, and how its cells are parted and written."""
     with _named(path), pa.input_stream(str(path)) as stream:
-        first = re.split(rb"[\r\n]", bytes(stream.read(65_536)), maxsplit=1)[0]
-    text = first.decode("utf-8-sig", errors="replace").strip()
-    found = [(_cells(text, sign), sign) for sign in _SIGNS]
-    return next((one for one in found if "vm_id" in one[0]), found[0])
+        start = bytes(stream.read(65_536))
+    encoding = "utf-16" if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    first = re.split(r"[\r\n]", start.decode(encoding, errors="replace"), maxsplit=1)[0].strip()
+    found = [_Header(usual_names(_cells(first, sign)), sign, encoding) for sign in _SIGNS]
+    return next((one for one in found if "vm_id" in one.names), found[0])
 
 
 # What spreadsheets put between cells, by country.
@@ -388,7 +410,7 @@ def _cells(line: str, sign: str) -> list[str]:
 
 def holds_facts(path: Path) -> bool:
     """Tell whether a file is a table of facts; it may also be one of records, or no table."""
-    if form_of(path) not in (".parquet", ".csv"):
+    if form_of(path) not in (".parquet", *_TEXTS):
         return False
     try:
         return "vm_id" in _columns_of(path)
@@ -504,12 +526,14 @@ def _jobs(
             yield read
             first += rows
         return
-    names, sign = _header_of(path)
+    names, sign, encoding = _header_of(path)
     read_lines = partial(_read_lines, names, sign, columns, coded, str(path), fail)
     packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
-    with path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
+    with _named(path), path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
+        plain = encoding == "utf-8-sig"
+        text = stream if plain else pa.transcoding_input_stream(stream, encoding, "utf-8")
         first = at = 0
-        for lines, count in _blocks_of_lines(stream):
+        for lines, count in _blocks_of_lines(text):
             weight = raw.tell() - at
             at += weight
             yield partial(_made, make, partial(read_lines, lines, first), str(path), first, weight)
@@ -691,6 +715,9 @@ class Judging:
 
     def tables(self, vms: pa.Table, disks: pa.Table | None) -> Iterator[Part]:
         """Judge tables that are in memory, in one part."""
+        self.reader.look_at(vms.column_names, "", of_disks=False)
+        if disks is not None:
+            self.reader.look_at(disks.column_names, "", of_disks=True)
         with ThreadPoolExecutor(self._threads) as pool:
             of_vms = self.reader.vms(vms, pool=pool)
             of_disks = self.reader.disks(_NO_DISKS if disks is None else disks, pool=pool)
@@ -740,6 +767,8 @@ class Judging:
         of_vms = [*VM_COLUMNS, *evaluator.vm_facts], ["location", *evaluator.vm_facts]
         of_disks = [*DISK_COLUMNS, *evaluator.disk_facts]
         coded = ["vm_id", "role", "listed", *evaluator.disk_facts]
+        for path in (*files.vms, *files.disks):
+            reader.look_at(_columns_of(path), str(path), of_disks=path in files.disks)
         return [
             chain.from_iterable(
                 _jobs(path, *of_vms, reader.vms, reader.fail) for path in files.vms

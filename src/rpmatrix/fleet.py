@@ -26,7 +26,7 @@ from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import Judging
 from rpmatrix.fleet_inputs import FleetInputs
-from rpmatrix.frames import arrow_table, holds_records, open_frame, readable_again
+from rpmatrix.frames import arrow_table, fact_table, holds_records, open_frame, readable_again
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part
 from rpmatrix.record_judging import RecordJudging
@@ -97,7 +97,7 @@ def assess_frames(
         return _of_records(
             run, [partial(open_frame, f"frame {n}", one) for n, one in enumerate(frames, 1)]
         )
-    parts = list(run.tables(*map(arrow_table, frames), *[None] * (2 - len(frames))))
+    parts = list(run.tables(*map(fact_table, frames), *[None] * (2 - len(frames))))
     return _result(evaluator.matrix, run, parts)
 
 

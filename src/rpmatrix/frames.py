@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from rpmatrix.fact_columns import usual_names
 from rpmatrix.parts import FleetError
 from rpmatrix.sources import Opened, arrow_rows, arrow_texts, open_rows, value_rows
 
@@ -16,9 +17,15 @@ _IDS_OF_RECORDS: Final = {"id", "resourceid"}
 
 def readable_again(frame: Any) -> Any:
     """Give a frame that can be read more than once; a stream can be read only once."""
-    if isinstance(frame, (Mapping, Sequence)) or _is_pandas(frame):
-        return frame
-    return arrow_table(frame)
+    if _is_pandas(frame):
+        return _with_index(frame)
+    return frame if isinstance(frame, (Mapping, Sequence)) else arrow_table(frame)
+
+
+def _with_index(frame: Any) -> Any:
+    """Make columns of what rows of a pandas frame are named by, as ids often are."""
+    levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(level=levels) if levels else frame
 
 
 def holds_records(frame: Any) -> bool:
@@ -35,7 +42,7 @@ def holds_records(frame: Any) -> bool:
         If it is no frame, or neither of the two.
     """
     names = column_names(frame)
-    if "vm_id" in names:
+    if "vm_id" in usual_names(names):
         return False
     if _IDS_OF_RECORDS & {name.lower() for name in names}:
         return True
@@ -101,6 +108,23 @@ def _refuse_names_used_twice(names: Iterable[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise FleetError(f"two columns are named {twice[0]!r}; keep one of them")
+
+
+def fact_table(frame: Any) -> pa.Table:
+    """Give a frame of facts as an Arrow table, its columns named as facts are.
+
+    Parameters
+    ----------
+    frame
+        As :func:`arrow_table` takes it.
+
+    Raises
+    ------
+    FleetError
+        As :func:`arrow_table` does.
+    """
+    table = arrow_table(frame)
+    return table.rename_columns(usual_names(table.column_names))
 
 
 def arrow_table(frame: Any) -> pa.Table:
