@@ -226,7 +226,7 @@ def test_a_partition_that_fails_is_named_and_the_others_are_kept(
     shutil.copytree(facts, home)
     broken = home / "vms" / "part-001.parquet"
     whole = broken.read_bytes()
-    broken.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[len(whole) // 2 + 4 :])
+    broken.write_bytes(whole[:4] + bytes(500) + whole[504:])
     with pytest.raises(FleetError, match=r"1 of 3 partitions .*vms/part-001\.parquet with .*disks"):
         assess_dask(home, out=out, scheduler="threads")
     kept = {path.name: path.stat().st_mtime_ns for path in (out / "verdicts").iterdir()}
@@ -237,6 +237,59 @@ def test_a_partition_that_fails_is_named_and_the_others_are_kept(
     now = {path.name: path.stat().st_mtime_ns for path in (out / "verdicts").iterdir()}
     assert len(now) == 3
     assert {name: now[name] for name in kept} == kept
+
+
+def test_a_reason_that_partitions_share_is_told_once(facts: Path) -> None:
+    with pytest.raises(FleetError) as told:
+        assess_dask(facts, scheduler="processes")
+    assert str(told.value) == (
+        "none of 3 partitions could be judged: name a folder with out: workers in other processes "
+        "write there"
+    )
+
+
+FAILED = [(f"part-{number}", "it is torn") for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("failed", "of", "kept", "told"),
+    [
+        (
+            [("a", "torn"), ("b", "torn"), ("c", "gone")],
+            *(5, True),
+            "3 of 5 partitions could not be judged: a, b: torn; c: gone. The others are written; "
+            "mend these and run again",
+        ),
+        (
+            [("a", "torn"), ("b", "gone")],
+            *(3, False),
+            "2 of 3 partitions could not be judged: a: torn; b: gone. Mend these and run again",
+        ),
+        (
+            FAILED,
+            *(8, False),
+            "7 of 8 partitions could not be judged: part-0, part-1, part-2, part-3, part-4, and 2 "
+            "more: it is torn. Mend these and run again",
+        ),
+        (FAILED, 7, True, "none of 7 partitions could be judged: it is torn"),
+        ([("a", "torn")], 1, True, "1 of 1 partition could not be judged: a: torn. Mend it and"),
+    ],
+)
+def test_partitions_that_fail_are_told_by_their_reasons(
+    failed: list[tuple[str, str]], of: int, kept: bool, told: str
+) -> None:
+    with pytest.raises(FleetError, match=f"^{re.escape(told)}"):
+        clusters._raise_failed(failed, of, kept=kept)
+
+
+@pytest.mark.parametrize("scheduler", ["proceses", "distributed", 3])
+def test_a_scheduler_that_dask_does_not_have_is_told(
+    scheduler: Any, facts: Path, tmp_path: Path
+) -> None:
+    may_be = "give 'threads', 'processes', 'synchronous' or a client of dask.distributed"
+    with pytest.raises(FleetError, match=f"Dask has no scheduler {scheduler!r}.*{may_be}"):
+        assess_dask(facts, out=tmp_path / "out", scheduler=scheduler)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_run_is_not_repeated(facts: Path, single: FleetResult, tmp_path: Path) -> None:
@@ -303,7 +356,9 @@ def test_frames_of_spark_give_what_files_give(
     assert sorted(rows_of(found), key=str) == sorted(rows_of(single), key=str)
     assert len(list((tmp_path / "out" / "verdicts").iterdir())) > 1
     assert found.by("subscription").equals(single.by("subscription"))
-    bare = assess_spark_frames(vms, out=tmp_path / "bare")
+    mistyped = vms.withColumnRenamed("vm_id", "VM_ID").withColumnRenamed("priority", "prioritty")
+    bare = assess_spark_frames(mistyped, out=tmp_path / "bare")
+    assert [problem.path for problem in bare.problems] == ["prioritty"]
     assert bare.by("mode").loc["crash", "supported"] == 0
     with pytest.raises(FleetError, match="no column 'role'"):
         assess_spark_frames(vms, disks.drop("role"), out=tmp_path / "none")
@@ -316,7 +371,7 @@ def test_what_fails_in_spark_is_told_without_a_trace_of_java(
     shutil.copytree(facts, home)
     broken = home / "vms" / "part-002.parquet"
     whole = broken.read_bytes()
-    broken.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[len(whole) // 2 + 4 :])
+    broken.write_bytes(whole[:4] + bytes(500) + whole[504:])
     with pytest.raises(FleetError, match=r"part-002\.parquet") as caught:
         assess_spark(home, out=tmp_path / "out")
     assert "org.apache" not in str(caught.value)

@@ -84,20 +84,22 @@ def some_fleet() -> FleetResult:
     summary.caveats = Counter({(mode, "temp-disk"): 12 for mode in MODES})
     summary.assumptions = Counter({("application", "os_architecture"): 44})
     torn, whole = f"{SET}/torn", f"{SET}/whole"
-    summary.groups = Counter(
-        {
-            ("availability_set", torn, "application", "supported"): 2,
-            ("availability_set", torn, "application", "not_supported"): 1,
-            ("availability_set", torn, "crash", "not_supported"): 3,
-            ("scale_set", whole, "application", "supported"): 4,
-            ("scale_set", whole, "crash", "exclude_disks"): 4,
-        }
-    )
+    summary.groups = {
+        ("availability_set", torn): members(
+            application={"supported": 2, "not_supported": 1}, crash={"not_supported": 3}
+        ),
+        ("scale_set", whole): members(application={"supported": 4}, crash={"exclude_disks": 4}),
+    }
     barred = (f"{SET}/../virtualmachines/vm-barred", "not_supported", ("confidential-vm",))
     summary.in_the_way["availability_set", torn, "application"] = (barred,)
     summary.listed[torn] = tuple(f"/subscriptions/sub-1/vm-{number}" for number in range(5))
     problems = (Problem("a.json", "/0", "/id", "an id is missing"),) * 3
     return FleetResult(MATRIX, summary, problems, ("some disks name no VM",), 343)
+
+
+def members(**by_mode: dict[str, int]) -> list[int]:
+    """Count the members of a set by mode and verdict, as a summary does."""
+    return [by_mode.get(mode, {}).get(verdict, 0) for mode in MODES for verdict in VERDICTS]
 
 
 SET = "/subscriptions/sub-1/resourcegroups/rg-1/providers/microsoft.compute/availabilitysets"
@@ -130,9 +132,8 @@ def large_fleet() -> FleetResult:
             place = f"sub-{number % 400:04}", f"region{number % 50:02}"
             summary.places[*place, mode, VERDICTS[number % 4]] += 500
         for number in range(5_000):
-            of_set = ("availability_set", f"{SET}/{number}", mode)
-            summary.groups[*of_set, "supported"] = 1 + number % 3
-            summary.groups[*of_set, "not_supported"] = 1
+            counts = members(**{mode: {"supported": 1 + number % 3, "not_supported": 1}})
+            summary.count_members("availability_set", f"{SET}/{number}", counts)
         for row in scenarios:
             summary.caveats[mode, row] = 900
     problems = tuple(
@@ -438,8 +439,8 @@ def test_whatever_an_input_holds_stays_text() -> None:
     summary = Summary(2, 0)
     summary.outcomes[outcome("crash", "not_supported", ("confidential-vm",))] = 2
     summary.places[HOSTILE, HOSTILE, "crash", "not_supported"] = 1
-    summary.groups["scale_set", f"{HOSTILE}/{HOSTILE}", "crash", "supported"] = 1
-    summary.groups["scale_set", f"{HOSTILE}/{HOSTILE}", "crash", "not_supported"] = 1
+    counts = members(crash={"supported": 1, "not_supported": 1})
+    summary.count_members("scale_set", f"{HOSTILE}/{HOSTILE}", counts)
     problems = (Problem(HOSTILE, HOSTILE, HOSTILE, HOSTILE),)
     result = FleetResult(MATRIX, summary, problems, (HOSTILE,), 2)
     page = fleet_document(result, inputs={HOSTILE: HOSTILE}, options={HOSTILE: HOSTILE})

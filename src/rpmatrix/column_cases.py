@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from rpmatrix.column_codes import Column, Growing, Numbering, marks, row_type
+from rpmatrix.column_codes import Column, Growing, Numbering, marks
 from rpmatrix.eligibility import DISKS_LEFT, VERDICTS
 from rpmatrix.matrix import DECISIVE, MODES, Matrix
 from rpmatrix.rules import Clause, RuleSet
@@ -152,8 +152,7 @@ class Configurations:
         self._layout = layout
         self._columns = columns
         self._of_disks = of_disks
-        width = len(columns) + BEFORE_FACTS * of_disks
-        self._numbers = Numbering(row_type(width, np.uint16))
+        self._numbers = Numbering()
         self.packed = Growing((-(-layout.width // 8),))
         self.signs = Growing((), np.uint32)
 
@@ -269,7 +268,7 @@ class Cases:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._numbers = Numbering(row_type(-(-layout.width // 8), np.uint8))
+        self._numbers = Numbering()
         self._meanings = Growing((-(-layout.width // 8),))
         self._codes = {mode: Growing((4,)) for mode in MODES}
         self._lists = {(mode, name): _Lists() for mode in MODES for name in _LISTED}

@@ -342,11 +342,11 @@ class Growing:
 class Numbering:
     """Numbers for values, given in the order in which they are met."""
 
-    def __init__(self, kind: pa.DataType) -> None:
-        self._known = pa.array([], kind)
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._numbers)
 
     def number(self, values: pa.Array) -> tuple[Numbers, Numbers]:
         """Give the number of each value, and the places of those that are met for the first time.
@@ -355,16 +355,12 @@ class Numbering:
         """
         encoded = values.dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
-        known = pc.index_in(encoded.dictionary, value_set=self._known)
-        is_new = known.is_null()
-        numbers = known.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        new = np.flatnonzero(is_new.to_numpy(zero_copy_only=False))
-        numbers[new] = len(self._known) + np.arange(len(new))
-        if len(new):
-            self._known = pa.concat_arrays([self._known, encoded.dictionary.filter(is_new)])
+        known, distinct = self._numbers, encoded.dictionary.to_pylist()
+        before = len(known)
+        numbers = np.array([known.setdefault(one, len(known)) for one in distinct], np.int64)
         first = np.zeros(len(numbers), np.int64)
         first[codes[::-1]] = np.arange(len(codes))[::-1]
-        return numbers.take(codes), first.take(new)
+        return numbers.take(codes), first[numbers >= before]
 
 
 def row_type(width: int, kind: Any) -> pa.DataType:
@@ -383,7 +379,7 @@ class Rows:
     """The distinct rows of codes at one kind of place, numbered as they are met."""
 
     def __init__(self, width: int) -> None:
-        self._numbers = Numbering(row_type(width, np.uint16))
+        self._numbers = Numbering()
         self._rows = Growing((width,), np.uint16)
         self._lock = RLock()
 

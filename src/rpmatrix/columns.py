@@ -215,7 +215,7 @@ class ColumnEvaluator:
         self._sets: dict[tuple[int, ...], int] = {(): 0}
         self._set_meanings = Growing((-(-self._layout.width // 8),))
         self._set_meanings.append(np.zeros((1, -(-self._layout.width // 8)), np.uint8))
-        self._pairs = Numbering(pa.int64())
+        self._pairs = Numbering()
         self._case_of_pair = Growing((), np.int32)
         self.cases = Cases(self._layout)
         self._lock = RLock()

@@ -450,10 +450,12 @@ class LateColumns:
     origin: Final = "origin"
 
     def __init__(self) -> None:
-        self._pieces: list[Callable[[], pa.Table]] = []
+        self._pieces: list[Callable[[Sequence[str]], pa.Table]] = []
+        # The piece that was read last: the next part begins where it was left.
+        self._last: tuple[int, Sequence[str], pa.Table | None] = -1, (), None
         self._lock = Lock()
 
-    def leave(self, table: pa.Table, read: Callable[[], pa.Table]) -> pa.Table:
+    def leave(self, table: pa.Table, read: Callable[[Sequence[str]], pa.Table]) -> pa.Table:
         """Say of each row of a table that the rest of it is what `read` gives."""
         with self._lock:
             piece = len(self._pieces)
@@ -461,17 +463,17 @@ class LateColumns:
         origins = (piece << _BITS_OF_ROW) + np.arange(table.num_rows, dtype=np.int64)
         return table.append_column(self.origin, pa.array(origins))
 
-    def whole(self, table: pa.Table) -> pa.Table | Callable[[], pa.Table]:
-        """Give a table with what was left in files, or what gives it."""
+    def whole(self, table: pa.Table) -> pa.Table | Callable[[Sequence[str]], pa.Table]:
+        """Give a table as it is, or what gives it with some columns that were left in files."""
         return partial(self._whole, table) if self.origin in table.column_names else table
 
-    def _whole(self, table: pa.Table) -> pa.Table:
+    def _whole(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
         origins = table[self.origin].combine_chunks()
         known = origins.is_valid().to_numpy(zero_copy_only=False)
         places = origins.fill_null(0).to_numpy(zero_copy_only=False)
         pieces = places >> _BITS_OF_ROW
         needed = np.unique(pieces[known])
-        read = [self._pieces[piece]() for piece in needed.tolist()]
+        read = [self._read(piece, names) for piece in needed.tolist()]
         if not read:
             return table.drop_columns(self.origin)
         starts = np.cumsum([0, *(one.num_rows for one in read)])
@@ -486,6 +488,13 @@ class LateColumns:
         for name in left.column_names:
             found = found.append_column(name, left[name])
         return found
+
+    def _read(self, piece: int, names: Sequence[str]) -> pa.Table:
+        known, columns, table = self._last
+        if table is None or (known, columns) != (piece, names):
+            table = self._pieces[piece](names)
+            self._last = piece, names, table
+        return table
 
 
 _BITS_OF_ROW: Final = 32
@@ -519,7 +528,7 @@ def _jobs(
                     mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
                     group = mine.read_row_group(number, columns=wanted, use_threads=False)
                 if late is not None and left:
-                    again = partial(_read_again, path, path.stat(), whole.metadata, number, left)
+                    again = partial(_read_again, path, path.stat(), whole.metadata, number)
                     group = late.leave(group, again)
                 return replace(make(group, str(path), first), weight=weight)
 
@@ -621,7 +630,8 @@ def _read_again(
     if (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
         raise FleetError(f"{path} was changed after it had been judged; judge it again")
     whole = pq.ParquetFile(path, metadata=metadata)
-    return whole.read_row_group(number, columns=list(columns), use_threads=False)
+    wanted = [name for name in columns if name in whole.schema_arrow.names]
+    return whole.read_row_group(number, columns=wanted, use_threads=False)
 
 
 def _made(

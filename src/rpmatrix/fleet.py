@@ -27,6 +27,7 @@ from rpmatrix.eligibility import Answers
 from rpmatrix.fact_tables import Judging
 from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.frames import arrow_table, fact_table, holds_records, open_frame, readable_again
+from rpmatrix.garbage import uncollected_garbage
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part
 from rpmatrix.record_judging import RecordJudging
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 
+@uncollected_garbage()
 def assess_frames(
     vms: Any,
     disks: Any = None,

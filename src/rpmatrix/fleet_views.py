@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix import report
@@ -741,7 +742,8 @@ def _count_sets(made: Summary, found: Assessment) -> None:
         named = _SETS.get(kind, kind)
         for vm in members:
             for one in found.of(vm.id):
-                made.groups[named, group, one.mode, one.verdict] += 1
+                counts = [(one.mode, one.verdict) == both for both in product(MODES, VERDICTS)]
+                made.count_members(named, group, counts)
                 if one.verdict in ("not_supported", "unknown"):
                     missing = _missing(one) if one.verdict == "unknown" else ()
                     why = missing or one.reasons

@@ -24,6 +24,7 @@ from rpmatrix.summaries import Summary as Summary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Bools = NDArray[np.bool_]
     Numbers = NDArray[Any]
 
 
@@ -56,14 +57,21 @@ class Part:
     """
 
     vms: pa.Table
-    _disks: pa.Table | Callable[[], pa.Table]
+    _disks: pa.Table | Callable[[Sequence[str]], pa.Table]
     judged: Judged
     disks_told: int | None = None
 
     @cached_property
     def disks(self) -> pa.Table:
-        """Who the disks are."""
-        return self._disks() if callable(self._disks) else self._disks
+        """Who the disks are; what they are called is told by :attr:`named_disks`."""
+        return self._disks if isinstance(self._disks, pa.Table) else self._disks(("disk_id", "lun"))
+
+    @cached_property
+    def named_disks(self) -> pa.Table:
+        """Who the disks are, with their names, which only disks without an id are told by."""
+        if isinstance(self._disks, pa.Table):
+            return self._disks
+        return self._disks(("disk_id", "name", "lun"))
 
     def verdicts(self, modes: Sequence[str] = MODES) -> pa.Table:
         """Give one row per VM and mode, with the columns that verdicts have everywhere."""
@@ -97,23 +105,49 @@ class Part:
 
     def _exclude_disks(self, modes: Sequence[str]) -> pa.Array:
         """Give the disks to exclude of each VM and mode, as one text."""
-        places = np.zeros((len(self.judged.cases), len(modes)), np.int32)
+        places = np.zeros((len(self.judged), len(modes)), np.int32)
         texts = [pa.array([""], pa.large_string())]
-        count = 1
+        told: Bools | None = None
         for at, mode in enumerate(modes):
-            gone = np.flatnonzero(self.judged.excluded(mode))
-            owners = self.judged.owners.take(gone)
+            gone = self.judged.excluded(mode)
+            # Most VMs that lose disks lose the same ones in all modes.
+            others = gone if told is None else gone != told
+            if told is not None:
+                places[:, at] = places[:, at - 1]
+                places[self.judged.owners[others], at] = 0
+                touched = np.zeros(len(places), bool)
+                touched[self.judged.owners[others]] = True
+                others = gone & touched.take(self.judged.owners)
+            rows = np.flatnonzero(others)
+            owners = self.judged.owners.take(rows)
             starts = np.flatnonzero(np.diff(owners, prepend=-1))
-            ends = pa.array([*starts, len(gone)], pa.int64())
-            of_vms = pa.LargeListArray.from_arrays(ends, _labels(self.disks, gone))
+            ends = pa.array([*starts, len(rows)], pa.int64())
+            of_vms = pa.LargeListArray.from_arrays(ends, self._labels(rows))
+            count = sum(map(len, texts))
             texts.append(pc.binary_join(of_vms, pa.scalar(SEPARATOR, pa.large_string())))
             places[owners[starts], at] = np.arange(count, count + len(starts))
-            count += len(starts)
-        # Most VMs that lose disks lose the same ones in both modes.
-        distinct = pa.concat_arrays(texts).dictionary_encode()
-        codes = distinct.indices.to_numpy(zero_copy_only=False)
-        names = distinct.dictionary.cast(pa.string())
-        return pa.DictionaryArray.from_arrays(codes.take(places.reshape(-1)), names)
+            told = gone
+        return pa.DictionaryArray.from_arrays(
+            places.reshape(-1), pa.concat_arrays(texts).cast(pa.string())
+        )
+
+    def _labels(self, rows: NDArray[np.integer[Any]]) -> pa.Array:
+        """Give the ids of some disks, or what else tells people which disk is meant."""
+        labels = _texts(self.disks, "disk_id", rows)
+        unnamed = np.flatnonzero(pc.fill_null(pc.equal(labels, ""), True).to_numpy(False))
+        if not len(unnamed):
+            return labels
+        text = partial(pa.scalar, type=pa.large_string())
+        disks, few = self.named_disks, rows[unnamed]
+        of_os = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(_texts(disks, "role", few))), "os")
+        luns = pc.fill_null(_texts(disks, "lun", few), "None")
+        places = pc.binary_join_element_wise(text("data disk at lun"), luns, text(" "))
+        places = pc.if_else(pc.fill_null(of_os, False), text("OS disk"), places)
+        names = _texts(disks, "name", few)
+        named = pc.fill_null(pc.not_equal(names, ""), False)
+        mask = np.zeros(len(rows), bool)
+        mask[unnamed] = True
+        return pc.replace_with_mask(labels, pa.array(mask), pc.if_else(named, names, places))
 
     def findings(self) -> pa.Table:
         """Give one row for each row of the matrix that bears on a VM or on one of its disks.
@@ -123,19 +157,18 @@ class Part:
         found = self.judged.findings()
         evaluator = self.judged.evaluator
         rows = [evaluator.scalar.rules.rows[row] for row in evaluator.rows]
-        told = {mode: [row.outcomes[mode] for row in rows] for mode in MODES}
+        outcomes = {mode: [row.outcomes[mode] for row in rows] for mode in MODES}
         layers = [evaluator.matrix.layer_of(row) for row in evaluator.rows]
-        of_disk = found.disks >= 0
-        places = pa.array(np.where(of_disk, found.disks, 0).astype(np.int32), mask=~of_disk)
         columns = {"vm_id": _dictionary(found.vms, self.vms["vm_id"])}
-        if "disk_id" in self.disks.column_names:
-            columns["disk_id"] = _dictionary(places, self.disks["disk_id"])
-        for name in ("role", "lun"):
+        # Rows about VMs come before those about disks.
+        of_vms = int(np.searchsorted(found.disks, 0))
+        for name in ("disk_id", "role", "lun"):
             if name in self.disks.column_names:
-                columns[name] = self.disks[name].combine_chunks().take(places)
+                mine = _picked(self.disks[name], found.disks[of_vms:])
+                columns[name] = pa.chunked_array([pa.nulls(of_vms, mine.type), *mine.chunks])
         columns |= {
             "row_id": _looked_up(found.rows, evaluator.rows),
-            **{mode: _looked_up(found.rows, outcomes) for mode, outcomes in told.items()},
+            **{mode: _looked_up(found.rows, told) for mode, told in outcomes.items()},
             "applies": _looked_up(found.applies.astype(np.int8), ["unknown", "yes"]),
             "layer": _looked_up(found.rows, layers),
         }
@@ -191,14 +224,16 @@ class Part:
                 continue
             groups, names = _lowered(encoded_column(self.vms, f"{kind}_id"))
             members = np.flatnonzero(np.array([name != "" for name in names])[groups])
+            mine = groups[members]
+            width = len(VERDICTS)
+            counted = [
+                np.bincount(mine * width + codes[members], minlength=len(names) * width)
+                for codes in verdicts.values()
+            ]
+            counts = np.hstack([one.reshape(-1, width) for one in counted]).tolist()
+            for group in np.unique(mine).tolist():
+                made.count_members(kind, names[group], counts[group])
             for mode, codes in verdicts.items():
-                told = [(groups[members], names), (codes[members], VERDICTS)]
-                made.groups.update(
-                    {
-                        (kind, group, mode, verdict): count
-                        for (group, verdict), count in _counted(told)
-                    }
-                )
                 stopped = members[(codes[members] == NOT_SUPPORTED) | (codes[members] == UNKNOWN)]
                 sets = [names[code] for code in groups[stopped].tolist()]
                 for group, member in zip(sets, self._told_of(stopped, mode), strict=True):
@@ -300,6 +335,18 @@ def _dictionary(places: Any, values: pa.ChunkedArray) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, held)
 
 
+def _picked(values: pa.ChunkedArray, rows: NDArray[np.integer[Any]]) -> pa.ChunkedArray:
+    """Give some rows, in rising order; chunks are not put together, they may be large."""
+    if pa.types.is_string(values.type):
+        values = values.cast(pa.large_string())
+    found, first = [], 0
+    for chunk in values.chunks:
+        begin, end = np.searchsorted(rows, (first, first + len(chunk)))
+        found.append(chunk.take(pa.array(rows[begin:end] - first)))
+        first += len(chunk)
+    return pa.chunked_array(found, values.type)
+
+
 def names_of(vms: pa.Table) -> pa.ChunkedArray:
     """Give the name of each VM: the last part of its id where no column tells."""
     if "name" in vms.column_names and not vms["name"].null_count:
@@ -310,33 +357,12 @@ def names_of(vms: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(vms["name"].cast(pa.string()), from_id)
 
 
-def _labels(disks: pa.Table, rows: NDArray[np.integer[Any]]) -> pa.Array:
-    """Give the ids of some disks, or what else tells people which disk is meant."""
-    labels = _texts(disks, "disk_id", rows)
-    unnamed = np.flatnonzero(pc.fill_null(pc.equal(labels, ""), True).to_numpy(False))
-    if not len(unnamed):
-        return labels
-    text = partial(pa.scalar, type=pa.large_string())
-    few = rows[unnamed]
-    of_os = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(_texts(disks, "role", few))), "os")
-    luns = pc.fill_null(_texts(disks, "lun", few), "None")
-    places = pc.binary_join_element_wise(text("data disk at lun"), luns, text(" "))
-    places = pc.if_else(pc.fill_null(of_os, False), text("OS disk"), places)
-    names = _texts(disks, "name", few)
-    named = pc.fill_null(pc.not_equal(names, ""), False)
-    mask = np.zeros(len(rows), bool)
-    mask[unnamed] = True
-    return pc.replace_with_mask(labels, pa.array(mask), pc.if_else(named, names, places))
-
-
 def _texts(disks: pa.Table, name: str, rows: NDArray[np.integer[Any]]) -> pa.Array:
     """Give some cells of a column as texts; all are empty if there is none."""
     if name not in disks.column_names:
         return pa.nulls(len(rows), pa.large_string())
-    cells = disks[name].combine_chunks().take(pa.array(rows)).cast(pa.large_string())
-    if isinstance(cells, pa.ChunkedArray):
-        return pa.concat_arrays(cells.chunks)
-    return cells
+    cells = _picked(disks[name], rows).cast(pa.large_string())
+    return pa.concat_arrays(cells.chunks) if cells.num_chunks else pa.array([], cells.type)
 
 
 def hashes_of(ids: pa.Array) -> Numbers:

@@ -316,11 +316,11 @@ class FleetResult:
     def _counts_of_sets(self) -> dict[tuple[str, str, str], list[int]]:
         """How many members of each set have each verdict, by kind, id and mode."""
         found: dict[tuple[str, str, str], list[int]] = {}
-        for (kind, group, mode, verdict), count in self.summary.groups.items():
-            counts = found.get((kind, group, mode))
-            if counts is None:
-                counts = found[kind, group, mode] = [0] * len(VERDICTS)
-            counts[_PLACE_OF[verdict]] += count
+        for (kind, group), counts in self.summary.groups.items():
+            for at, mode in enumerate(MODES):
+                of_mode = counts[at * len(VERDICTS) : (at + 1) * len(VERDICTS)]
+                if any(of_mode):
+                    found[kind, group, mode] = of_mode
         for group in self.summary.listed:
             for mode in MODES:
                 found.setdefault((_kind_of_set(group), group, mode), [0] * len(VERDICTS))
@@ -564,6 +564,10 @@ def notes_on(matrix: Matrix, summary: Summary) -> Iterator[str]:
 _NAMED: Final = 5
 
 
+# What few rows have in common.
+_IDS: Final = ("vm_id", "vm_name", "disk_id")
+
+
 def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
@@ -573,7 +577,7 @@ def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame()
     table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
-    ids = [name for name in ("vm_id", "vm_name", "disk_id") if name in table.column_names]
+    ids = [name for name in _IDS if name in table.column_names]
     for name in ids:
         place = table.column_names.index(name)
         table = table.set_column(place, name, table[name].cast(pa.large_string()))
@@ -592,9 +596,15 @@ def _pandas(batches: Iterable[pa.Table]) -> pd.DataFrame:
 def read_back(path: Path) -> pa.Table:
     """Read a table that was written as Parquet or CSV."""
     if path.suffix == ".parquet":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.read_table(path)
+        texts = [
+            field.name
+            for field in pq.read_schema(path)
+            if pa.types.is_string(field.type) and field.name not in _IDS
+        ]
+        return pq.read_table(path, read_dictionary=texts)
     from pyarrow import csv
 
     return csv.read_csv(path)

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,6 +30,7 @@ from rpmatrix.fact_tables import (
     together,
 )
 from rpmatrix.fleet_inputs import FleetInputs
+from rpmatrix.garbage import uncollected_garbage
 from rpmatrix.parts import FleetError, Part, Summary
 from rpmatrix.record_judging import RecordJudging
 from rpmatrix.records import Problem
@@ -205,7 +207,7 @@ class Target:
     def _record(self, name: str, told: dict[str, Any]) -> None:
         self._known[name] = {"fingerprint": self._fingerprint, **told}
         path = self._records / f"{self.prefix}{name}.json"
-        replace_file(path, json.dumps(self._known[name]).encode())
+        replace_file(path, msgspec.json.encode(self._known[name]))
 
     def finish_job(self, job: str, parts: int, told: Mapping[str, Any]) -> None:
         """Note that a job is done and what else was met, so that it need not be read again."""
@@ -247,26 +249,24 @@ class Share(Target):
         return self.folder
 
 
-_IDS: Final = ("vm_id", "vm_name", "disk_id")
-
-
 def _write(table: pa.Table, path: Path) -> None:
     """Write a table as a whole or not at all."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        ids = [name for name in _IDS if name in table.column_names]
-        for name in ids:
-            place = table.column_names.index(name)
-            table = table.set_column(place, name, table[name].cast(pa.large_string()))
+        table = _coded_if_shorter(table)
+        coded = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
         pq.write_table(
             table,
             unfinished,
             compression="lz4",
             write_statistics=False,
-            # Ids that follow each other are alike: as they stand, they become smaller than codes.
-            use_dictionary=[name for name in table.column_names if name not in ids],
+            # What is coded already is written as it is, however long the texts are together. To
+            # whoever reads it, it is text: codes are of no meaning beyond one file.
+            use_dictionary=coded,
+            dictionary_pagesize_limit=2**30,
+            store_schema=False,
             row_group_size=max(table.num_rows, 1),
         )
     else:
@@ -274,6 +274,21 @@ def _write(table: pa.Table, path: Path) -> None:
 
         csv.write_csv(_guarded(table), unfinished)
     unfinished.replace(path)
+
+
+def _coded_if_shorter(table: pa.Table) -> pa.Table:
+    """Give a table in which texts that few rows have in common are not coded."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            distinct = sum(len(chunk.dictionary) for chunk in table[place].chunks)
+            if table.num_rows < _ROWS_OF_A_CODE * distinct:
+                plain = table[place].cast(pa.large_string())
+                table = table.set_column(place, field.name, plain)
+    return table
+
+
+# How many rows must share a text for codes to be worth their while.
+_ROWS_OF_A_CODE: Final = 3
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -323,6 +338,7 @@ class Run:
         if facts and not self._jobs:
             raise FleetError(f"{facts[0]} tells of disks, and no file tells of VMs; name it too")
 
+    @uncollected_garbage()
     def run(self) -> FleetResult:
         """Go through all jobs and give the result."""
         for number, files in enumerate(self._jobs):
@@ -432,6 +448,7 @@ class Run:
         self._progress(Progress(done, len(self._run.reader.problems), share, seconds))
 
 
+@uncollected_garbage()
 def summed(summary: Summary, parts: Iterable[Part]) -> Summary:
     """Add what is counted of parts."""
     found = Summary()

@@ -33,6 +33,7 @@ from rpmatrix.eligibility import (
     check_answer,
     marks_of,
 )
+from rpmatrix.garbage import uncollected_garbage
 from rpmatrix.inventory import Disk, Inventory, Vm, read_inventory
 from rpmatrix.markup import amount
 from rpmatrix.matrix import MODES, Fact, Matrix, load_matrix
@@ -111,15 +112,12 @@ def working(what: str, total: int = 0) -> Iterator[Callable[[int], None]]:
     callable
         To be called with the number of steps that are done.
     """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with _shown(what, total) as step:
-            yield step
-    finally:
-        gc.freeze()  # nor need it be searched later: a command ends soon
-        if collecting:
-            gc.enable()
+    with uncollected_garbage():
+        try:
+            with _shown(what, total) as step:
+                yield step
+        finally:
+            gc.freeze()  # nor need it be searched later: a command ends soon
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any, Final
 
 
@@ -34,8 +35,9 @@ class Summary:
         VMs by mode and row, by mode and fact.
     exclusions : Counter
         Disks to exclude by mode and row.
-    groups : Counter
-        VMs by kind and id of the set they are in, mode and verdict.
+    groups : dict
+        By kind and id of a set of VMs, how many of its members have each verdict, in the order of
+        :data:`rpmatrix.matrix.MODES` and, in each mode, of :data:`rpmatrix.eligibility.VERDICTS`.
     in_the_way : dict
         By kind and id of a set and mode, members that cannot be protected, or of which that is not
         known: id, verdict, and the rows or facts that are why. Of each set, so many at most as
@@ -57,12 +59,17 @@ class Summary:
     caveats: Counter[tuple[str, str]] = field(default_factory=Counter)
     assumptions: Counter[tuple[str, str]] = field(default_factory=Counter)
     exclusions: Counter[tuple[str, str]] = field(default_factory=Counter)
-    groups: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    groups: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     in_the_way: dict[tuple[str, str, str], tuple[Member, ...]] = field(default_factory=dict)
     files: Counter[tuple[str]] = field(default_factory=Counter)
     listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     disks_without_vm: int = 0
     repeated_records: int = 0
+
+    def count_members(self, kind: str, group: str, counts: Sequence[int]) -> None:
+        """Add members of a set of VMs, counted as :attr:`groups` says."""
+        known = self.groups.get((kind, group), [0] * len(counts))
+        self.groups[kind, group] = list(map(add, known, counts))
 
     def add(self, other: Summary) -> None:
         """Add what was counted of another part."""
@@ -72,6 +79,8 @@ class Summary:
         self.repeated_records += other.repeated_records
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
+        for (kind, group), counts in other.groups.items():
+            self.count_members(kind, group, counts)
         for key, members in other.in_the_way.items():
             together = {*self.in_the_way.get(key, ()), *members}
             self.in_the_way[key] = tuple(sorted(together)[:NAMED])
@@ -89,6 +98,7 @@ class Summary:
             "disks_without_vm": self.disks_without_vm,
             "repeated_records": self.repeated_records,
             **counted,
+            "groups": [[*key, counts] for key, counts in self.groups.items()],
             "in_the_way": [[*key, members] for key, members in self.in_the_way.items()],
             "listed": self.listed,
         }
@@ -103,6 +113,7 @@ class Summary:
                 counter[tuple(tuple(one) if isinstance(one, list) else one for one in key)] = count
         made.disks_without_vm = given["disks_without_vm"]
         made.repeated_records = given["repeated_records"]
+        made.groups = {(kind, group): counts for kind, group, counts in given["groups"]}
         for *key, members in given["in_the_way"]:
             told = tuple((vm_id, verdict, tuple(why)) for vm_id, verdict, why in members)
             made.in_the_way[tuple(key)] = told
@@ -110,6 +121,4 @@ class Summary:
         return made
 
 
-_COUNTERS: Final = (
-    *("outcomes", "places", "caveats", "assumptions", "exclusions", "groups", "files"),
-)
+_COUNTERS: Final = (*("outcomes", "places", "caveats", "assumptions", "exclusions", "files"),)
