@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
+from rpmatrix.fact_columns import usual_names
 from rpmatrix.fact_tables import PART, Judging, holds_facts, paired_name, together
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import Part
@@ -243,7 +244,8 @@ class _Driver:
             If a partition could not be judged.
         """
         found = sorted(answers, key=lambda one: one.number)
-        _raise_failed([(names[one.number], one.error) for one in found if one.error], len(found))
+        failed = [(names[one.number], one.error) for one in found if one.error]
+        _raise_failed(failed, len(found), kept=self._target is not None)
         summary, counts = Summary(), Counter[str]()
         notes = [note for one in found for note in one.notes]
         for one in found:
@@ -252,7 +254,7 @@ class _Driver:
         result = FleetResult(
             self.evaluator.matrix,
             summary,
-            tuple(problem for one in found for problem in one.problems),
+            tuple(dict.fromkeys(problem for one in found for problem in one.problems)),
             tuple(dict.fromkeys((*notes, *notes_on(self.evaluator.matrix, summary)))),
             sum(one.records for one in found),
             None,
@@ -262,15 +264,32 @@ class _Driver:
         return concluded(result, self._target)
 
 
-def _raise_failed(failed: Sequence[tuple[str, str]], of: int) -> None:
+def _raise_failed(failed: Sequence[tuple[str, str]], of: int, *, kept: bool) -> None:
+    """Say which partitions failed, each reason once."""
     if not failed:
         return
-    shown = "; ".join(f"{name}: {why}" for name, why in failed[:_SHOWN])
-    more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    reasons: dict[str, list[str]] = {}
+    for name, why in failed:
+        reasons.setdefault(why, []).append(name)
+    if of > 1 and len(reasons) == 1 and len(failed) == of:
+        raise FleetError(f"none of {of} partitions could be judged: {failed[0][1]}")
+    shown = _some([f"{_some(names)}: {why}" for why, names in reasons.items()], "; ")
+    those = "it" if len(failed) == 1 else "these"
+    advice = f"mend {those} and run again"
     raise FleetError(
-        f"{len(failed)} of {of} partitions could not be judged: {shown}{more}. The others are "
-        "written; mend these and run again"
+        f"{len(failed)} of {of} {'partition' if of == 1 else 'partitions'} could not be judged: "
+        f"{shown}. "
+        + (
+            f"The others are written; {advice}"
+            if kept and len(failed) < of
+            else advice.capitalize()
+        )
     )
+
+
+def _some(texts: Sequence[str], between: str = ", ") -> str:
+    more = len(texts) - _SHOWN
+    return between.join([*texts[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])
 
 
 _SHOWN: Final = 5
@@ -328,10 +347,11 @@ def assess_dask(
     Raises
     ------
     FleetError
-        If there is nothing to read, or a partition could not be judged; it names them, and what
-        was written of the others is kept for the next run.
+        If there is no such scheduler or nothing to read, or a partition could not be judged; it
+        names them, and what was written of the others is kept for the next run.
     """
     dask = _package("dask")
+    _check_scheduler(scheduler)
     driver = _Driver(matrix, out, form, strict, answers)
     files = partitions(paths)
     setting = dask.delayed(driver.setting(driver.marks(files), resume=resume), traverse=False)
@@ -341,6 +361,17 @@ def assess_dask(
     ]
     chosen = {} if scheduler is None else {"scheduler": scheduler}
     return driver.result(dask.compute(*tasks, **chosen), _told_names(files))
+
+
+def _check_scheduler(scheduler: Any) -> None:
+    """Refuse what Dask cannot work with before anything is read or written."""
+    try:
+        _package("dask.base").get_scheduler(scheduler=scheduler)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise FleetError(
+            f"Dask has no scheduler {scheduler!r} ({error}); give 'threads', 'processes', "
+            "'synchronous' or a client of dask.distributed, or leave it out"
+        ) from None
 
 
 # --------------------------------------------------------------------------- Spark
@@ -439,6 +470,7 @@ def assess_spark_frames(
     session = vms.sparkSession
     if disks is None:
         disks = session.createDataFrame([], "vm_id string, role string")
+    vms, disks = (one.toDF(*usual_names(one.columns)) for one in (vms, disks))
     for frame, needed in ((vms, ("vm_id",)), (disks, ("vm_id", "role"))):
         if missing := [name for name in needed if name not in frame.columns]:
             told = ", ".join(frame.columns[:8])
