@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import azure
+import pandas as pd
 import pyarrow as pa
 import pytest
 from azure import Body
@@ -31,7 +32,7 @@ from test_corpus import files_of, payloads, table
 import rpmatrix as rp
 from rpmatrix import bulk, record_judging, sources
 from rpmatrix.bulk import BulkReader
-from rpmatrix.fleet import assess_files
+from rpmatrix.fleet import assess_files, assess_frames
 from rpmatrix.parts import FleetError
 from rpmatrix.rules import compile_rules
 from rpmatrix.sample_fleets import CLIENTS as FLEET_CLIENTS
@@ -229,6 +230,24 @@ def test_a_key_that_comes_late_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path
     path = as_file([*vms, late], tmp_path)
     assert differences(result := assess_files(path), path) == []
     assert rows_of_fleet(result)[0][3] != rows_of_fleet(result)[-1][3]
+
+
+@pytest.mark.parametrize("change", [str, str.upper], ids=["as they are", "in capitals"])
+def test_records_whose_client_writes_vm_id_are_no_facts(
+    change: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Azure's SDK for Python calls the number of a VM so."""
+    confidential = azure.vm(
+        vmId="9f5b4d1e-0000-4000-8000-000000000001",
+        securityProfile={"securityType": "ConfidentialVM"},
+    )
+    record = {change(name): value for name, value in azure.to_python(confidential).items()}
+    path = tmp_path / "vms.csv"
+    path.write_text(azure.to_csv([record]), encoding="utf-8")
+    assert differences(result := assess_files(path), path) == []
+    assert {row[0] for row in rows_of_fleet(result)} == {azure.vm_id()}
+    assert {row[3] for row in rows_of_fleet(result)} == {"not_supported"}
+    assert rows_of_fleet(assess_frames(pd.DataFrame([record]))) == rows_of_fleet(result)
 
 
 # --------------------------------------------------------------------------- a run over records

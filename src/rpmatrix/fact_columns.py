@@ -28,6 +28,16 @@ def usual_names(names: Sequence[str]) -> list[str]:
     return [small if counts[small] == 1 else name for small, name in zip(usual, names, strict=True)]
 
 
+def are_of_facts(names: Sequence[str]) -> bool:
+    """Tell the columns of a table of facts from those of others.
+
+    Azure's own records have a ``vm_id``, too, where a client writes names like that: it is the
+    number that Azure gave a VM. They have an id and a type besides, which no table of facts has.
+    """
+    usual = {*map(str.lower, usual_names(names))}
+    return "vm_id" in usual and not {"id", "type"} <= usual
+
+
 def columns_not_read(
     names: Sequence[str], beside: Sequence[str], grains: Mapping[str, str], grain: str
 ) -> Iterator[tuple[str, str]]:

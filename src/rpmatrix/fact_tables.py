@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from rpmatrix.column_cases import ROLES
 from rpmatrix.columns import ColumnEvaluator
-from rpmatrix.fact_columns import columns_not_read, usual_names
+from rpmatrix.fact_columns import are_of_facts, columns_not_read, usual_names
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, FleetError, Part, names_of
 from rpmatrix.records import Problem
 from rpmatrix.summaries import Summary
@@ -413,7 +413,7 @@ def holds_facts(path: Path) -> bool:
     if form_of(path) not in (".parquet", *_TEXTS):
         return False
     try:
-        return "vm_id" in _columns_of(path)
+        return are_of_facts(_columns_of(path))
     except FleetError:
         # What reads records tells what is wrong with it, and goes on with the others.
         return False

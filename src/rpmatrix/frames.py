@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from rpmatrix.fact_columns import usual_names
+from rpmatrix.fact_columns import are_of_facts, usual_names
 from rpmatrix.parts import FleetError
 from rpmatrix.sources import Opened, arrow_rows, arrow_texts, open_rows, value_rows
 
@@ -42,7 +42,7 @@ def holds_records(frame: Any) -> bool:
         If it is no frame, or neither of the two.
     """
     names = column_names(frame)
-    if "vm_id" in usual_names(names):
+    if are_of_facts(names):
         return False
     if _IDS_OF_RECORDS & {name.lower() for name in names}:
         return True
