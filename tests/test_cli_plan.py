@@ -40,7 +40,8 @@ import rpmatrix as rp
 from rpmatrix import cli
 from rpmatrix.cli_plan import SHOWN_PLANS, WRITTEN_PHASES
 from rpmatrix.commands import CLIENTS, write
-from rpmatrix.encryption import copy_of, encryption_of
+from rpmatrix.copies import copy_of
+from rpmatrix.encryption import encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.inventory import Vm
 from rpmatrix.matrix import MODES

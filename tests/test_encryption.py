@@ -12,16 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from overlays import write_overlay
 
+from rpmatrix.copies import TOPICS, CopyAnswer, copy_of, copy_of_fleet
 from rpmatrix.eligibility import AnswerError, Assessment, assess
-from rpmatrix.encryption import (
-    STAGES,
-    TOPICS,
-    CopyAnswer,
-    EncryptionAnswer,
-    copy_of,
-    copy_of_fleet,
-    encryption_of,
-)
+from rpmatrix.encryption import STAGES, EncryptionAnswer, encryption_of
 from rpmatrix.inventory import read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.samples import sample_names, sample_vm
@@ -539,6 +532,22 @@ def test_lines_stand_in_the_order_of_topics(matrix: Matrix) -> None:
     assert [line.rows[0] for line in found.about("encryption")] == ["xr-cmk-to-pmk", "xr-own-key"]
     assert found.about("encryption")[0].disks == ("saw-1-os",)
     assert {one.id for one in found.disagreements} == {"c4", "c5"}
+
+
+def test_the_table_says_what_a_copy_loses(tmp_path: Path) -> None:
+    rows = [
+        {"like": "xr-throttle", "id": "own-loss", "loss": "yes", "source": "A keeper's log"},
+        {"like": "xr-time-stamp", "loss": ""},
+    ]
+    layered = load_matrix(write_overlay(tmp_path / "own", {"cross_region": rows}))
+    found = copied(layered, vm(), disk("saw-1-os", **under(CUSTOMER)))
+    assert {line.rows[0] for line in found.losses} == {
+        "xr-cmk-to-pmk",
+        "xr-no-vm-reference",
+        "own-loss",
+    }
+    losing = [one["rows"][0] for one in found.to_dict()["lines"] if one["loss"] is True]
+    assert set(losing) == {line.rows[0] for line in found.losses}
 
 
 def test_every_topic_of_the_table_has_its_place(matrix: Matrix) -> None:

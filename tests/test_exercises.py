@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import rpmatrix as rp
 from rpmatrix import report_exercises
-from rpmatrix.encryption import copy_of, encryption_of
+from rpmatrix.copies import copy_of
+from rpmatrix.encryption import encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.exercise_answers import Marked, Score, mark_answer, score_of, the_schedule
 from rpmatrix.exercise_cards import KINDS, Exercise, ExerciseError, lettered, shown_by_records

@@ -17,7 +17,8 @@ from test_panels import assert_reproduced, evaluated, widgets_in, without_style
 import rpmatrix as rp
 from rpmatrix import panels, plan_names
 from rpmatrix.commands import CLIENTS
-from rpmatrix.encryption import copy_of, encryption_of
+from rpmatrix.copies import copy_of
+from rpmatrix.encryption import encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.panels import Panel
 from rpmatrix.panels_plan import (

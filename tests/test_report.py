@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from overlays import write_overlay
 
 from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
-from rpmatrix.encryption import copy_of, copy_of_fleet, encryption_of
+from rpmatrix.copies import copy_of, copy_of_fleet
+from rpmatrix.encryption import encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.markup import SHOWN_VMS, amount, joined, word
 from rpmatrix.matrix import CITABLE_TABLES

@@ -13,19 +13,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rpmatrix.applicability import Disagreement
 from rpmatrix.commands import CLIENTS
+from rpmatrix.copies import CopyAnswer, CopyLine, FleetCopy, copy_of
 from rpmatrix.durations import decimal, in_days, parse_duration, parse_retention
 from rpmatrix.eligibility import Assessment, Question
-from rpmatrix.encryption import (
-    CopyAnswer,
-    CopyLine,
-    Disagreement,
-    EncryptionAnswer,
-    EncryptionLine,
-    FleetCopy,
-    copy_of,
-    encryption_of,
-)
+from rpmatrix.encryption import EncryptionAnswer, EncryptionLine, encryption_of
 from rpmatrix.errors import ErrorAnswer, ErrorMatch, look_up
 from rpmatrix.inventory import Inventory, Vm
 from rpmatrix.matrix import Matrix

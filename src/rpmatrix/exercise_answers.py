@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from rpmatrix import report
+from rpmatrix.copies import CopyAnswer, CopyLine, copy_of
 from rpmatrix.durations import decimal, parse_duration, parse_retention
 from rpmatrix.eligibility import Verdict, assess
-from rpmatrix.encryption import CopyAnswer, CopyLine, EncryptionLine, copy_of, encryption_of
+from rpmatrix.encryption import EncryptionLine, encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.exercise_cards import Exercise, ExerciseError, disk_key, lettered
 from rpmatrix.inventory import read_inventory
@@ -391,7 +392,7 @@ def _solve_key(card: Exercise) -> Solved:
 def _key(card: Exercise) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Say what encrypts the copy of a disk; the key is empty if that is not known.
 
-    What the copy loses comes from :func:`rpmatrix.encryption.copy_of`; storage is encrypted with
+    What the copy loses comes from :func:`rpmatrix.copies.copy_of`; storage is encrypted with
     a platform key at least, so what is lost leaves that.
     """
     copied = _the_copy(card)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rpmatrix import report
+from rpmatrix.copies import ANSWERS, CLIENT
 from rpmatrix.durations import parse_duration
 from rpmatrix.eligibility import VERDICTS
-from rpmatrix.encryption import ANSWERS, CLIENT, encryption_of
+from rpmatrix.encryption import encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.exercise_answers import solve, the_schedule, the_verdict
 from rpmatrix.exercise_cards import KEYS, KINDS, Choice, Exercise, ExerciseError, disk_key

@@ -14,15 +14,9 @@ import ipywidgets as widgets
 from rpmatrix import planning, report
 from rpmatrix.commands import CLIENTS
 from rpmatrix.controls import choice, text_area, wide
+from rpmatrix.copies import CLIENT, CopyAnswer, copy_of, copy_of_fleet
 from rpmatrix.durations import parse_duration, parse_retention
-from rpmatrix.encryption import (
-    CLIENT,
-    CopyAnswer,
-    EncryptionAnswer,
-    copy_of,
-    copy_of_fleet,
-    encryption_of,
-)
+from rpmatrix.encryption import EncryptionAnswer, encryption_of
 from rpmatrix.errors import ErrorAnswer, look_up
 from rpmatrix.inventory import Vm
 from rpmatrix.markup import joined
@@ -251,7 +245,7 @@ class CrossRegionPanel(_PlanningPanel):
         several = len(self.inventory.vms) > 1
         return joined(
             report.copies(copy_of_fleet(self.assessment, **self._request)) if several else "",
-            report.copy(found, self._steps(found, vm)),
+            report.copy(found, self._steps(found, vm), matrix=self.matrix),
         )
 
 
@@ -292,7 +286,7 @@ class EncryptionPanel(_PlanningPanel):
             if step.phase in SAFE_PHASES
             and any(isinstance(one, ListDiskRestorePoints) for one in step.operations)
         ]
-        return report.encryption(self.answers, reading)
+        return report.encryption(self.answers, reading, matrix=self.matrix)
 
 
 # --------------------------------------------------------------------------- schedule

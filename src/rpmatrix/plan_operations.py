@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, get_args
 
+from rpmatrix.copies import CopyAnswer
 from rpmatrix.eligibility import ExcludedDisk, Question, Verdict
-from rpmatrix.encryption import CopyAnswer, EncryptionAnswer
+from rpmatrix.encryption import EncryptionAnswer
 from rpmatrix.facts import DiskFacts, VmFacts
 from rpmatrix.inventory import Disk, Vm
 from rpmatrix.matrix import Matrix

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from rpmatrix.copies import API_VERSION, CLIENT, CopyAnswer, copy_of
 from rpmatrix.durations import Retention
 from rpmatrix.eligibility import (
     Assessment,
@@ -21,14 +22,7 @@ from rpmatrix.eligibility import (
     VerdictTable,
     check_answer,
 )
-from rpmatrix.encryption import (
-    API_VERSION,
-    CLIENT,
-    CopyAnswer,
-    EncryptionAnswer,
-    copy_of,
-    encryption_of,
-)
+from rpmatrix.encryption import EncryptionAnswer, encryption_of
 from rpmatrix.facts import DiskFacts, VmFacts
 from rpmatrix.inventory import Vm, listed_members, vm_groups
 from rpmatrix.matrix import MODES

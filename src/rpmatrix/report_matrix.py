@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from rpmatrix.applicability import ARTICLE
 from rpmatrix.eligibility import Question
-from rpmatrix.encryption import ARTICLE
 from rpmatrix.markup import (
     Child,
     Html,

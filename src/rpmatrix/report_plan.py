@@ -6,15 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rpmatrix.applicability import Disagreement
 from rpmatrix.commands import CLIENTS, Command, write
-from rpmatrix.encryption import (
-    CopyAnswer,
-    CopyLine,
-    Disagreement,
-    EncryptionAnswer,
-    EncryptionLine,
-    FleetCopy,
-)
+from rpmatrix.copies import CopyAnswer, CopyLine, FleetCopy
+from rpmatrix.encryption import EncryptionAnswer, EncryptionLine
 from rpmatrix.markup import (
     SHOWN_VMS,
     Child,
@@ -513,7 +508,7 @@ def copy(found: CopyAnswer, steps: Sequence[Step] = (), *, matrix: Matrix | None
     Parameters
     ----------
     found : CopyAnswer
-        As :func:`rpmatrix.encryption.copy_of` gives it.
+        As :func:`rpmatrix.copies.copy_of` gives it.
     steps : sequence of Step
         The steps of a plan that carry it out, with their commands for the client of the answer.
     matrix : Matrix, optional
