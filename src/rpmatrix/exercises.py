@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rpmatrix import report
+from rpmatrix.commands import CLIENTS
 from rpmatrix.copies import ANSWERS, CLIENT
 from rpmatrix.durations import parse_duration
 from rpmatrix.eligibility import VERDICTS
@@ -275,6 +276,7 @@ def _client(client: str) -> str:
 def _make_key(deal: _Deal) -> Exercise:
     wanted = deal.wanted(("platform", "none", "named", "platform of a customer"))
     choices = [Choice(one, _KEY_TEXTS[one]) for one in KEYS]
+    client = CLIENTS[0]
 
     def made() -> Iterator[Exercise]:
         for records in deal.vms():
@@ -291,14 +293,14 @@ def _make_key(deal: _Deal) -> Exercise:
                 )
                 yield deal.card(
                     f"A restore point of {_name(records)} in {mode} consistency is to be copied"
-                    f" to {target} with Azure CLI. The request {says}. Which key encrypts the"
-                    f" copy of the disk {disk.label}?",
+                    f" to {target} with {_client(client)}. The request {says}. Which key encrypts"
+                    f" the copy of the disk {disk.label}?",
                     choices,
                     records=records,
                     mode=mode,
                     given={
                         "target_region": target,
-                        "client": "azure_cli",
+                        "client": client,
                         "disk": disk_key(disk.id, disk.label),
                         "named": named,
                     },
