@@ -55,6 +55,7 @@ from rpmatrix.operations import (
     api_versions,
     choose_api_version,
 )
+from rpmatrix.tables import read_schema
 
 API = api_versions()
 
@@ -1309,6 +1310,13 @@ def test_api_version_has_what_the_operation_uses(operation: Operation) -> None:
     assert version is not None
     assert version in API.published[operations.line_of(operation)]
     assert all(item.minimum <= version for item in operations.capabilities_of(operation))
+
+
+def test_what_requests_use_and_what_the_table_may_speak_of_are_the_same() -> None:
+    used = {feature for one in CATALOGUE.values() for feature, _ in operations._used(one)}
+    column = read_schema()["api_capabilities"].column("feature")
+    told = {item.feature for item in API.capabilities}
+    assert used == set(column.enum) == told
 
 
 def test_the_table_says_which_value_of_a_feature_needs_a_version(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, Step, VmPlan, plan
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import ScheduleError
+from rpmatrix.tables import read_schema
 from rpmatrix.what_if import ELIGIBLE, WhatIf
 
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -542,6 +543,13 @@ def test_the_reason_names_what_keeps_the_other_mode_open() -> None:
         "premium-ssd-v2-disk",
         "ultra-disk",
     }
+
+
+def test_what_a_plan_looks_for_is_in_the_table() -> None:
+    told = {row["purpose"] for row in MATRIX.table("steps")} - {""}
+    assert told == set(read_schema()["steps"].column("purpose").enum)
+    meant = [row["value"] for row in MATRIX.table("steps") if row["purpose"] == "mode_meaning"]
+    assert sorted(meant) == sorted(MODES)
 
 
 @pytest.mark.parametrize("purpose", ["mode_meaning", "mode_preference", "sure_mode"])

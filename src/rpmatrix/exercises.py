@@ -28,6 +28,7 @@ from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.records import is_expression
 from rpmatrix.samples import Record, sample_names, sample_vm
 from rpmatrix.tables import Row
+from rpmatrix.what_if import ELIGIBLE
 
 CARDS: Final = 12
 """How many cards a set has if nobody says otherwise: each kind twice."""
@@ -334,7 +335,7 @@ def _make_schedule(deal: _Deal) -> Exercise:
 
 def _the_verdict_is_sure(card: Exercise) -> bool:
     """Tell whether both modes are possible for the VM, so that it can have a schedule at all."""
-    return all(one.verdict in ("supported", "exclude_disks") for one in card.assessment.verdicts)
+    return all(one.verdict in ELIGIBLE for one in card.assessment.verdicts)
 
 
 def _schedule_card(deal: _Deal, records: Sequence[Record], *, number: bool) -> Exercise:
