@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -88,8 +89,7 @@ class TableReader:
             raise FleetError(f"{file or 'the table of disks'}: {message}")
         named = (*DISK_COLUMNS, LateColumns.origin)
         about = table.select([name for name in named if name in table.column_names])
-        roles = pc.utf8_lower(pc.utf8_trim_whitespace(table["role"].cast(pa.string())))
-        known = pc.fill_null(pc.is_in(roles, pa.array(["os", "data"])), False)
+        known = _with_role(table["role"])
         if pc.all(known).as_py() is not False:
             numbers = self._evaluator.encode_disks(table, pool)
             self._tell_refused(file)
@@ -153,6 +153,18 @@ class TableReader:
                 "for its values see: rpmatrix facts"
             )
             self.problems[Problem(where, "", fact, message)] = None
+
+
+def _with_role(roles: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tell which rows say that a disk is the OS disk or a data disk."""
+    if not pa.types.is_dictionary(roles.type):
+        roles = roles.cast(pa.string()).dictionary_encode()
+    found = []
+    for chunk in roles.chunks:
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(chunk.dictionary.cast(pa.string())))
+        is_role = pc.fill_null(pc.is_in(texts, pa.array(ROLES)), False)
+        found.append(pc.fill_null(is_role.take(chunk.indices), False))
+    return pa.chunked_array(found, pa.bool_())
 
 
 def _ahead(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], _T]], depth: int) -> Iterator[_T]:
@@ -539,18 +551,46 @@ def _jobs(
     read_lines = partial(_read_lines, names, sign, columns, coded, str(path), fail)
     packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
     with _named(path), path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
-        plain = encoding == "utf-8-sig"
-        text = stream if plain else pa.transcoding_input_stream(stream, encoding, "utf-8")
         first = at = 0
-        for lines, count in _blocks_of_lines(text):
-            weight = raw.tell() - at
+        if packed or encoding != "utf-8-sig":
+            plain = encoding == "utf-8-sig"
+            text = stream if plain else pa.transcoding_input_stream(stream, encoding, "utf-8")
+            blocks = _blocks_of_stream(text)
+        else:
+            blocks = _blocks_of_file(raw)
+        for lines, share in blocks:
+            weight = raw.tell() - at if share is None else share
             at += weight
             yield partial(_made, make, partial(read_lines, lines, first), str(path), first, weight)
-            first += count
+            first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == _LINE_END))
 
 
-def _blocks_of_lines(stream: Any) -> Iterator[tuple[memoryview, int]]:
-    """Give the lines of a table below its header, some megabytes at a time, and how many."""
+_LINE_END: Final = ord("\n")
+
+
+def _blocks_of_file(file: BinaryIO) -> Iterator[tuple[memoryview, int | None]]:
+    """Give the lines of a file below its header, some megabytes at a time, without copying them.
+
+    With each block comes its weight, the bytes of the file that it was read from.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        return
+    content = mmap(file.fileno(), 0, access=ACCESS_READ)
+    start = content.find(b"\n") + 1
+    if not start:
+        yield from _blocks_of_stream(file)
+        return
+    view = memoryview(content)
+    while start < size:
+        stop = content.rfind(b"\n", start, start + _BLOCK_OF_LINES) + 1
+        stop = stop or content.find(b"\n", start) + 1 or size
+        yield view[start:stop], stop - start
+        start = stop
+
+
+def _blocks_of_stream(stream: Any) -> Iterator[tuple[memoryview, int | None]]:
+    """Give the same of what cannot be mapped into memory; the weight is not known."""
     begun, header = b"", True
     while block := stream.read(_BLOCK_OF_LINES):
         text = begun + block
@@ -558,14 +598,14 @@ def _blocks_of_lines(stream: Any) -> Iterator[tuple[memoryview, int]]:
         if header and stop:
             header, start = False, text.find(b"\n") + 1
         if start < stop:
-            yield memoryview(text)[start:stop], text.count(b"\n", start, stop)
+            yield memoryview(text)[start:stop], None
         begun = text[stop:]
     if header and b"\r" in begun:
         # An old way to end lines, in which no line seems to end.
         begun = begun.replace(b"\r", b"\n").partition(b"\n")[2].rstrip(b"\n")
         header = False
     if begun and not header:
-        yield memoryview(begun), begun.count(b"\n") + 1
+        yield memoryview(begun), None
 
 
 _BLOCK_OF_LINES: Final = 4 << 20
