@@ -7,19 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keys import (
-    CUSTOMER,
-    GROUP,
-    PRIVATE,
-    SHARED,
-    Body,
-    assessed,
-    copied,
-    disk,
-    disk_id,
-    under,
-    vm,
-)
+from keys import CUSTOMER, GROUP, PRIVATE, SHARED, Body, assessed, copied, disk, disk_id, under, vm
 from overlays import write_overlay
 
 from rpmatrix.copies import TOPICS, copy_of, copy_of_fleet

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from datetime import timedelta
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure import (
     REGION,
-    SUBSCRIPTION,
     UBUNTU,
     WINDOWS,
     Body,
@@ -32,20 +28,39 @@ from azure import (
     scale_set,
     scale_set_id,
     sku,
-    template_vm,
     uniform_instance,
     vm,
     vm_id,
 )
-from cases import EXAMPLES, MATRIX
-from hypothesis import HealthCheck, given, settings
+from cases import MATRIX
+from hypothesis import given
 from hypothesis import strategies as st
 from overlays import write_overlay
+from plans import (
+    BLOB,
+    CONFIDENTIAL,
+    COREOS,
+    CUSTOMER,
+    FLATCAR,
+    LAYERS,
+    LOCAL,
+    NO_SKU,
+    OLD_WINDOWS,
+    PROPERTY,
+    TARGET,
+    ULTRA,
+    ids,
+    make,
+    of_kind,
+    only,
+    operations,
+    step,
+)
 
 import rpmatrix as rp
 from rpmatrix.commands import CLIENTS
 from rpmatrix.eligibility import AnswerError, Verdict
-from rpmatrix.matrix import MODES, Matrix
+from rpmatrix.matrix import MODES
 from rpmatrix.operations import (
     CopyRestorePoint,
     CreateCollection,
@@ -60,63 +75,13 @@ from rpmatrix.operations import (
     ShowDisk,
     ShowVm,
 )
-from rpmatrix.plan_names import NAME_LENGTH, Names, PlanError
+from rpmatrix.plan_names import NAME_LENGTH, PlanError
 from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
-from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, Step, VmPlan, plan
+from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, VmPlan, plan
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import ScheduleError
 from rpmatrix.tables import read_schema
-from rpmatrix.what_if import ELIGIBLE, WhatIf
-
-PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-TARGET = "northeurope"
-CUSTOMER = "EncryptionAtRestWithCustomerKey"
-LAYERS = [MATRIX, rp.load_matrix("public-sources"), rp.load_matrix("newer-edition")]
-
-ULTRA = {"sku": "UltraSSD_LRS"}
-COREOS = {"publisher": "CoreOS", "offer": "CoreOS", "sku": "Stable"}
-FLATCAR = {"publisher": "kinvolk", "offer": "flatcar-container-linux-free", "sku": "stable"}
-OLD_WINDOWS = {**WINDOWS, "sku": "2012-R2-Datacenter"}
-NANO = {**WINDOWS, "sku": "2016-nano-server"}
-BLOB = {"vhd": {"uri": "https://harbour.blob.core.windows.net/one.vhd"}, "managedDisk": None}
-LOCAL = {"diffDiskSettings": {"option": "Local"}}
-CONFIDENTIAL = {"securityProfile": {"securityType": "ConfidentialVM"}}
-
-
-def make(
-    *records: Body,
-    answers: dict[str, str] | None = None,
-    strict: bool = False,
-    matrix: Matrix = MATRIX,
-    modes: Sequence[str] = MODES,
-    **asked: Any,
-) -> Plan:
-    inventory = rp.read_inventory(list(records))
-    found = rp.assess(inventory, matrix, modes=modes, strict=strict, answers=answers)
-    return plan(found, **asked)
-
-
-def only(found: Plan) -> VmPlan:
-    (one,) = found.vms
-    return one
-
-
-def operations(found: VmPlan, phases: Sequence[str] = PHASES) -> list[Operation]:
-    return [one for step in found.steps if step.phase in phases for one in step.operations]
-
-
-def of_kind(found: VmPlan, kind: type[Any]) -> list[Any]:
-    return [one for one in operations(found) if isinstance(one, kind)]
-
-
-def step(found: VmPlan, row_id: str) -> Step:
-    (one,) = (one for one in found.steps if one.id == row_id)
-    return one
-
-
-def ids(found: VmPlan) -> list[str]:
-    return [one.id for one in found.steps]
-
+from rpmatrix.what_if import ELIGIBLE
 
 # --------------------------------------------------------------------------- what always holds
 
@@ -388,7 +353,6 @@ def estates(draw: Callable[[Any], Any]) -> list[Body]:
     return records
 
 
-NO_SKU = {"managedDisk": {"storageAccountType": None}, "diskSizeGB": None}
 NO_ID = {"managedDisk": {"id": None}}
 IN_SET = {"availabilitySet": {"id": resource_id("Microsoft.Compute/availabilitySets", "as-one")}}
 FLEX = {"virtualMachineScaleSet": {"id": scale_set_id()}}
@@ -736,227 +700,6 @@ def test_a_disk_that_was_restored_before_is_not_written_over() -> None:
     assert restored.disk == "vm-harbour-os-restored-2"
 
 
-# --------------------------------------------------------------------------- what if
-
-Edit = Callable[[Body], Body]
-
-
-def storage(record: Body, **changes: Any) -> Body:
-    return merge(record, {"properties": {"storageProfile": changes}})
-
-
-def image(new: dict[str, str], system: str) -> Edit:
-    def edit(record: Body) -> Body:
-        changed = storage(record, imageReference=new, osDisk={"osType": system})
-        return merge(changed, {"properties": {"instanceView": None}})
-
-    return edit
-
-
-def managed(record: Body) -> Body:
-    """Convert all disks, and tell nothing of their SKU: the change says nothing of it either."""
-    profile = record["properties"]["storageProfile"]
-    new = {"vhd": None, "managedDisk": {"id": disk_id("converted")}}
-    data = [
-        merge(one, new, {"managedDisk": {"id": disk_id(f"converted-{one['lun']}")}})
-        for one in profile["dataDisks"]
-    ]
-    return storage(record, osDisk=new, dataDisks=data)
-
-
-def plain_vm(record: Body) -> Body:
-    kind = "Microsoft.Compute/virtualMachines"
-    name = str(record["name"]).replace("_", "-")
-    return {**record, "id": vm_id(name), "name": name, "type": kind}
-
-
-# What the change that a row of `changes` names does to a VM and to its disks.
-EDITS: dict[str, Edit] = {
-    "change-convert-to-managed": managed,
-    "change-endorsed-linux": image(UBUNTU, "Linux"),
-    "change-leave-confidential": lambda record: merge(
-        storage(record, osDisk={"managedDisk": {"securityProfile": None}}),
-        {"properties": {"securityProfile": {"securityType": "TrustedLaunch"}}},
-    ),
-    "change-leave-uniform": plain_vm,
-    "change-move-to-managed-os-disk": lambda record: storage(
-        record, osDisk={"diffDiskSettings": None}
-    ),
-    "change-upgrade-windows": image(WINDOWS, "Windows"),
-}
-DISK_EDITS: dict[str, Edit] = {
-    "change-replace-copied-disk": lambda record: merge(
-        record,
-        {"properties": {"securityProfile": None, "osType": None}},
-        {"properties": {"creationData": {"createOption": "Empty"}}},
-    ),
-    "change-stop-sharing": lambda record: merge(record, {"properties": {"maxShares": 1}}),
-}
-# No record tells these; a person who knows answers otherwise afterwards.
-ANSWER_EDITS = {
-    "change-install-python": ("proxy_without_python", "no"),
-    "change-leave-32-bit": ("os_architecture", "64-bit"),
-}
-
-Told = tuple[list[Body], dict[str, str]]
-
-
-def mended(told: Told, changes: Sequence[str]) -> Told:
-    """Carry changes out on the records, and ask again what is to be asked."""
-    records, answers = told
-    for row in changes:
-        if row in EDITS:
-            records = [EDITS[row](one) if _is_vm(one) else one for one in records]
-        elif row in DISK_EDITS:
-            records = [DISK_EDITS[row](one) if _is_disk(one) else one for one in records]
-        else:
-            answers = {**answers, ANSWER_EDITS[row][0]: ANSWER_EDITS[row][1]}
-    return records, answers
-
-
-def _is_vm(record: Body) -> bool:
-    return str(record.get("type", "")).lower().endswith("virtualmachines")
-
-
-def _is_disk(record: Body) -> bool:
-    return str(record.get("type", "")).lower().endswith("/disks")
-
-
-def verdict_of(told: Told, mode: str) -> Verdict:
-    records, answers = told
-    (found,) = rp.assess(rp.read_inventory(records), MATRIX, modes=[mode], answers=answers).verdicts
-    return found
-
-
-def offers_hold(told: Told, offers: Sequence[WhatIf]) -> None:
-    """Carry every offer out on the records, and each smaller part of it, and assess again."""
-    for offer in offers:
-        rows = [each.id for each in offer.changes]
-        assert verdict_of(told, offer.mode).floor not in ELIGIBLE
-        after = verdict_of(mended(told, rows), offer.mode)
-        assert after.floor == offer.verdict
-        for size in range(len(rows)):
-            for part in combinations(rows, size):
-                assert verdict_of(mended(told, part), offer.mode).floor not in ELIGIBLE
-
-
-def old(record: Body) -> Body:
-    return image(OLD_WINDOWS, "Windows")(record)
-
-
-LEGACY = vm(system=os_disk(**BLOB), data=[data_disk(0, **BLOB)])
-SHARED = [vm(system=os_disk(**LOCAL), data=[data_disk(0)]), disk(maxShares=3)]
-COPIED = disk(
-    osType="Linux",
-    hyperVGeneration="V2",
-    securityProfile={"securityType": "TrustedLaunch"},
-    creationData={"createOption": "Copy"},
-)
-WHAT_IF: dict[str, tuple[Told, dict[str, list[set[str]]]]] = {
-    "nothing in the way": (([vm()], {}), {}),
-    "unmanaged": (
-        ([LEGACY], {}),
-        {
-            "application": [{"change-convert-to-managed"}],
-            "crash": [{"change-convert-to-managed"}],
-        },
-    ),
-    "unmanaged, and an old Windows": (
-        ([old(LEGACY)], {}),
-        {
-            "application": [{"change-convert-to-managed", "change-upgrade-windows"}],
-            "crash": [{"change-convert-to-managed"}],
-        },
-    ),
-    "a uniform instance that runs CoreOS without disks of its own": (
-        ([uniform_instance(image=COREOS, system=os_disk(**BLOB))], {}),
-        {
-            "application": [
-                {
-                    "change-convert-to-managed",
-                    "change-endorsed-linux",
-                    "change-leave-uniform",
-                }
-            ],
-            "crash": [{"change-convert-to-managed", "change-leave-uniform"}],
-        },
-    ),
-    "confidential": (
-        ([vm(**CONFIDENTIAL)], {}),
-        {mode: [{"change-leave-confidential"}] for mode in MODES},
-    ),
-    "nothing but an ephemeral disk": (
-        ([vm(system=os_disk(**LOCAL))], {}),
-        {mode: [{"change-move-to-managed-os-disk"}] for mode in MODES},
-    ),
-    "an ephemeral disk and a shared one: either way leads out": (
-        (SHARED, {}),
-        {mode: [{"change-move-to-managed-os-disk"}, {"change-stop-sharing"}] for mode in MODES},
-    ),
-    "a copied disk": (
-        ([vm(data=[data_disk(0)]), COPIED], {}),
-        {mode: [{"change-replace-copied-disk"}] for mode in MODES},
-    ),
-    "an old Windows": (([old(vm())], {}), {"application": [{"change-upgrade-windows"}]}),
-    "Nano Server": (
-        ([image(NANO, "Windows")(vm())], {}),
-        {"application": [{"change-upgrade-windows"}]},
-    ),
-    "CoreOS": (([vm(image=COREOS)], {}), {"application": [{"change-endorsed-linux"}]}),
-    "Flatcar": (([vm(image=FLATCAR)], {}), {"application": [{"change-endorsed-linux"}]}),
-    "a proxy": (
-        ([vm()], {"proxy_without_python": "yes"}),
-        {"application": [{"change-install-python"}]},
-    ),
-    "32 bits behind a proxy": (
-        ([vm()], {"proxy_without_python": "yes", "os_architecture": "32-bit"}),
-        {"application": [{"change-install-python", "change-leave-32-bit"}]},
-    ),
-    "an image that nobody knows: there is nothing to change, only to find out": (
-        ([vm(image=None)], {}),
-        {},
-    ),
-    "a disk of unknown kind: no change is needed, only a record": (
-        ([vm(system=os_disk(**LOCAL), data=[data_disk(0, **NO_SKU), data_disk(1)])], {}),
-        {},
-    ),
-}
-
-
-@pytest.mark.parametrize("case", WHAT_IF)
-def test_the_smallest_changes_lead_where_they_are_said_to(case: str) -> None:
-    told, wanted = WHAT_IF[case]
-    records, answers = told
-    offers = only(make(*records, answers=answers)).what_if
-    found: dict[str, list[set[str]]] = {}
-    for offer in offers:
-        found.setdefault(offer.mode, []).append({each.id for each in offer.changes})
-    assert found == wanted
-    offers_hold(told, offers)
-
-
-@pytest.mark.parametrize("name", sample_names())
-def test_what_is_offered_for_a_sample_is_true_of_its_records(name: str) -> None:
-    found = make(*sample_vm(name))
-    for one in found.vms:
-        offers_hold((sample_vm(name), {}), one.what_if)
-
-
-def test_every_change_is_carried_out_by_a_test() -> None:
-    rows = {row.id for row in MATRIX.table("changes")}
-    assert rows == {*EDITS, *DISK_EDITS, *ANSWER_EDITS}
-    tried = {row for _, wanted in WHAT_IF.values() for sets in wanted.values() for row in sets[0]}
-    assert rows - tried <= {"change-stop-sharing"}  # which stands second in its case
-
-
-def test_a_change_names_the_disks_that_it_is_done_to() -> None:
-    record = vm(system=os_disk(**LOCAL), data=[data_disk(0, "one"), data_disk(1, "two")])
-    shared = [disk("one", maxShares=2), disk("two", maxShares=5)]
-    (move, stop) = [offer.changes[0] for offer in only(make(record, *shared)).what_if][:2]
-    assert (move.id, move.disks) == ("change-move-to-managed-os-disk", ("disk-os",))
-    assert (stop.id, stop.disks) == ("change-stop-sharing", ("one", "two"))
-
-
 # --------------------------------------------------------------------------- groups
 
 AVAILABILITY_SET = resource_id("Microsoft.Compute/availabilitySets", "as-harbour")
@@ -1023,215 +766,6 @@ def test_a_set_of_others_is_no_group_of_the_plan() -> None:
     records = [vm("vm-one", **IN_AVAILABILITY_SET), vm("vm-two")]
     assert make(*records, vms="vm-two").groups == ()
     assert make(uniform_instance(**IN_SCALE_SET)).groups == ()
-
-
-# --------------------------------------------------------------------------- collections and names
-
-
-def test_the_collection_that_is_there_is_used() -> None:
-    there = collection(points=[restore_point(number=1)])
-    found = only(make(vm(), there))
-    assert of_kind(found, CreateCollection) == []
-    assert "rpc-vm-harbour in rg-harbour" in step(found, "step-collection").blocked
-    (listed,) = of_kind(found, ListRestorePoints)
-    (created,) = of_kind(found, CreateRestorePoint)
-    assert listed.collection == created.collection == "rpc-vm-harbour"
-    # Where none is shown there may be one all the same: it is looked for before one is created.
-    found = only(make(vm()))
-    assert operations(found)[0] == ListCollections(subscription_id=SUBSCRIPTION)
-    (made,) = of_kind(found, CreateCollection)
-    assert (made.collection, made.location) == ("vm-harbour-restore-points", REGION)
-    assert made.source_id == vm_id()
-
-
-def test_a_restore_point_takes_the_next_number() -> None:
-    def named(*names: str) -> str:
-        points = [merge(restore_point(), {"name": name, "id": None}) for name in names]
-        (created,) = of_kind(only(make(vm(), collection(points=points))), CreateRestorePoint)
-        return str(created.restore_point)
-
-    assert named() == "vm-harbour-application-1"
-    assert named("vm-harbour-crash-4") == "vm-harbour-application-1"
-    assert named("VM-harbour-APPLICATION-1", "vm-harbour-application-9") == (
-        "vm-harbour-application-10"
-    )
-    assert named("vm-harbour-application-x", "other") == "vm-harbour-application-1"
-
-
-def test_points_that_are_records_of_their_own_count_too() -> None:
-    point = merge(restore_point(), {"name": "vm-harbour-application-3"})
-    point["id"] = str(point["id"]).replace("rp-1", "vm-harbour-application-3")
-    (created,) = of_kind(only(make(vm(), collection(points=None), point)), CreateRestorePoint)
-    assert created.restore_point == "vm-harbour-application-4"
-
-
-def test_no_name_is_made_up_where_the_taken_ones_are_not_known() -> None:
-    found = only(make(vm(), collection(points=None), target_region=TARGET))
-    creating = step(found, "step-create-application")
-    assert "does not list the restore points of rpc-vm-harbour" in creating.blocked
-    shown = [each for each in operations(found) if not isinstance(each, CreateCollection)]
-    assert {type(each) for each in shown} == {ListRestorePoints, ShowVm, ShowDisk}
-    named = only(make(vm(), collection(points=None), names=Names(restore_point="before-patch")))
-    (created,) = of_kind(named, CreateRestorePoint)
-    assert created.restore_point == "before-patch"
-
-
-def test_collections_of_azure_backup_are_left_alone() -> None:
-    backup = merge(collection(points=[]), {"name": "AzureBackup_vm-harbour_42"})
-    backup["id"] = str(backup["id"]).replace("rpc-vm-harbour", "AzureBackup_vm-harbour_42")
-    (made,) = of_kind(only(make(vm(), backup)), CreateCollection)
-    assert made.collection == "vm-harbour-restore-points"
-    own = collection(points=[])
-    assert of_kind(only(make(vm(), backup, own)), CreateCollection) == []
-
-
-def test_a_collection_without_an_id_is_not_taken_for_one_that_is_there() -> None:
-    template = collection()
-    del template["id"]
-    assert of_kind(only(make(vm(), template)), CreateCollection)
-
-
-def test_names_are_taken_as_they_are_given() -> None:
-    names = Names("my-rpc", "my-point", "my-copies", "rg-backup", "rg-far")
-    inside = disk("vm-harbour-os")
-    found = only(make(vm(), inside, names=names, target_region=TARGET))
-    local, target = of_kind(found, CreateCollection)
-    assert (local.resource_group, local.collection) == ("rg-backup", "my-rpc")
-    assert (target.resource_group, target.collection) == ("rg-far", "my-copies")
-    assert target.source_id == local.collection_id
-    (created,) = of_kind(found, CreateRestorePoint)
-    (copied,) = of_kind(found, CopyRestorePoint)
-    assert created.restore_point_id == f"{local.collection_id}/restorePoints/my-point"
-    assert copied.restore_point_id == f"{target.collection_id}/restorePoints/my-point"
-    # Another collection than the one that is there, or that one by its name.
-    other = only(make(vm(), collection(), names=Names(collection="my-rpc")))
-    assert [each.collection for each in of_kind(other, CreateCollection)] == ["my-rpc"]
-    same = only(make(vm(), collection(), names=Names(collection="RPC-vm-harbour")))
-    assert of_kind(same, CreateCollection) == []
-    # A resource group is where to create; with a name it says which one is meant.
-    group = Names(resource_group="rg-backup")
-    assert of_kind(only(make(vm(), collection(), names=group)), CreateCollection) == []
-    both = Names(collection="rpc-vm-harbour", resource_group="rg-backup")
-    (made,) = of_kind(only(make(vm(), collection(), names=both)), CreateCollection)
-    assert made.resource_group == "rg-backup"
-
-
-def test_copies_go_on_in_the_collection_that_takes_them() -> None:
-    source = collection(points=[])
-    copies = merge(
-        collection("copies", points=[merge(restore_point(), {"name": "vm-harbour-application-4"})]),
-        {"location": "North Europe", "properties": {"source": {"id": source["id"]}}},
-    )
-    elsewhere = merge(
-        collection("elsewhere"),
-        {"location": "uksouth", "properties": {"source": {"id": source["id"]}}},
-    )
-    inside = disk("vm-harbour-os")
-    found = only(make(vm(), inside, source, elsewhere, copies, target_region=TARGET))
-    assert of_kind(found, CreateCollection) == []
-    assert "rpc-copies in rg-harbour" in step(found, "step-copy-collection").blocked
-    (copied,) = of_kind(found, CopyRestorePoint)
-    assert (copied.collection, copied.restore_point) == ("rpc-copies", "vm-harbour-application-5")
-
-
-def test_vms_of_one_name_do_not_share_a_collection() -> None:
-    def twin(group: str) -> Body:
-        return {**vm(system=os_disk(f"os-{group}")), "id": vm_id(group=group)}
-
-    twins = [twin("rg-a"), twin("rg-b")]
-    made = make(*twins, names=Names(resource_group="rg-backup")).vms
-    names = [each.collection for one in made for each in of_kind(one, CreateCollection)]
-    assert names == ["vm-harbour-restore-points", "vm-harbour-restore-points-2"]
-    # In resource groups of their own the names do not meet.
-    found = make(*twins, names=Names(collection="rpc")).vms
-    assert (
-        len({each.collection_id for one in found for each in of_kind(one, CreateCollection)}) == 2
-    )
-    with pytest.raises(PlanError, match=r"rpc in rg-backup cannot serve vm-harbour"):
-        make(*twins, names=Names(collection="rpc", resource_group="rg-backup"))
-    records = [*twins, disk("os-rg-a"), disk("os-rg-b")]
-    far = Names(target_collection="copies", target_resource_group="rg-far")
-    with pytest.raises(PlanError, match=r"copies in rg-far cannot serve"):
-        make(*records, names=far, target_region=TARGET)
-
-
-def test_the_collection_of_another_vm_is_not_taken() -> None:
-    other = merge(collection("gone"), {"name": "vm-harbour-restore-points"})
-    other["id"] = str(other["id"]).replace("rpc-gone", "vm-harbour-restore-points")
-    (made,) = of_kind(only(make(vm(), other)), CreateCollection)
-    assert made.collection == "vm-harbour-restore-points-2"
-    with pytest.raises(PlanError, match="another one, or none"):
-        make(vm(), other, names=Names(collection="vm-harbour-RESTORE-points"))
-
-
-def test_a_restore_point_that_is_there_is_not_asked_for_again() -> None:
-    with pytest.raises(PlanError, match="has a restore point RP-1 already"):
-        make(vm(), collection(points=[restore_point()]), names=Names(restore_point="RP-1"))
-
-
-@pytest.mark.parametrize("field", [each.name for each in fields(Names)])
-@pytest.mark.parametrize("bad", ["a/b", "..", "a\0b", "\ud800"])
-def test_a_name_that_is_none_is_refused_at_once(field: str, bad: str) -> None:
-    with pytest.raises(PlanError, match=f"the name of the {field.replace('_', ' ')}"):
-        make(vm(), names=Names(**{field: bad}))
-
-
-@pytest.mark.parametrize("length", [1, 15, 64])
-def test_names_made_of_long_names_keep_the_length(length: int) -> None:
-    name = "n" * length
-    system, data = os_disk("o" * 80), [data_disk(0, "o" * 79 + "p"), data_disk(1, "p")]
-    records = [vm(name, system=system, data=data), *(disk(each) for each in ("o" * 80, "p"))]
-    records.append(disk("o" * 79 + "p"))
-    found = only(make(*records, target_region="germanywestcentral"))
-    for each in operations(found):
-        for what in ("collection", "restore_point", "disk"):
-            assert len(getattr(each, what, "")) <= NAME_LENGTH
-    local, target = of_kind(found, CreateCollection)
-    assert local.collection_id != target.collection_id
-    names = [each.disk for each in of_kind(found, CreateDisk)]
-    assert names == ["o" * 71 + "-restored", "o" * 69 + "-restored-2", "p-restored"]
-
-
-HOSTILE = ["it's", "$(reboot)", "`id`", 'a"b', "a;b|c&d", "-rf", "*", "\N{SNOWMAN}", "line\nbreak"]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_stay_names(name: str) -> None:
-    found = make(vm(name, data=[data_disk(0, f"d-{name}")]), disk(f"d-{name}"), vms=vm_id(name))
-    (created,) = of_kind(only(found), CreateCollection)
-    assert created.collection == f"{name}-restore-points"
-    assert created.source_id == vm_id(name)
-    for client in CLIENTS:
-        assert all(each.text or each.notes for each in found.commands(client, phases=PHASES))
-    if "\n" not in name:
-        texts = [each.text for each in found.commands() if each.operation == created]
-        assert any(f"{name}-restore-points" in token for token in shlex.split(texts[0]))
-
-
-# --------------------------------------------------------------------------- ids that are not known
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        template_vm(),
-        template_vm(name="[parameters('name')]"),
-        {**vm(), "id": "[resourceId('Microsoft.Compute/virtualMachines', 'one')]"},
-        {**vm(), "id": vm_id("{vm-name}")},
-    ],
-)
-def test_a_vm_without_an_id_gets_advice_and_no_commands(record: Body) -> None:
-    found = make(record, target_region=TARGET)
-    assert only(found).steps
-    assert found.commands(phases=PHASES) == ()
-    waiting = [each.blocked for each in only(found).steps if each.id.startswith("step-create")]
-    assert waiting == ["the input does not show the resource id of the VM"]
-
-
-def test_a_vm_without_a_region_gets_no_collection() -> None:
-    found = only(make({**vm(), "location": None}))
-    assert "region of the VM" in step(found, "step-collection").blocked
-    assert {type(each) for each in operations(found)} == {ListCollections, ShowVm}
 
 
 # --------------------------------------------------------------------------- copies

@@ -22,13 +22,7 @@ from rpmatrix.encryption import EncryptionAnswer, EncryptionLine, encryption_of
 from rpmatrix.errors import ErrorAnswer, ErrorMatch, look_up
 from rpmatrix.inventory import Inventory, Vm
 from rpmatrix.matrix import Matrix
-from rpmatrix.schedule import (
-    LimitLine,
-    Schedule,
-    ScheduleError,
-    plan_schedule,
-    schedule_of,
-)
+from rpmatrix.schedule import LimitLine, Schedule, ScheduleError, plan_schedule, schedule_of
 from rpmatrix.shell import (
     FINE,
     Page,

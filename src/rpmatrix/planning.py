@@ -15,22 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from rpmatrix.copies import API_VERSION, CLIENT, CopyAnswer, copy_of
 from rpmatrix.durations import Retention
-from rpmatrix.eligibility import (
-    Assessment,
-    Question,
-    Verdict,
-    VerdictTable,
-    check_answer,
-)
+from rpmatrix.eligibility import Assessment, Question, Verdict, VerdictTable, check_answer
 from rpmatrix.encryption import EncryptionAnswer, encryption_of
 from rpmatrix.facts import DiskFacts, VmFacts
 from rpmatrix.inventory import Vm, listed_members, vm_groups
 from rpmatrix.matrix import MODES
-from rpmatrix.operations import (
-    ListRestorePoints,
-    Operation,
-    api_versions,
-)
+from rpmatrix.operations import ListRestorePoints, Operation, api_versions
 from rpmatrix.plan_names import Names, Places, PlanError
 from rpmatrix.plan_operations import Made, OperationMaker, kept_disks
 from rpmatrix.records import region
