@@ -581,12 +581,12 @@ def _blocks_of_file(file: BinaryIO) -> Iterator[tuple[memoryview, int | None]]:
     if not start:
         yield from _blocks_of_stream(file)
         return
-    view = memoryview(content)
+    view, read = memoryview(content), 0
     while start < size:
         stop = content.rfind(b"\n", start, start + _BLOCK_OF_LINES) + 1
         stop = stop or content.find(b"\n", start) + 1 or size
-        yield view[start:stop], stop - start
-        start = stop
+        yield view[start:stop], stop - read
+        start = read = stop
 
 
 def _blocks_of_stream(stream: Any) -> Iterator[tuple[memoryview, int | None]]:
