@@ -318,68 +318,21 @@ def _region(name: str, what: str) -> str:
 
 def _copy(assessment: Assessment, vm: Vm, verdicts: Sequence[Verdict], asked: _Asked) -> CopyAnswer:
     judge = Applicability(assessment, vm)
-    matrix = judge.matrix
     source = asked.source if asked.source is not None else vm.location
-    answered = assessment.evaluator.request_answers(vm)
-    request = {**answered, **asked.readings(source)}
     considered = [one for one in verdicts if asked.mode in (None, one.mode)]
     modes = [one.mode for one in hopeful(considered) or considered]
-    left_out: list[ExcludedDisk] = []
-    disks: list[DiskFacts] = []
-    perhaps_out: set[int] = set()
-    for one in judge.facts.disks:
-        sure = {mode: judge.left_out(one, mode) for mode in modes}
-        if modes and all(sure.values()):
-            disk = one.disk
-            rows = each_once(sure.values())
-            left_out.append(ExcludedDisk(disk.id, disk.name, disk.lun, disk.role, rows))
-            continue
-        disks.append(one)
-        if modes and all(sure[mode] or judge.left_out(one, mode, UNKNOWN) for mode in modes):
-            perhaps_out.add(id(one))
-    lines: list[CopyLine] = []
-    waiting: dict[tuple[str, str], tuple[Question, list[str]]] = {}
-
-    def ask(row: Row, one: DiskFacts | None, readings: Mapping[str, Reading]) -> None:
-        fact_id = row["fact_id"]
-        disk = one.disk if one else None
-        mark = (fact_id, disk.label if disk else "")
-        if mark not in waiting:
-            why = readings[fact_id].why if fact_id in readings else ""
-            waiting[mark] = (judge.question(fact_id, (), disk, why), [])
-        waiting[mark][1].append(row.id)
-
-    for row in matrix.table("cross_region"):
-        if row["outcome"] == "not_applicable":
-            continue
-        grain = matrix.facts[row["fact_id"]].grain if row["fact_id"] else "request"
-        concerned: list[str] = []
-        if grain == "disk":
-            found: dict[str, list[DiskFacts]] = {YES: [], UNKNOWN: [], NO: []}
-            for one in disks:
-                holds_for = judge.condition(row, one.readings)
-                if holds_for == YES and id(one) in perhaps_out:
-                    holds_for = UNKNOWN
-                found[holds_for].append(one)
-            applies = YES if found[YES] else UNKNOWN if found[UNKNOWN] else NO
-            concerned = [one.disk.label for one in found[applies]] if applies != NO else []
-            for one in found[UNKNOWN]:
-                if judge.value(row["fact_id"], one.readings) is None:
-                    ask(row, one, one.readings)
-        else:
-            readings = request if grain == "request" else judge.facts.readings
-            applies = judge.condition(row, readings)
-            if applies == UNKNOWN:
-                ask(row, None, readings)
-        if applies != NO:
-            lines.append(_copy_line(judge, row, applies, tuple(concerned)))
+    left_out = tuple(_left_out(judge, modes))
+    held = [one for one in judge.facts.disks if not _left_out_rows(judge, one, modes)]
+    unsure = [one for one in held if _may_be_left_out(judge, one, modes)]
+    request = {**assessment.evaluator.request_answers(vm), **asked.readings(source)}
+    rules = _Rules(judge, request, held, unsure)
+    found = [rules.line(row) for row in judge.matrix.table("cross_region")]
+    lines = [line for line in found if line]
     no_point = tuple(_without_point(judge, considered))
     answer, reasons = _answer((*no_point, *lines))
     lines += no_point
-    questions = [
-        replace(question, rows=tuple(dict.fromkeys(rows))) for question, rows in waiting.values()
-    ]
-    if no_point or perhaps_out:
+    questions = list(rules.questions())
+    if no_point or unsure:
         questions += [one for verdict in considered for one in verdict.missing]
     return CopyAnswer(
         vm_id=vm.id,
@@ -391,11 +344,92 @@ def _copy(assessment: Assessment, vm: Vm, verdicts: Sequence[Verdict], asked: _A
         answer=answer,
         reasons=reasons,
         lines=tuple(sorted(lines, key=_place)),
-        left_out=tuple(left_out),
+        left_out=left_out,
         disagreements=judge.disagreements(ruling for line in lines for ruling in line.rulings),
         # Where the answer is a sure no, nothing that is missing could change it.
         questions=() if answer == "not_supported" else tuple(dict.fromkeys(questions)),
     )
+
+
+def _left_out(judge: Applicability, modes: Sequence[str]) -> Iterator[ExcludedDisk]:
+    for one in judge.facts.disks:
+        rows = _left_out_rows(judge, one, modes)
+        if rows:
+            disk = one.disk
+            yield ExcludedDisk(disk.id, disk.name, disk.lun, disk.role, rows)
+
+
+def _left_out_rows(judge: Applicability, one: DiskFacts, modes: Sequence[str]) -> tuple[str, ...]:
+    """Give the rows for which a disk is in no restore point; none if some mode holds it."""
+    rows = [judge.left_out(one, mode) for mode in modes]
+    return each_once(rows) if all(rows) else ()
+
+
+def _may_be_left_out(judge: Applicability, one: DiskFacts, modes: Sequence[str]) -> bool:
+    """Tell whether it is not known that any restore point holds a disk."""
+    return bool(modes) and all(
+        judge.left_out(one, mode) or judge.left_out(one, mode, UNKNOWN) for mode in modes
+    )
+
+
+class _Rules:
+    """Holds one VM, its disks and the request against the rules of copying, one by one."""
+
+    def __init__(
+        self,
+        judge: Applicability,
+        request: Mapping[str, Reading],
+        held: Sequence[DiskFacts],
+        unsure: Sequence[DiskFacts],
+    ) -> None:
+        self._judge = judge
+        self._request = request
+        self._held = held
+        self._unsure = {id(one) for one in unsure}
+        self._waiting: dict[tuple[str, str], tuple[Question, list[str]]] = {}
+
+    def line(self, row: Row) -> CopyLine | None:
+        """Give the line of a rule that applies, or might; None for one that does not."""
+        if row["outcome"] == "not_applicable":
+            return None
+        facts = self._judge.matrix.facts
+        grain = facts[row["fact_id"]].grain if row["fact_id"] else "request"
+        if grain == "disk":
+            applies, disks = self._of_disks(row)
+        else:
+            disks = ()
+            readings = self._request if grain == "request" else self._judge.facts.readings
+            applies = self._judge.condition(row, readings)
+            if applies == UNKNOWN:
+                self._ask(row, None, readings)
+        return None if applies == NO else _copy_line(self._judge, row, applies, disks)
+
+    def questions(self) -> Iterator[Question]:
+        """Give what settles the rules that might apply, each with all of these."""
+        for question, rows in self._waiting.values():
+            yield replace(question, rows=tuple(dict.fromkeys(rows)))
+
+    def _of_disks(self, row: Row) -> tuple[str, tuple[str, ...]]:
+        """Tell whether a rule applies to any disk, and to which."""
+        found: dict[str, list[DiskFacts]] = {YES: [], UNKNOWN: [], NO: []}
+        for one in self._held:
+            applies = self._judge.condition(row, one.readings)
+            unsure = applies == YES and id(one) in self._unsure
+            found[UNKNOWN if unsure else applies].append(one)
+        for one in found[UNKNOWN]:
+            if self._judge.value(row["fact_id"], one.readings) is None:
+                self._ask(row, one, one.readings)
+        applies = next((one for one in (YES, UNKNOWN) if found[one]), NO)
+        return applies, tuple(one.disk.label for one in found[applies])
+
+    def _ask(self, row: Row, one: DiskFacts | None, readings: Mapping[str, Reading]) -> None:
+        fact_id = row["fact_id"]
+        disk = one.disk if one else None
+        mark = (fact_id, disk.label if disk else "")
+        if mark not in self._waiting:
+            why = readings[fact_id].why if fact_id in readings else ""
+            self._waiting[mark] = (self._judge.question(fact_id, (), disk, why), [])
+        self._waiting[mark][1].append(row.id)
 
 
 def _copy_line(judge: Applicability, row: Row, applies: str, disks: tuple[str, ...]) -> CopyLine:
