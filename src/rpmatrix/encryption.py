@@ -7,7 +7,7 @@ in no copy either, so what is said of copies does not concern it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -245,77 +245,107 @@ def _outcome(
     verdicts: Sequence[Verdict],
     readings: Mapping[str, Reading],
 ) -> _Outcome:
-    disk, matrix = one.disk, judge.matrix
-    stages: dict[str, dict[str, EncryptionLine]] = {name: {} for name in STAGES}
-    missing: dict[str, list[str]] = {}
-
-    def say(stage: str, text: str, rows: Sequence[str], applies: str, remedy: str = "") -> None:
-        """Add a line; what several rows say in the same words is one line."""
-        if not text:
-            return
-        same = stages[stage].get(text)
-        rulings = [ruling for row in rows for ruling in matrix.rulings(row)]
-        if same is not None:
-            rows, applies = (*same.rows, *rows), YES if same.applies == YES else applies
-            rulings, remedy = [*same.rulings, *rulings], same.remedy or remedy
-        stages[stage][text] = EncryptionLine(
-            text,
-            remedy,
-            tuple(dict.fromkeys(rows)),
-            judge.source(rows[0]),
-            applies,
-            tuple(dict.fromkeys(rulings)),
-        )
-
     possible = hopeful(verdicts)
     impossible = () if possible else each_once(verdict.reasons for verdict in verdicts)
     left_out = {verdict.mode: judge.left_out(one, verdict.mode) for verdict in verdicts}
     left_out = {mode: rows for mode, rows in left_out.items() if rows}
-    reasons = each_once(left_out.values())
+    against = each_once((impossible, *left_out.values()))
     in_no_point = bool(impossible) or {one.mode for one in possible} <= left_out.keys()
-    for stage, rows in (("impossible", impossible), ("left_out", reasons)):
-        for row_id in rows:
-            row = matrix.row(row_id)
-            say(stage, row["title"], (row_id,), YES, row["remedy"])
-
+    said = _Said(judge, readings)
+    said.against("impossible", impossible)
+    said.against("left_out", each_once(left_out.values()))
     # The article speaks first, so that a line which others repeat is the article's.
-    for row in sorted(matrix.table("encryption"), key=lambda row: (row["source"], row.id)):
+    for row in sorted(judge.matrix.table("encryption"), key=lambda row: (row["source"], row.id)):
+        asks = bool(one.disk.id) or not in_no_point
+        said.of_encryption(
+            row, asks=asks, of_points=not in_no_point or row["scenario_id"] in against
+        )
+    for row in judge.matrix.table("cross_region"):
+        if row["topic"] == "encryption" and not in_no_point:
+            said.of_copying(row)
+    return said.outcome(tuple(left_out))
+
+
+class _Said:
+    """Gathers what the tables say of one disk, stage by stage, and what they leave open."""
+
+    def __init__(self, judge: Applicability, readings: Mapping[str, Reading]) -> None:
+        self._judge = judge
+        self._readings = readings
+        self._stages: dict[str, dict[str, EncryptionLine]] = {name: {} for name in STAGES}
+        self._missing: dict[str, list[str]] = {}
+
+    def against(self, stage: str, rows: Iterable[str]) -> None:
+        """Say why there is no restore point of the VM, or none that holds the disk."""
+        for row_id in rows:
+            row = self._judge.matrix.row(row_id)
+            self._say(stage, row["title"], (row_id,), YES, row["remedy"])
+
+    def of_encryption(self, row: Row, *, asks: bool, of_points: bool) -> None:
+        """Say what a row of ``encryption`` does, of restore points only where there are some."""
         scenario = row["scenario_id"]
-        applies = judge.scenario(scenario, readings) if scenario else YES
+        applies = self._judge.scenario(scenario, self._readings) if scenario else YES
         if applies == NO:
-            continue
+            return
         rows = (row.id, scenario) if scenario else (row.id,)
         if scenario:
-            say("source", row["source_state"], rows, applies)
-        if applies == UNKNOWN and (disk.id or not in_no_point):
-            for fact_id in _open_facts(judge, scenario, readings):
-                missing.setdefault(fact_id, []).extend(rows)
-        if in_no_point and scenario not in (*impossible, *reasons):
-            continue
+            self._say("source", row["source_state"], rows, applies)
+        if applies == UNKNOWN and asks:
+            for fact_id in self._open_facts(scenario):
+                self._missing.setdefault(fact_id, []).extend(rows)
+        if not of_points:
+            return
         chosen = _chosen(row)
         needs = row["prerequisites"] if chosen else ""
-        say(f"local{chosen}", row["local_result"], rows, applies, needs)
-        say(f"copied{chosen}", row["cross_region_result"], rows, applies, needs)
-        say(f"restored{chosen}", row["at_restore"], rows, applies, needs)
+        self._say(f"local{chosen}", row["local_result"], rows, applies, needs)
+        self._say(f"copied{chosen}", row["cross_region_result"], rows, applies, needs)
+        self._say(f"restored{chosen}", row["at_restore"], rows, applies, needs)
         if not chosen:
-            say("prerequisites", row["prerequisites"], rows, applies)
-    for row in matrix.table("cross_region"):
-        applies = judge.condition(row, readings) if row["topic"] == "encryption" else NO
-        if applies == NO or in_no_point:
-            continue
-        say(f"copied{_chosen(row)}", row["effect"], (row.id,), applies, row["remedy"])
-        if applies == UNKNOWN:
-            missing.setdefault(row["fact_id"], []).append(row.id)
+            self._say("prerequisites", row["prerequisites"], rows, applies)
 
-    lines = {name: tuple(found.values()) for name, found in stages.items()}
-    return _Outcome(
-        lines,
-        tuple(left_out),
-        judge.disagreements(
-            ruling for found in lines.values() for line in found for ruling in line.rulings
-        ),
-        {fact_id: tuple(rows) for fact_id, rows in missing.items()},
-    )
+    def of_copying(self, row: Row) -> None:
+        """Say what a row of ``cross_region`` does."""
+        applies = self._judge.condition(row, self._readings)
+        if applies == NO:
+            return
+        self._say(f"copied{_chosen(row)}", row["effect"], (row.id,), applies, row["remedy"])
+        if applies == UNKNOWN:
+            self._missing.setdefault(row["fact_id"], []).append(row.id)
+
+    def outcome(self, left_out_in: tuple[str, ...]) -> _Outcome:
+        """Give all of it."""
+        lines = {name: tuple(found.values()) for name, found in self._stages.items()}
+        rulings = (ruling for found in lines.values() for line in found for ruling in line.rulings)
+        return _Outcome(
+            lines,
+            left_out_in,
+            self._judge.disagreements(rulings),
+            {fact_id: tuple(rows) for fact_id, rows in self._missing.items()},
+        )
+
+    def _say(
+        self, stage: str, text: str, rows: Sequence[str], applies: str, remedy: str = ""
+    ) -> None:
+        """Add a line; what several rows say in the same words is one line."""
+        if not text:
+            return
+        same = self._stages[stage].get(text)
+        rulings = [ruling for row in rows for ruling in self._judge.matrix.rulings(row)]
+        if same is not None:
+            rows, applies = (*same.rows, *rows), YES if same.applies == YES else applies
+            rulings, remedy = [*same.rulings, *rulings], same.remedy or remedy
+        self._stages[stage][text] = EncryptionLine(
+            text,
+            remedy,
+            tuple(dict.fromkeys(rows)),
+            self._judge.source(rows[0]),
+            applies,
+            tuple(dict.fromkeys(rulings)),
+        )
+
+    def _open_facts(self, scenario: str) -> list[str]:
+        facts = self._judge.rules.facts_of_row.get(scenario, ())
+        return [one for one in facts if self._judge.value(one, self._readings) is None]
 
 
 def _chosen(row: Row) -> str:
@@ -328,11 +358,6 @@ def _named_set(disk: Disk) -> str | None:
     bodies = (*(one.body for one in disk.records), *(body for _, _, body in disk.attachments))
     shown = (look(body, path) for body in bodies for path in ENCRYPTION_SET_PATHS)
     return next((one for one in shown if isinstance(one, str)), None)
-
-
-def _open_facts(judge: Applicability, scenario: str, readings: Mapping[str, Reading]) -> list[str]:
-    facts = judge.rules.facts_of_row.get(scenario, ())
-    return [fact_id for fact_id in facts if judge.value(fact_id, readings) is None]
 
 
 def _found_in(assessment: Assessment) -> ShownEncryption:
