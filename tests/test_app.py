@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
@@ -113,6 +115,12 @@ def test_without_voila_the_command_that_brings_it_is_told(monkeypatch: pytest.Mo
         app.open_app()
 
 
+def _kill(server: subprocess.Popen[str]) -> None:
+    """End a server that a failed test left, for which it would be waited otherwise."""
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGKILL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_it_serves_with_the_token_alone_and_leaves_nothing_when_it_ends(
@@ -129,13 +137,17 @@ def test_it_serves_with_the_token_alone_and_leaves_nothing_when_it_ends(
         " tell=lambda line: print(json.dumps(line), flush=True)))"
     )
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(temporary)}
-    with subprocess.Popen(
-        [sys.executable, "-c", start],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as server:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", start],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as server,
+        ExitStack() as at_last,
+    ):
+        at_last.callback(_kill, server)
         assert server.stdout is not None
         assert json.loads(server.stdout.readline()) == "Starting the app ..."
         address = json.loads(server.stdout.readline()).split()[4]
@@ -146,10 +158,14 @@ def test_it_serves_with_the_token_alone_and_leaves_nothing_when_it_ends(
             document = answer.read().decode()
         for one in app.app_pages():
             assert f'href="#{one.slug}"' in document
-        assert "https://" not in document
+        assert not re.search(r"(src|href|action)=\W?(https?:)?//", document)
         without = with_token.partition("?")[0]
         with urllib.request.urlopen(without, timeout=20) as answer:
             assert "/login" in answer.url
+            told = answer.read().decode()
+        assert "Open the whole address" in told
+        assert "password" not in told
+        assert with_token.partition("?token=")[2] not in told
         with pytest.raises(urllib.error.HTTPError, match=r"403|404"):
             urllib.request.urlopen(
                 f"{without}voila/files/voila.json?{with_token.partition('?')[2]}"

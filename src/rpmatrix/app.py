@@ -187,6 +187,7 @@ def _settings(pages: Sequence[AppPage], port: int, token: str) -> dict[str, Any]
             "port": port,
             "port_retries": 0,
             "token": token,
+            "identity_provider_class": "rpmatrix.app_login.TokenProvider",
             "open_browser": False,
             "log_level": "ERROR",
             "tornado_settings": {
@@ -302,7 +303,7 @@ def open_app(
         with _ended_with_us(command, folder) as server:
             _wait_until_usable(server, ready)
             address = f"http://127.0.0.1:{port}/?token={quote(token)}#{page}"
-            say(f"The app is ready: {address}\nCtrl-C stops it.")
+            say(f"The app is ready: {address}\nOnly this whole address opens it. Ctrl-C stops it.")
             if open_browser:
                 # A browser of the text kind would keep this thread until it is closed.
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
