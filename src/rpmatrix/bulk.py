@@ -274,9 +274,9 @@ class BulkReader:
         """Find the records of each VM, and the VMs that must be read one by one."""
         pa.default_memory_pool().release_unused()
         held, vms = self._held, self._held["vm"]
-        self._vm_keys = vms.whole("key")
+        self._vm_ids = vms.whole("id")
         odd_disks = self._join_disks()
-        self._slow = _twice(self._vm_keys) | _among(self._vm_keys, self._odd["vm"])
+        self._slow = _twice(self._vm_ids) | _among(self._vm_ids, self._odd["vm"])
         self._slow[held["attachment"].numbers("owner")[odd_disks]] = True
         self._belongings = {
             "extension": self._gathered(*self._extension_edges()),
@@ -284,9 +284,13 @@ class BulkReader:
         }
         self._sets, self._set_values = self._encryption_sets()
         self._relate()
-        self._slow |= _among(self._vm_keys, self._related)
+        self._slow |= _among(self._vm_ids, self._related)
         owners = held["attachment"].numbers("owner")
         self._first_disk = np.searchsorted(owners, np.arange(vms.count + 1))
+
+    def _keys_of_vms(self, rows: pa.Array) -> list[str]:
+        found: list[str] = pc.ascii_lower(self._vm_ids.take(rows)).to_pylist()
+        return found
 
     def listed_members(self) -> dict[str, tuple[str, ...]]:
         """Give the members of each set of VMs that its own record lists, by its lower-cased id."""
@@ -335,7 +339,7 @@ class BulkReader:
         owners = rows.numbers("owner").copy()
         apart = np.flatnonzero(owners < 0)
         listed = np.flatnonzero(owners >= 0)
-        owners[apart] = _places_in(self._parents().take(pa.array(apart)), self._vm_keys)
+        owners[apart] = _places_in(self._parents().take(pa.array(apart)), self._vm_ids)
         order = np.concatenate([apart, listed])
         return owners[order], order
 
@@ -347,7 +351,7 @@ class BulkReader:
         """Give pairs of VM and interface: the interface names the VM, or the VM names it."""
         rows, named = self._held["network_interface"], self._held["interface_id"]
         own = rows.whole("key")
-        places = _places_in(rows.whole("owner_key"), self._vm_keys)
+        places = _places_in(rows.whole("owner_key"), self._vm_ids)
         found = _places_in(named.whole("key"), own)
         there = np.flatnonzero(found >= 0)
         owners = np.concatenate([places, named.numbers("owner")[there]])
@@ -418,8 +422,8 @@ class BulkReader:
             named = self._held["interface_id"]
             keys = named.whole("key")
             rows = pa.array(np.flatnonzero(_among(keys, interfaces)))
-            owners = self._vm_keys.take(pa.array(named.numbers("owner")).take(rows))
-            for key, owner in zip(keys.take(rows).to_pylist(), owners.to_pylist(), strict=True):
+            owners = self._keys_of_vms(pa.array(named.numbers("owner")).take(rows))
+            for key, owner in zip(keys.take(rows).to_pylist(), owners, strict=True):
                 for stand in interfaces[key]:
                     relate(owner, stand)
         if views:
@@ -440,15 +444,15 @@ class BulkReader:
         for name in ("name", "osprofile.computername"):
             written = _lower(self._held["vm"].whole(name))
             rows = pa.array(np.flatnonzero(_among(written, wanted)))
-            keys = self._vm_keys.take(rows).to_pylist()
+            keys = self._keys_of_vms(rows)
             for called, key in zip(written.take(rows).to_pylist(), keys, strict=True):
                 owners.setdefault(called, set()).add(key)
         for key, called_so in self._names_of_odd.items():
             for called in called_so & wanted.keys():
                 owners.setdefault(called, set()).add(key)
         everything = set(self._names_of_odd)
-        if len(self._vm_keys) < 2:
-            everything |= set(self._vm_keys.to_pylist())
+        if len(self._vm_ids) < 2:
+            everything |= set(pc.ascii_lower(self._vm_ids).to_pylist())
             owners[""] = everything
         for name, stands in wanted.items():
             if len(owners.get(name, ())) == 1:
@@ -494,7 +498,7 @@ class BulkReader:
     def _slow_keys(self, stands: Numbers) -> dict[str, tuple[int, int]]:
         """Give the keys of VMs to read one by one, and where each was met first."""
         rows = np.flatnonzero(self._slow)
-        keys = self._vm_keys.take(pa.array(rows)).to_pylist()
+        keys = self._keys_of_vms(pa.array(rows))
         met = [(key, (stand, 0)) for key, stand in zip(keys, stands[rows].tolist(), strict=True)]
         for key, odd in self._odd["vm"].items():
             for source, ordinal in odd:
@@ -512,7 +516,7 @@ class BulkReader:
         found, elsewhere = self._fast(fast)
         if elsewhere.any():
             # Their facts show where no column is.
-            keys = self._vm_keys.take(pa.array(fast[elsewhere])).to_pylist()
+            keys = self._keys_of_vms(pa.array(fast[elsewhere]))
             for place, key in zip(places[elsewhere].tolist(), keys, strict=True):
                 names[place] = key
             found = _kept_of(found, ~elsewhere)
@@ -670,7 +674,7 @@ class BulkReader:
     def _read_vms(self, keys: Sequence[str]) -> list[VmFacts]:
         wanted = set(keys)
         stands = {stand for key in keys for stand in self._odd["vm"].get(key, ())}
-        stands |= self._stands_of("vm", _among(self._vm_keys, wanted))
+        stands |= self._stands_of("vm", _among(self._vm_ids, wanted))
         stands |= {stand for key in keys for stand in self._related.get(key, ())}
         records = self._records(stands)
         of_vms = [one for found in records.values() for one in found if one.kind == "vm"]
@@ -796,11 +800,11 @@ def _lower(cells: pa.Array) -> pa.Array:
     return pc.utf8_lower(cells)
 
 
-def _twice(keys: pa.Array) -> Bools:
-    """Tell which keys are there more than once."""
-    found = np.zeros(len(keys), bool)
-    for mine in _in_shares(keys):
-        encoded = keys.take(pa.array(mine)).dictionary_encode()
+def _twice(ids: pa.Array) -> Bools:
+    """Tell which ids, in any letters, are there more than once."""
+    found = np.zeros(len(ids), bool)
+    for mine in _in_shares(ids):
+        encoded = pc.ascii_lower(ids.take(pa.array(mine))).dictionary_encode()
         if len(encoded.dictionary) < len(mine):
             places = encoded.indices.to_numpy(zero_copy_only=False)
             found[mine] = np.bincount(places)[places] > 1
@@ -840,7 +844,7 @@ def _are_in(ids: pa.Array, wanted: pa.Array) -> Bools:
 
 
 def _places_in(ids: pa.Array, keys: pa.Array) -> Numbers:
-    """Give for each id, in any letters, its place among keys, -1 if it is not there."""
+    """Give for each id its place among keys, both in any letters, -1 if it is not there."""
     places = np.full(len(ids), -1, np.int64)
     if not len(keys) or not len(ids):
         return places
@@ -851,7 +855,8 @@ def _places_in(ids: pa.Array, keys: pa.Array) -> Numbers:
         held = np.flatnonzero(of_keys == share)
         if len(mine) and len(held):
             wanted = pc.ascii_lower(ids.take(pa.array(mine)))
-            found = pc.index_in(wanted, value_set=keys.take(pa.array(held))).fill_null(-1)
+            known = pc.ascii_lower(keys.take(pa.array(held)))
+            found = pc.index_in(wanted, value_set=known).fill_null(-1)
             found = pc.if_else(wanted.is_valid(), found, -1).to_numpy(zero_copy_only=False)
             places[mine] = np.where(found < 0, -1, held[found])
     return places

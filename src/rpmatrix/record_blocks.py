@@ -385,8 +385,8 @@ class BlockParser:
     def _vms(self, kind: str, seen: _Seen, odd: Bools) -> dict[str, Rows]:
         count = len(odd)
         rows = self._rows(seen, odd, _KEPT_OF_VM)
-        ids = seen.leaves.get("id", pa.nulls(count, pa.string()))
-        rows.texts["key"], good = _keys(ids, kind)
+        # Their keys are made again where they are asked for: ids are most of what is in memory.
+        _, good = _keys(seen.leaves.get("id", pa.nulls(count, pa.string())), kind)
         odd |= ~good
         # Only a record that holds all can be read without looking at what else may be known.
         sized = np.zeros(count, bool)
@@ -435,6 +435,9 @@ class BlockParser:
         for name, cells in joined.texts.items():
             unusual = _unusual_texts(cells, of_ids=name != "name")
             odd[owners[unusual]] = True
+        # Only a disk without an id is told by its name.
+        is_named = pc.fill_null(pc.equal(joined.texts["manageddisk.id"], ""), True)
+        joined.texts["name"] = pc.if_else(is_named, joined.texts["name"], _NO_TEXT)
         return joined
 
     def _data_disks(self, listed: pa.ListArray, odd: Bools) -> Rows:
@@ -722,6 +725,7 @@ _SET_PATHS: Final = tuple(
     for path in ENCRYPTION_SET_PATHS
     for prefix in ("", "storageprofile.osdisk.")
 )
+_NO_TEXT: Final = pa.scalar(None, pa.string())
 _NO_OWNERS: Final[dict[str, Any]] = {"owner": np.zeros(0, np.int64)}
 
 

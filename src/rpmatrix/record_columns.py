@@ -127,9 +127,12 @@ class RecordColumns:
 
     def whole(self, name: str) -> pa.Array:
         """Give texts that are kept as they are, as one array."""
+        pieces = len(self._texts.get(name, ()))
         found = one_array(self.text(name))
         # The pieces are not kept beside it: ids are most of what is in memory.
         self._texts[name] = [found]
+        if pieces > 1:
+            pa.default_memory_pool().release_unused()
         return found
 
     def numbers(self, name: str) -> Numbers:
