@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import rpmatrix as rp
 from rpmatrix import cases as module
 from rpmatrix.cases import Case, CaseError, Masker, mask, open_case, save_case
+from rpmatrix.facts import ADE_TYPES
 from rpmatrix.sample_fleets import sample_fleet
 
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -126,7 +127,7 @@ def test_nothing_of_a_fleet_is_left(client: str) -> None:
     records = fleet(40, 5, client)
     words = set(re.findall(r"[\w.-]+", json.dumps(mask(records)).lower()))
     assert len(named(records)) > 100
-    types = {"azuremonitorwindowsagent", "azuremonitorlinuxagent"}  # of extensions
+    types = {*("azuremonitorwindowsagent", "azuremonitorlinuxagent"), *ADE_TYPES}  # of extensions
     assert {one.lower() for one in named(records)} & words <= types
 
 
