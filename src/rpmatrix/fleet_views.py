@@ -896,11 +896,12 @@ def _counts(found: Selection, modes: Sequence[str]) -> Html:
     lines = []
     for mode in modes:
         told = [
-            fragment([badge(verdict), f" {count:,}"])
+            tag("span", badge(verdict), f" {count:,}", class_="rpm-step")
             for verdict, count in found.counts(mode).items()
             if count
         ]
-        lines.append(soft(f"{MODE_TITLES[mode]}: ", spaced(told, " ")))
+        about = tag("span", f"{MODE_TITLES[mode]}: ")
+        lines.append(paragraph(spaced([about, *told], " "), class_="rpm-soft rpm-legend"))
     return fragment(lines)
 
 

@@ -115,7 +115,7 @@ def _verdict_table(verdicts: Sequence[Verdict]) -> Html:
     rows = []
     for vm_id, found in list(by_vm.items())[:SHOWN_VMS]:
         name = next(iter(found.values())).vm_name
-        rows.append([name or vm_id, *(verdict_cell(found.get(mode)) for mode in modes)])
+        rows.append([name or vm_id, *(wide(verdict_cell(found.get(mode))) for mode in modes)])
     shown = table("Verdicts", ["VM", *(MODE_TITLES[mode] for mode in modes)], rows)
     more = len(by_vm) - SHOWN_VMS
     return fragment([shown, soft(f"… and {plural(more, 'more VM')}.") if more > 0 else None])

@@ -200,7 +200,7 @@ def _mode_line(line: ModeLine, found: VmPlan) -> Html:
             tag("strong", MODE_TITLES[line.mode]),
             " ",
             badge(line.verdict),
-            [" ", tag("strong", f"▶ {', '.join(marks)}")] if marks else None,
+            [" ", tag("strong", f"▶ {', '.join(marks)}", class_="rpm-step")] if marks else None,
         ),
         paragraph(line.meaning),
         paragraph(f"{plural(line.excluded, 'disk')} to leave out.") if line.excluded else None,
