@@ -22,7 +22,7 @@ from estates import estate, rows_of_fleet, rows_of_vms
 from oracle import Case, Known, KnownDisk
 
 import rpmatrix as rp
-from rpmatrix import fact_tables
+from rpmatrix import fact_files, fact_judging
 from rpmatrix.column_codes import UNUSABLE
 from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
 from rpmatrix.fact_columns import usual_names
@@ -479,7 +479,7 @@ def test_files_give_what_frames_give(form: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fact_tables, "PART", 16)
+    monkeypatch.setattr(fact_judging, "PART", 16)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -734,7 +734,7 @@ def test_a_table_is_read_in_blocks_of_any_size(
     path = write(VMS, tmp_path / "vms.csv")
     expected = assess_files(path, MATRIX).verdicts()
     path.write_text(path.read_text().rstrip("\n") + end)
-    monkeypatch.setattr(fact_tables, "_BLOCK_OF_LINES", block)
+    monkeypatch.setattr(fact_files, "_BLOCK_OF_LINES", block)
     pd.testing.assert_frame_equal(assess_files(path, MATRIX).verdicts(), expected)
 
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix import fact_tables
+from rpmatrix import fact_judging
 from rpmatrix.fleet import assess_dask, assess_files, assess_frames
 from rpmatrix.inventory import listed_members, vm_groups
 from rpmatrix.matrix import MODES
@@ -166,7 +166,7 @@ def test_the_first_of_many_members_are_named_whatever_the_parts(
     vms.to_csv(tmp_path / "vms.csv", index=False)
     disks.to_csv(tmp_path / "disks.csv", index=False)
     whole = assess_files(tmp_path)
-    monkeypatch.setattr(fact_tables, "PART", 7)
+    monkeypatch.setattr(fact_judging, "PART", 7)
     parted = assess_files(tmp_path)
     assert parted.summary == whole.summary
     named = parted.members_in_the_way()
@@ -254,7 +254,7 @@ def test_disks_of_no_vm_are_counted(records: list[Body], count: int, tmp_path: P
 def test_rows_of_disks_without_a_vm_are_counted(
     order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fact_tables, "PART", 5)
+    monkeypatch.setattr(fact_judging, "PART", 5)
     vms, disks = facts_of([{"vm_id": vm_id(f"vm-{number:02}")} for number in range(60)])
     if order == "shuffled":
         disks = disks.sample(frac=1, random_state=4)

@@ -28,7 +28,8 @@ import pyarrow as pa
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_columns import usual_names
-from rpmatrix.fact_tables import PART, Judging, holds_facts, paired_name, together
+from rpmatrix.fact_files import holds_facts, paired_name, together
+from rpmatrix.fact_judging import PART, Judging
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import Part
 from rpmatrix.records import Problem

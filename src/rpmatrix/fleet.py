@@ -24,7 +24,7 @@ from typing import Any
 from rpmatrix.clusters import assess_dask, assess_spark, assess_spark_frames
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
-from rpmatrix.fact_tables import Judging
+from rpmatrix.fact_judging import Judging
 from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.frames import arrow_table, fact_table, holds_records, open_frame, readable_again
 from rpmatrix.garbage import uncollected_garbage

@@ -700,7 +700,7 @@ def _goes_in_bulk(path: str) -> bool:
     """Tell whether files are to be judged in bulk: many, or tables of facts."""
     if any(find_spec(name) is None for name in ("msgspec", "numpy", "pyarrow")):
         return False
-    from rpmatrix.fact_tables import holds_facts
+    from rpmatrix.fact_files import holds_facts
     from rpmatrix.runs import files_named
 
     files = files_named(path)

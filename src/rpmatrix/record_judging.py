@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from rpmatrix.bulk import BulkReader, FactTables
 from rpmatrix.columns import ColumnEvaluator
-from rpmatrix.fact_tables import Judging
+from rpmatrix.fact_judging import Judging
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, Part, names_of
 from rpmatrix.sources import Opened
 

@@ -20,15 +20,9 @@ import pyarrow.compute as pc
 
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
-from rpmatrix.fact_tables import (
-    PART,
-    PROBLEM_COLUMNS,
-    Judging,
-    OutOfOrderError,
-    form_of,
-    holds_facts,
-    together,
-)
+from rpmatrix.fact_batches import OutOfOrderError
+from rpmatrix.fact_files import form_of, holds_facts, together
+from rpmatrix.fact_judging import PART, PROBLEM_COLUMNS, Judging
 from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.garbage import uncollected_garbage
 from rpmatrix.parts import FleetError, Part, Summary

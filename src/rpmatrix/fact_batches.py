@@ -1,0 +1,356 @@
+"""Tables of facts in batches: rows with the numbers of what is known, and disks joined to VMs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rpmatrix.column_cases import ROLES
+from rpmatrix.columns import ColumnEvaluator
+from rpmatrix.fact_columns import columns_not_read
+from rpmatrix.fact_files import LateColumns, is_text
+from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS
+from rpmatrix.records import Problem
+from rpmatrix.summaries import FleetError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows of a table of facts.
+
+    Attributes
+    ----------
+    about : pyarrow.Table
+        Who they are: the columns beside the facts.
+    known : array of int
+        The number of what is known of each, as the evaluator gives it.
+    weight : float
+        The bytes of input that they were read from.
+    """
+
+    about: pa.Table
+    known: NDArray[np.int32]
+    weight: float = 0
+
+    def rows(self, places: NDArray[np.integer[Any]]) -> Batch:
+        """Give some rows, in rising order; those that stand together are not copied."""
+        first, count = int(places[0]), len(places)
+        if int(places[-1]) - first == count - 1:
+            return Batch(self.about.slice(first, count), self.known[first : first + count])
+        return Batch(self.about.take(places), self.known.take(places))
+
+
+class TableReader:
+    """Turns tables of facts into batches, and keeps what does not fit."""
+
+    def __init__(self, evaluator: ColumnEvaluator) -> None:
+        self._evaluator = evaluator
+        self.problems: dict[Problem, None] = {}
+        self.rows = 0
+        self.rows_of: dict[str, int] = {}
+        self._refused: dict[tuple[str, str], str] = {}
+        self._lock = Lock()
+
+    def vms(
+        self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
+    ) -> Batch:
+        """Read rows of VMs; a row without an id is a problem."""
+        table = self._identified(table, file, first)
+        about = table.select([name for name in VM_COLUMNS if name in table.column_names])
+        known = self._evaluator.encode_vms(table, pool)
+        self._tell_refused(file)
+        return Batch(about, known)
+
+    def disks(
+        self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
+    ) -> Batch:
+        """Read rows of disks; one that does not tell its role stands for a disk not listed."""
+        table = self._identified(table, file, first)
+        if "role" not in table.column_names:
+            message = "there is no column 'role', which says os or data; add it"
+            raise FleetError(f"{file or 'the table of disks'}: {message}")
+        named = (*DISK_COLUMNS, LateColumns.origin)
+        about = table.select([name for name in named if name in table.column_names])
+        known = _with_role(table["role"])
+        if pc.all(known).as_py() is not False:
+            numbers = self._evaluator.encode_disks(table, pool)
+            self._tell_refused(file)
+            return Batch(about, numbers)
+        good = np.flatnonzero(known.to_numpy())
+        bad = np.flatnonzero(~known.to_numpy())
+        for row in bad.tolist():
+            told = f"the role of a disk is os or data, not {table['role'][row].as_py()!r}"
+            self.fail(file, first + row, "role", f"{told}; the disk counts as not known")
+        known = np.zeros(table.num_rows, np.int32)
+        known[good] = self._evaluator.encode_disks(table.take(good))
+        self._tell_refused(file)
+        known[bad] = self._evaluator.unlisted(np.ones(len(bad), np.uint8))
+        return Batch(about, known)
+
+    def _identified(self, table: pa.Table, file: str, first: int) -> pa.Table:
+        # Rows may be read more than once, and by several threads.
+        with self._lock:
+            more = first + table.num_rows - self.rows_of.get(file, 0)
+            if more > 0 and file:
+                self.rows_of[file] = first + table.num_rows
+            self.rows += max(more, 0)
+        if "vm_id" not in table.column_names:
+            named = ", ".join(table.column_names[:8])
+            raise FleetError(
+                f"{file or 'the table'}: there is no column 'vm_id', only {named}; a table of "
+                "facts has one row per VM or disk, named by the id of the VM"
+            )
+        ids = table["vm_id"]
+        text = ids.type.value_type if pa.types.is_dictionary(ids.type) else ids.type
+        if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
+            ids = ids.cast(pa.string())
+            table = table.set_column(table.column_names.index("vm_id"), "vm_id", ids)
+        if not ids.null_count:
+            return table
+        for row in np.flatnonzero(ids.is_null().to_numpy()).tolist():
+            self.fail(file, first + row, "vm_id", "the row names no VM; give it an id")
+        return table.filter(ids.is_valid())
+
+    def fail(self, file: str, row: int, path: str, message: str) -> None:
+        """Note what does not fit, by its row; in a file of text the header is the first one."""
+        first = 2 if is_text(Path(file)) else 1
+        self.problems[Problem(file, f"row {row + first}", path, message)] = None
+
+    def look_at(self, names: Sequence[str], file: str, *, of_disks: bool) -> None:
+        """Note columns that are not read and look as if they should be."""
+        beside, grain = (DISK_COLUMNS, "disk") if of_disks else (VM_COLUMNS, "vm")
+        grains = {fact.id: fact.grain for fact in self._evaluator.matrix.facts.values()}
+        for name, message in columns_not_read(names, beside, grains, grain):
+            self.problems[Problem(file, "", name, message)] = None
+
+    def _tell_refused(self, file: str) -> None:
+        """Note which cells hold what their fact does not allow, with the file that had one first.
+
+        They are noted again with every table: problems may have been forgotten since.
+        """
+        for fact, cell in self._evaluator.refused():
+            where = self._refused.setdefault((fact, cell), file)
+            message = (
+                f"{cell!r} is no value of this fact and counts as not known; "
+                "for its values see: rpmatrix facts"
+            )
+            self.problems[Problem(where, "", fact, message)] = None
+
+
+def _with_role(roles: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tell which rows say that a disk is the OS disk or a data disk."""
+    if not pa.types.is_dictionary(roles.type):
+        roles = roles.cast(pa.string()).dictionary_encode()
+    found = []
+    for chunk in roles.chunks:
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(chunk.dictionary.cast(pa.string())))
+        is_role = pc.fill_null(pc.is_in(texts, pa.array(ROLES)), False)
+        found.append(pc.fill_null(is_role.take(chunk.indices), False))
+    return pa.chunked_array(found, pa.bool_())
+
+
+# --------------------------------------------------------------------------- disks to their VMs
+
+
+class OutOfOrderError(Exception):
+    """Disks come in another order than their VMs: they cannot be joined in one pass."""
+
+
+class DisksOfParts:
+    """Gives the disks of each part, from batches in the order of the VMs.
+
+    Disks of VMs that come later are held. If that would be too many, the order is another one and
+    :class:`OutOfOrderError` is raised; without a limit, all batches are gone through for every part
+    and nothing is held.
+    """
+
+    def __init__(self, batches: Iterator[Batch], most_held: int | None) -> None:
+        self._batches = batches
+        self._most = most_held
+        self.held: list[Batch] = []
+        self.rows = self.owned = 0  # gone through, and found to be of some VM
+
+    def of(self, ids: pa.Array) -> tuple[list[Batch], list[NDArray[np.int64]]]:
+        """Give batches of the disks of these VMs, and for each row the place of its VM."""
+        join = Join(ids, in_order=self._most is not None)
+        found: list[Batch] = []
+        owners: list[NDArray[np.int64]] = []
+        held, self.held = self.held, []
+        for batch in held:
+            self._sort_out(join, batch, found, owners)
+        for batch in self._batches:
+            self.rows += len(batch.known)
+            passed = self._sort_out(join, batch, found, owners)
+            if self._most is None:
+                self.held.clear()
+                continue
+            if sum(len(one.known) for one in self.held) > self._most:
+                raise OutOfOrderError
+            if passed:
+                break
+        self.owned += sum(map(len, owners))
+        return found, owners
+
+    def _sort_out(
+        self,
+        join: Join,
+        batch: Batch,
+        found: list[Batch],
+        owners: list[NDArray[np.int64]],
+    ) -> bool:
+        """Part what belongs to these VMs from what does not; tell whether the last row does not."""
+        if not len(batch.known):
+            return False
+        places = join.places(batch.about["vm_id"])
+        mine = places >= 0
+        if mine.all():
+            found.append(batch)
+            owners.append(places)
+            return False
+        for chosen, target in ((mine, found), (~mine, self.held)):
+            rows = np.flatnonzero(chosen)
+            if len(rows):
+                target.append(batch.rows(rows))
+        if mine.any():
+            owners.append(places[mine])
+        return not mine[-1]
+
+
+class Join:
+    """Finds the place of a VM by its id, fast where disks come in the order of the VMs.
+
+    If they are to come in order, what follows the disks of the last VM is of none of them.
+    """
+
+    def __init__(self, ids: pa.Array, *, in_order: bool) -> None:
+        self._ids = ids.cast(pa.string()) if pa.types.is_dictionary(ids.type) else ids
+        self._in_order = in_order
+        self._lowered: pa.Array | None = None
+        self._next = 0
+
+    def places(self, column: pa.ChunkedArray) -> NDArray[np.int64]:
+        """Give for each row the place of its VM, -1 if it is none of these."""
+        found = [self._places(chunk) for chunk in column.chunks]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    def _places(self, column: pa.Array) -> NDArray[np.int64]:
+        if not len(column):
+            return np.zeros(0, np.int64)
+        # Disks of one VM stand together: look only at the first of them.
+        if pa.types.is_dictionary(column.type):
+            codes = column.indices.to_numpy(zero_copy_only=False)
+            starts = np.flatnonzero(np.diff(codes, prepend=-1))
+            heads = column.dictionary.take(pa.array(codes[starts]))
+        else:
+            changes = pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
+            starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+            heads = column.take(pa.array(starts))
+        counts = np.diff(starts, append=len(column))
+        return np.repeat(self._heads(heads.cast(pa.string())), counts)
+
+    def _heads(self, heads: pa.Array) -> NDArray[np.int64]:
+        """Follow the ids of disks along those of VMs, some of which have none."""
+        found = np.full(len(heads), -1, np.int64)
+        ids, at, skips = self._ids, 0, 0
+        if not self._in_order:
+            self._look_up(heads, 0, found)
+            return found
+        while at < len(heads) and self._next < len(ids):
+            mine = heads[at : at + _STRIDE]
+            theirs = ids[self._next : self._next + len(mine)]
+            same = pc.equal(mine[: len(theirs)], theirs).to_numpy(zero_copy_only=False)
+            length = len(same) if same.all() else int(same.argmin())
+            found[at : at + length] = np.arange(self._next, self._next + length)
+            at += length
+            self._next += length
+            if length == len(same):
+                continue
+            near = ids[self._next : self._next + _STRIDE]
+            ahead = pc.index(near, heads[at]).as_py()
+            if ahead < 0 or (skips := skips + 1) > _STRIDE:
+                self._look_up(heads, at, found)
+                break
+            self._next += ahead
+        # The last VM may go on in the next batch.
+        self._next = max(self._next - 1, 0)
+        return found
+
+    def _look_up(self, heads: pa.Array, at: int, found: NDArray[np.int64]) -> None:
+        """Find what comes in another order, or is written otherwise."""
+        if self._lowered is None:
+            self._lowered = pc.utf8_lower(self._ids)
+        places = pc.index_in(pc.utf8_lower(heads[at:]), value_set=self._lowered)
+        found[at:] = places.fill_null(-1).to_numpy(zero_copy_only=False)
+        if found[-1] >= 0:
+            self._next = int(found[-1]) + 1
+
+
+# How many ids are compared at a time, and how far one is looked for.
+_STRIDE: Final = 4096
+
+
+def with_unlisted(
+    evaluator: ColumnEvaluator, disks: Batch, owners: NDArray[np.int64], vms: int
+) -> tuple[Batch, NDArray[np.int64]]:
+    """Add a stand-in for the disks that no row tells of: nothing is known of them.
+
+    Every VM has an OS disk; a VM of which no disk is told may have any.
+    """
+    of_os = owners[evaluator.roles(disks.known) == ROLES.index("os")]
+    without_os = np.flatnonzero(np.bincount(of_os, minlength=vms) == 0)
+    without_any = np.flatnonzero(np.bincount(owners, minlength=vms) == 0)
+    if not len(without_os):
+        return disks, owners
+    added = np.concatenate([without_os, without_any])
+    kinds = np.repeat(np.array([0, 1], np.uint8), [len(without_os), len(without_any)])
+    order = np.argsort(np.concatenate([owners, added]), kind="stable")
+    known = np.concatenate([disks.known, evaluator.unlisted(kinds)])[order]
+    roles_of = pa.array(["os", "data"]).take(pa.array(kinds))
+    blank = pa.table(
+        [
+            roles_of.cast(column.type)
+            if column.name == "role"
+            else pa.nulls(len(kinds), column.type)
+            for column in disks.about.schema
+        ],
+        schema=disks.about.schema,
+    )
+    about = pa.concat_tables([disks.about, blank]).take(order)
+    return Batch(about, known), np.concatenate([owners, added])[order]
+
+
+NO_DISKS: Final = pa.table({"vm_id": pa.array([], pa.string()), "role": pa.array([], pa.string())})
+
+
+def gathered(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
+    """Put small batches together until they have some number of rows."""
+    waiting: list[Batch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(len(one.known) for one in waiting) >= rows:
+            yield joined(waiting)
+            waiting = []
+    if waiting:
+        yield joined(waiting)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Put batches together; there is at least one."""
+    if len(batches) == 1:
+        return batches[0]
+    tables = [batch.about for batch in batches]
+    return Batch(
+        pa.concat_tables(tables, promote_options="permissive"),
+        np.concatenate([batch.known for batch in batches]),
+    )

@@ -1,0 +1,406 @@
+"""Files of facts, Parquet or CSV: found, paired, and read piece by piece."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from rpmatrix.fact_columns import are_of_facts, usual_names
+from rpmatrix.summaries import FleetError
+
+
+class Files(NamedTuple):
+    """Files that belong together: the disks of these VMs are in these files."""
+
+    name: str
+    vms: tuple[Path, ...]
+    disks: tuple[Path, ...]
+
+
+_SUFFIX_OF_PACKED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+
+
+# A spreadsheet calls a table with tabs between its cells a text.
+_TEXTS: Final = (".csv", ".txt")
+
+
+def is_text(path: Path) -> bool:
+    """Tell whether a file would hold a table as text, with a header as its first line."""
+    return form_of(path) in _TEXTS
+
+
+def form_of(path: Path) -> str:
+    """Give the suffix of a file, that of its compression left out."""
+    suffixes = [one.lower() for one in path.suffixes]
+    if suffixes and suffixes[-1] in _SUFFIX_OF_PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file cannot be read."""
+    try:
+        yield
+    except (OSError, UnicodeError, pa.ArrowException) as error:
+        why = str(error).strip()
+        raise FleetError(f"{path} cannot be read ({why}); write it again") from None
+
+
+def columns_of(path: Path) -> list[str]:
+    """Give the names of the columns of a Parquet or CSV file."""
+    if form_of(path) == ".parquet":
+        import pyarrow.parquet as pq
+
+        with _named(path):
+            names: list[str] = pq.read_schema(path).names
+        return names
+    return _header_of(path).names
+
+
+class _Header(NamedTuple):
+    """What the first line of a CSV file tells: its columns, and how the file is written."""
+
+    names: list[str]
+    sign: str
+    encoding: str
+
+
+def _header_of(path: Path) -> _Header:
+    """Read the names of the columns of a CSV file, and how its cells are parted and written."""
+    with _named(path), pa.input_stream(str(path)) as stream:
+        start = bytes(stream.read(65_536))
+    encoding = "utf-16" if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    first = re.split(r"[\r\n]", start.decode(encoding, errors="replace"), maxsplit=1)[0].strip()
+    found = [_Header(usual_names(_cells(first, sign)), sign, encoding) for sign in _SIGNS]
+    return next((one for one in found if "vm_id" in one.names), found[0])
+
+
+# What spreadsheets put between cells, by country.
+_SIGNS: Final = (",", ";", "\t", "|")
+
+
+def _cells(line: str, sign: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=sign), [])]
+
+
+def holds_facts(path: Path) -> bool:
+    """Tell whether a file is a table of facts; it may also be one of records, or no table."""
+    if form_of(path) != ".parquet" and not is_text(path):
+        return False
+    try:
+        return are_of_facts(columns_of(path))
+    except FleetError:
+        # What reads records tells what is wrong with it, and goes on with the others.
+        return False
+
+
+def together(paths: Sequence[Path]) -> list[Files]:
+    """Part files of VMs from files of disks, and pair those that are named alike.
+
+    A fleet in partitions has a file of disks for every file of VMs, named alike but for the words
+    for VMs and disks: ``vms/part-3.parquet`` and ``disks/part-3.parquet``.
+    """
+    vms = [path for path in paths if "role" not in columns_of(path)]
+    disks = [path for path in paths if path not in vms]
+    named = {paired_name(path): path for path in vms}
+    pairs = {paired_name(path): path for path in disks}
+    if len(named) == len(vms) > 1 and len(pairs) == len(disks) and named.keys() == pairs.keys():
+        return [Files(name, (named[name],), (pairs[name],)) for name in sorted(named)]
+    return [Files("", tuple(vms), tuple(disks))] if vms else []
+
+
+def paired_name(path: Path) -> str:
+    """Give the name of a file without the words for VMs and disks."""
+    return re.sub(r"(?<![a-z])(vms?|disks?)(?![a-z])", "", str(path).lower())
+
+
+class LateColumns:
+    """Columns that no verdict depends on, left in their files until somebody asks for them.
+
+    Ids of disks are the larger part of what a fleet's files hold. A table that leaves them there
+    says in a column where each row comes from.
+    """
+
+    names: Final = ("disk_id", "name", "lun")
+    origin: Final = "origin"
+
+    def __init__(self) -> None:
+        self._pieces: list[Callable[[Sequence[str]], pa.Table]] = []
+        # The piece that was read last: the next part begins where it was left.
+        self._last: tuple[int, Sequence[str], pa.Table | None] = -1, (), None
+        self._lock = Lock()
+
+    def leave(self, table: pa.Table, read: Callable[[Sequence[str]], pa.Table]) -> pa.Table:
+        """Say of each row of a table that the rest of it is what `read` gives."""
+        with self._lock:
+            piece = len(self._pieces)
+            self._pieces.append(read)
+        origins = (piece << _BITS_OF_ROW) + np.arange(table.num_rows, dtype=np.int64)
+        return table.append_column(self.origin, pa.array(origins))
+
+    def whole(self, table: pa.Table) -> pa.Table | Callable[[Sequence[str]], pa.Table]:
+        """Give a table as it is, or what gives it with some columns that were left in files."""
+        return partial(self._whole, table) if self.origin in table.column_names else table
+
+    def _whole(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
+        origins = table[self.origin].combine_chunks()
+        known = origins.is_valid().to_numpy(zero_copy_only=False)
+        places = origins.fill_null(0).to_numpy(zero_copy_only=False)
+        pieces = places >> _BITS_OF_ROW
+        needed = np.unique(pieces[known])
+        read = [self._read(piece, names) for piece in needed.tolist()]
+        if not read:
+            return table.drop_columns(self.origin)
+        starts = np.cumsum([0, *(one.num_rows for one in read)])
+        mine = np.searchsorted(needed, pieces).clip(max=len(needed) - 1)
+        rows = starts[mine] + (places & (2**_BITS_OF_ROW - 1))
+        left = pa.concat_tables(read, promote_options="permissive")
+        if known.all() and (np.diff(rows) == 1).all():
+            left = left.slice(rows[0], len(rows))
+        else:
+            left = left.take(pa.array(np.where(known, rows, 0), mask=~known))
+        found = table.drop_columns(self.origin)
+        for name in left.column_names:
+            found = found.append_column(name, left[name])
+        return found
+
+    def _read(self, piece: int, names: Sequence[str]) -> pa.Table:
+        known, columns, table = self._last
+        if table is None or (known, columns) != (piece, names):
+            table = self._pieces[piece](names)
+            self._last = piece, names, table
+        return table
+
+
+_BITS_OF_ROW: Final = 32
+
+
+class Piece(NamedTuple):
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The rows.
+    file : str
+        The path of the file.
+    first : int
+        How many rows of it come before.
+    weight : float
+        How many bytes of it the rows were read from.
+    """
+
+    table: pa.Table
+    file: str
+    first: int
+    weight: float
+
+
+# Told of a line that is no row: the file, the number of the row, the column and what is wrong.
+Fail = Callable[[str, int, str, str], None]
+
+
+def pieces(
+    path: Path,
+    columns: Sequence[str],
+    coded: Sequence[str],
+    fail: Fail,
+    late: LateColumns | None = None,
+) -> Iterator[Callable[[], Piece]]:
+    """Give what reads each piece of a file, which may be done by several threads.
+
+    Parameters
+    ----------
+    path : Path
+        A file of facts, Parquet or CSV.
+    columns : sequence of str
+        The columns to read, of those that the file has.
+    coded : sequence of str
+        Those of them that are read as codes of distinct texts.
+    fail : callable
+        Told of lines that are no rows.
+    late : LateColumns, optional
+        What takes columns that may be left in a file until somebody asks for them.
+
+    Raises
+    ------
+    FleetError
+        Also when a piece is read, if the file cannot be read.
+    """
+    if form_of(path) == ".parquet":
+        return _pieces_of_parquet(path, columns, coded, late)
+    return _pieces_of_text(path, columns, coded, fail)
+
+
+def _pieces_of_parquet(
+    path: Path, columns: Sequence[str], coded: Sequence[str], late: LateColumns | None
+) -> Iterator[Callable[[], Piece]]:
+    import pyarrow.parquet as pq
+
+    size, whole = path.stat().st_size, pq.ParquetFile(path)
+    wanted = [name for name in columns if name in whole.schema_arrow.names]
+    left = [name for name in wanted if late is not None and name in late.names]
+    wanted = [name for name in wanted if name not in left]
+    texts = [name for name in coded if name in wanted]
+
+    def read(number: int, first: int, weight: float) -> Piece:
+        with _named(path):
+            mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
+            group = mine.read_row_group(number, columns=wanted, use_threads=False)
+        if late is not None and left:
+            again = partial(_read_again, path, path.stat(), whole.metadata, number)
+            group = late.leave(group, again)
+        return Piece(group, str(path), first, weight)
+
+    first = 0
+    for number in range(whole.num_row_groups):
+        rows = whole.metadata.row_group(number).num_rows
+        yield partial(read, number, first, size * rows / max(whole.metadata.num_rows, 1))
+        first += rows
+
+
+def _pieces_of_text(
+    path: Path, columns: Sequence[str], coded: Sequence[str], fail: Fail
+) -> Iterator[Callable[[], Piece]]:
+    names, sign, encoding = _header_of(path)
+    read_lines = partial(_read_lines, names, sign, columns, coded, str(path), fail)
+    packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
+    is_plain = encoding == "utf-8-sig"
+
+    def read(lines: memoryview, first: int, weight: float) -> Piece:
+        return Piece(read_lines(lines, first), str(path), first, weight)
+
+    with _named(path), path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
+        if packed or not is_plain:
+            text = stream if is_plain else pa.transcoding_input_stream(stream, encoding, "utf-8")
+            blocks = _blocks_of_stream(text)
+        else:
+            blocks = _blocks_of_file(raw)
+        first = at = 0
+        for lines, share in blocks:
+            weight = raw.tell() - at if share is None else share
+            at += weight
+            yield partial(read, lines, first, weight)
+            first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == _LINE_END))
+
+
+_LINE_END: Final = ord("\n")
+
+
+def _blocks_of_file(file: BinaryIO) -> Iterator[tuple[memoryview, int | None]]:
+    """Give the lines of a file below its header, some megabytes at a time, without copying them.
+
+    With each block comes its weight, the bytes of the file that it was read from.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        return
+    content = mmap(file.fileno(), 0, access=ACCESS_READ)
+    start = content.find(b"\n") + 1
+    if not start:
+        yield from _blocks_of_stream(file)
+        return
+    view, read = memoryview(content), 0
+    while start < size:
+        stop = content.rfind(b"\n", start, start + _BLOCK_OF_LINES) + 1
+        stop = stop or content.find(b"\n", start) + 1 or size
+        yield view[start:stop], stop - read
+        start = read = stop
+
+
+def _blocks_of_stream(stream: Any) -> Iterator[tuple[memoryview, int | None]]:
+    """Give the same of what cannot be mapped into memory; the weight is not known."""
+    begun, header = b"", True
+    while block := stream.read(_BLOCK_OF_LINES):
+        text = begun + block
+        start, stop = 0, text.rfind(b"\n") + 1
+        if header and stop:
+            header, start = False, text.find(b"\n") + 1
+        if start < stop:
+            yield memoryview(text)[start:stop], None
+        begun = text[stop:]
+    if header and b"\r" in begun:
+        # An old way to end lines, in which no line seems to end.
+        begun = begun.replace(b"\r", b"\n").partition(b"\n")[2].rstrip(b"\n")
+        header = False
+    if begun and not header:
+        yield memoryview(begun), None
+
+
+_BLOCK_OF_LINES: Final = 4 << 20
+
+
+def _read_lines(
+    names: Sequence[str],
+    sign: str,
+    columns: Sequence[str],
+    coded: Sequence[str],
+    file: str,
+    fail: Fail,
+    lines: memoryview,
+    first: int,
+) -> pa.Table:
+    """Read lines of a table; one that has not as many cells as the header is a problem."""
+    from pyarrow import csv as tables
+
+    def skip(row: Any) -> str:
+        told = f"the row has {row.actual_columns} cells, not {row.expected_columns}"
+        fail(file, first + row.number - 1, "", f"{told}; see whether a {sign!r} wants quotes")
+        return "skip"
+
+    kinds = {
+        name: pa.dictionary(pa.int32(), pa.string()) if name in coded else pa.string()
+        for name in names
+        if name in columns
+    }
+
+    def read(text: memoryview | bytes) -> pa.Table:
+        return tables.read_csv(
+            pa.py_buffer(text),
+            read_options=tables.ReadOptions(
+                column_names=list(names), use_threads=False, block_size=len(text) + 1
+            ),
+            parse_options=tables.ParseOptions(
+                delimiter=sign, newlines_in_values=False, invalid_row_handler=skip
+            ),
+            convert_options=tables.ConvertOptions(
+                column_types=kinds,
+                include_columns=list(kinds),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=True,
+            ),
+        )
+
+    try:
+        return read(lines)
+    except pa.ArrowInvalid:
+        # Names may be written in another encoding; ids and values of facts are plain letters.
+        return read(bytes(lines).decode("cp1252", errors="replace").encode())
+
+
+def _read_again(
+    path: Path, known: os.stat_result, metadata: Any, number: int, columns: Sequence[str]
+) -> pa.Table:
+    """Read more columns of a piece of a Parquet file, if it is the same file still."""
+    import pyarrow.parquet as pq
+
+    now = path.stat()
+    if (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
+        raise FleetError(f"{path} was changed after it had been judged; judge it again")
+    whole = pq.ParquetFile(path, metadata=metadata)
+    wanted = [name for name in columns if name in whole.schema_arrow.names]
+    return whole.read_row_group(number, columns=wanted, use_threads=False)
