@@ -315,7 +315,8 @@ def _disks(found: Explanation) -> Html:
             ]
         )
     columns = ["Disk", "What it is", *(MODE_TITLES[mode] for mode in modes), "Why"]
-    return section("Disks", table("Disks", columns, rows), *(_ids_to_exclude(found.verdicts)))
+    shown = table("Disks", columns, rows, whole=True)
+    return section("Disks", shown, *_ids_to_exclude(found.verdicts))
 
 
 def _fate(disk_id: str | None, label: str, verdict: Verdict, concerning: Sequence[Finding]) -> str:
