@@ -136,7 +136,8 @@ class Target:
             raise FleetError(f"results are written as parquet or csv, not as {form!r}")
         self.folder = out.with_name(f"{out.name}.parts") if self.file else out
         self._fingerprint = ""
-        self._known: dict[str, dict[str, Any]] = {}
+        # The parts that were written: what is told of them stays in their files.
+        self._known: set[str] = set()
 
     @property
     def _records(self) -> Path:
@@ -162,7 +163,7 @@ class Target:
         for path in self._records.glob(f"{self.prefix}*.json"):
             told = json.loads(path.read_text())
             if resume and told["fingerprint"] in fitting:
-                self._known[path.stem.removeprefix(self.prefix)] = told
+                self._known.add(path.stem.removeprefix(self.prefix))
                 continue
             for kind in kinds:
                 (self.folder / kind / told["file"]).unlink(missing_ok=True)
@@ -170,13 +171,12 @@ class Target:
 
     def done(self, name: str) -> Summary | None:
         """Give what was counted of a part that was written before, or None."""
-        told = self._known.get(name)
-        return Summary.from_json(told["summary"]) if told else None
+        return Summary.from_json(self._told_of(name)["summary"]) if name in self._known else None
 
     def last_of(self, job: str) -> int | None:
         """Give how many parts a job has whose parts were all written before, or None."""
-        told = self._known.get(f"{job}-00000")
-        count = told and told.get("of")
+        first = f"{job}-00000"
+        count = self._told_of(first).get("of") if first in self._known else None
         if count and all(f"{job}-{number:05}" in self._known for number in range(count)):
             return int(count)
         return None
@@ -199,20 +199,26 @@ class Target:
         self._record(name, {"file": file, "summary": summary.to_json()})
 
     def _record(self, name: str, told: dict[str, Any]) -> None:
-        self._known[name] = {"fingerprint": self._fingerprint, **told}
-        path = self._records / f"{self.prefix}{name}.json"
-        replace_file(path, msgspec.json.encode(self._known[name]))
+        content = msgspec.json.encode({**told, "fingerprint": self._fingerprint})
+        replace_file(self._record_of(name), content)
+        self._known.add(name)
+
+    def _record_of(self, name: str) -> Path:
+        return self._records / f"{self.prefix}{name}.json"
+
+    def _told_of(self, name: str) -> dict[str, Any]:
+        told: dict[str, Any] = msgspec.json.decode(self._record_of(name).read_bytes())
+        return told
 
     def finish_job(self, job: str, parts: int, told: Mapping[str, Any]) -> None:
         """Note that a job is done and what else was met, so that it need not be read again."""
         if parts:
             name = f"{job}-00000"
-            known = {key: one for key, one in self._known[name].items() if key != "fingerprint"}
-            self._record(name, {**known, "of": parts, "job": dict(told)})
+            self._record(name, {**self._told_of(name), "of": parts, "job": dict(told)})
 
     def told_of(self, job: str) -> dict[str, Any]:
         """Give what else was met in a job that is done."""
-        told: dict[str, Any] = self._known[f"{job}-00000"]["job"]
+        told: dict[str, Any] = self._told_of(f"{job}-00000")["job"]
         return told
 
     def close(self, told: Mapping[str, Any], problems: Sequence[Problem]) -> Path:
