@@ -45,6 +45,8 @@ def main(count: int) -> None:
     numbered = vms.append_column("vm", pa.array(np.arange(count, dtype=np.int32)))
     owned = disks.append_column("vm", pa.array(owners))
     of_pandas = vms.to_pandas(), owned.to_pandas()
+    # What reading a file without a word about types gives.
+    texts = _texts(vms).to_pandas(), _texts(owned).to_pandas()
     of_polars = pl.from_arrow(vms), pl.from_arrow(owned)
     connection = duckdb.connect()
     connection.register("arrow_vms", numbered)
@@ -58,7 +60,7 @@ def main(count: int) -> None:
         # A new one each time: nothing is remembered from the round before.
         columns = ColumnEvaluator(matrix)
         numbers = columns.encode_vms(vms, pool), columns.encode_disks(disks, pool)
-        judged = columns.judge(*numbers, owners)
+        judged = columns.judge(*numbers, owners, pool=pool)
         return {mode: judged.verdicts(mode) for mode in MODES}
 
     frames = {
@@ -66,6 +68,7 @@ def main(count: int) -> None:
         "Polars, one lazy query": lambda: peers.with_polars(rules, *of_polars),
         "DuckDB, SQL on its own tables": lambda: peers.with_duckdb(rules, connection),
         "pandas, masks on categories": lambda: peers.with_pandas(rules, *of_pandas),
+        "pandas, masks on its default types": lambda: peers.with_pandas(rules, *texts),
     }
     expected = ours()
     for name, run in frames.items():
@@ -99,6 +102,14 @@ def _cleaned(table: pa.Table) -> pa.Table:
 
 def _encoded(table: pa.Table) -> pa.Table:
     columns = [column.combine_chunks().dictionary_encode() for column in table.columns]
+    return pa.table(columns, names=table.column_names)
+
+
+def _texts(table: pa.Table) -> pa.Table:
+    columns = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
     return pa.table(columns, names=table.column_names)
 
 

@@ -331,7 +331,7 @@ class Cases:
         mode : str
             The consistency mode.
         signs : array of int
-            What decides each, as :meth:`ColumnEvaluator.signs_of` gives it.
+            What decides each, as :attr:`rpmatrix.columns.Judged.signs` gives it.
         """
         table = np.ascontiguousarray(self._decided[mode][:, _DECIDED.index(what)])
         return table.take(_of_mode(mode, signs))

@@ -95,12 +95,15 @@ class Judged:
         What is known of each VM and of each disk row.
     owners : array of int
         The place of the VM of each disk row, ascending.
+    signs : array of int
+        What decides the verdict of each VM, as bits that :class:`Cases` can read.
     """
 
     evaluator: ColumnEvaluator
     of_vms: Numbered
     of_disks: Numbered
     owners: Numbers
+    signs: NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.of_vms.rows)
@@ -120,17 +123,13 @@ class Judged:
         """The case of each VM: a number that :class:`Cases` explains."""
         return self.evaluator.cases_of(self)
 
-    @cached_property
-    def _signs(self) -> NDArray[np.uint32]:
-        return self.evaluator.signs_of(self)
-
     def verdicts(self, mode: str) -> Bits:
         """Give the verdict of each VM, as a place in :data:`rpmatrix.eligibility.VERDICTS`."""
-        return self.evaluator.cases.decided("verdict", mode, self._signs)
+        return self.evaluator.cases.decided("verdict", mode, self.signs)
 
     def excluded(self, mode: str) -> Bools:
         """Tell of each disk row whether the verdict of its VM names it as one to exclude."""
-        names_disks = self.evaluator.cases.decided("names_disks", mode, self._signs).astype(bool)
+        names_disks = self.evaluator.cases.decided("names_disks", mode, self.signs).astype(bool)
         must_go = self.of_disks.take(self.evaluator.must_go(mode))
         found: Bools = must_go & names_disks.take(self.owners)
         return found
@@ -275,7 +274,12 @@ class ColumnEvaluator:
         return int(np.count_nonzero(self._disk_rows[:][:, LISTED].take(disks)))
 
     def judge(
-        self, vms: Numbers, disks: Numbers, owners: Numbers, names: Names | None = None
+        self,
+        vms: Numbers,
+        disks: Numbers,
+        owners: Numbers,
+        names: Names | None = None,
+        pool: Executor | None = None,
     ) -> Judged:
         """Give the verdict of every VM.
 
@@ -287,6 +291,8 @@ class ColumnEvaluator:
             For each disk the place of its VM, ascending.
         names : callable, optional
             Gives names and ids of all VMs; called only if single VMs were answered for.
+        pool : Executor, optional
+            Threads that share the work.
         """
         if names is not None and self.scalar.answered_vms:
             vms, disks = self._answer_singly(vms, disks, owners, names())
@@ -296,22 +302,28 @@ class ColumnEvaluator:
                 of_disks = self._configured_together(vms, disks, owners)
             else:
                 of_disks = Numbered(disks, self._configured_disks())
-        return Judged(self, of_vms, of_disks, owners)
+        return Judged(self, of_vms, of_disks, owners, self._signs(of_vms, of_disks, owners, pool))
 
-    def signs_of(self, judged: Judged) -> NDArray[np.uint32]:
+    def _signs(
+        self, of_vms: Numbered, of_disks: Numbered, owners: Numbers, pool: Executor | None
+    ) -> NDArray[np.uint32]:
         """Give what decides the verdict of each VM, as bits that :class:`Cases` can read."""
-        signs: NDArray[np.uint32] = judged.of_vms.take(self._vms.signs.rows)
-        of_row = self._disks.signs.rows.take(judged.of_disks.configurations)
-        owners, rows = judged.owners, judged.of_disks.rows
-        for block in _whole_runs(owners):
+        signs: NDArray[np.uint32] = of_vms.take(self._vms.signs.rows)
+        of_row = self._disks.signs.rows.take(of_disks.configurations)
+
+        def add(block: slice) -> None:
             mine = owners[block]
             starts = _starts(mine)
-            found = np.bitwise_or.reduceat(of_row.take(rows[block]), starts)
+            found = np.bitwise_or.reduceat(of_row.take(of_disks.rows[block]), starts)
             first, last = int(mine[0]), int(mine[-1])
             if len(starts) == last - first + 1:
                 signs[first : last + 1] |= found
             else:
                 signs[mine[starts]] |= found
+
+        blocks = _whole_runs(owners)
+        for _ in pool.map(add, blocks) if pool else map(add, blocks):
+            pass
         return signs
 
     def cases_of(self, judged: Judged) -> Numbers:
