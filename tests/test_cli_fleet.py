@@ -23,7 +23,7 @@ from terminal import on_terminal as on_terminal
 from terminal import run as run
 
 import rpmatrix as rp
-from rpmatrix import cli_fleet, fleet
+from rpmatrix import cli_fleet, cli_samples, fleet
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.fleet import assess_files
 from rpmatrix.matrix import MODES
@@ -517,8 +517,8 @@ def test_away_from_a_terminal_lines_tell_how_many_vms_are_made(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr(cli_fleet.time, "monotonic", lambda: 5 * next(clock))
-    with cli_fleet._making(700) as made:
+    monkeypatch.setattr(cli_samples.time, "monotonic", lambda: 5 * next(clock))
+    with cli_samples._making(700) as made:
         for number in range(1, 701):
             made(number)
     assert capsys.readouterr().err.splitlines() == [

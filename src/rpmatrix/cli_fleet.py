@@ -1,4 +1,4 @@
-"""The command for large inventories: fleet, and samples to try it with.
+"""The command for large inventories: fleet.
 
 Files of any size are judged in parts. What is printed is made of counts; the verdict of each VM
 goes into files, and an interrupted run goes on where it stopped.
@@ -10,12 +10,10 @@ import argparse
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.matrix import MODES, Matrix
@@ -31,7 +29,6 @@ from rpmatrix.shell import (
     fields_of,
     matrix_name,
     print_json,
-    printable,
     read_answers,
     read_matrix,
     titled,
@@ -158,7 +155,7 @@ def _judged(
 
         from rpmatrix.fleet import assess_files
     try:
-        with _reachable(), _progress("reading") as told:
+        with _reachable(), progress_shown("reading") as told:
             _refuse_results(arguments)
             return assess_files(
                 arguments.paths,
@@ -191,7 +188,7 @@ def _needed() -> Iterator[None]:
         ) from error
 
 
-class _Advance(Protocol):
+class Advance(Protocol):
     """How far something has come, and what to say of it."""
 
     @property
@@ -204,7 +201,7 @@ class _Advance(Protocol):
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[_Advance], None]]:
+def progress_shown(what: str) -> Iterator[Callable[[Advance], None]]:
     """Give what shows how far a run has come: a bar on a terminal, else a line now and then."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield _Lines()
@@ -217,7 +214,7 @@ def _progress(what: str) -> Iterator[Callable[[_Advance], None]]:
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=1)
 
-        def show(progress: _Advance) -> None:
+        def show(progress: Advance) -> None:
             bars.update(task, completed=progress.share, description=str(progress))
 
         yield show
@@ -229,7 +226,7 @@ class _Lines:
     def __init__(self) -> None:
         self._told_at = 0.0
 
-    def __call__(self, progress: _Advance) -> None:
+    def __call__(self, progress: Advance) -> None:
         if progress.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
             self._told_at = progress.seconds
             complain(str(progress))
@@ -633,79 +630,6 @@ def _written(out: Path) -> str:
 
 
 _RESULTS: Final = ("verdicts", "findings", "problems.csv", "summary.json")
-
-
-# --- samples to try it with -------------------------------------------------------------------
-
-
-def write_sample_fleet(
-    vms: int, out: str | None, stream: IO[str], *, client: str, layout: str
-) -> None:
-    """Write a synthetic fleet into a folder, or as lines of JSON.
-
-    Parameters
-    ----------
-    vms : int
-        How many VMs.
-    out : str or None
-        The folder; without one, lines of JSON go to `stream`.
-    stream
-        Where lines go.
-    client, layout : str
-        As for :func:`rpmatrix.sample_fleets.write_fleet`.
-    """
-    from rpmatrix.sample_fleets import sample_fleet, write_fleet
-
-    if out is None:
-        with _making(vms, hidden=stream.isatty()) as made:
-            for number, (vm, disks) in enumerate(sample_fleet(vms, client=client), start=1):
-                for record in (vm, *disks):
-                    stream.write(f"{json.dumps(record)}\n")
-                made(number)
-        return
-    try:
-        with _making(vms) as made:
-            written = write_fleet(out, vms, client=client, layout=layout, progress=made)
-    except OSError as error:
-        raise UsageError(f"cannot write into {out!r}: {error.strerror or error}") from error
-    stream.write(f"written: {' and '.join(printable(str(path)) for path in written)}\n")
-
-
-@dataclass(frozen=True)
-class _Made:
-    """How many VMs of a synthetic fleet are made."""
-
-    vms: int
-    of: int
-    seconds: float
-
-    @property
-    def share(self) -> float:
-        return self.vms / self.of
-
-    def __str__(self) -> str:
-        left = self.seconds / self.share - self.seconds
-        wait = f", {left:.0f} s left" if self.vms < self.of else ""
-        return f"{self.vms:,} of {self.of:,} VMs made{wait}"
-
-
-@contextmanager
-def _making(vms: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
-    """Give what shows how many VMs are made; hidden where a bar would run into what is printed."""
-    if hidden:
-        yield lambda number: None
-        return
-    start = time.monotonic()
-    with _progress("making VMs") as told:
-
-        def made(number: int) -> None:
-            if number % _VMS_BETWEEN_UPDATES == 0:
-                told(_Made(number, vms, time.monotonic() - start))
-
-        yield made
-
-
-_VMS_BETWEEN_UPDATES: Final = 100
 
 
 # --- what the command takes -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The commands that show the panels and notebooks in a browser: app and site."""
+"""The commands that show notebooks and panels in a browser: lab, app and site."""
 
 from __future__ import annotations
 
@@ -67,7 +67,37 @@ def run_site(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def run_lab(arguments: argparse.Namespace) -> int:
+    """Open JupyterLab."""
+    from rpmatrix.launcher import FIRST_NOTEBOOK, open_lab
+
+    folder = {"folder": arguments.folder} if arguments.folder else {}
+    try:
+        return open_lab(arguments.notebook or FIRST_NOTEBOOK, options=arguments.rest, **folder)
+    except LauncherError as error:
+        raise UsageError(str(error)) from error
+
+
+def _lab_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--notebook", metavar="NAME", help="the notebook to open first")
+    parser.add_argument(
+        "--folder",
+        metavar="FOLDER",
+        help="where an installed package puts its notebooks (default: rpmatrix-notebooks)",
+    )
+
+
 SUBCOMMANDS: Final = {
+    "lab": Subcommand(
+        _lab_arguments,
+        run_lab,
+        """\
+  rpmatrix lab
+  rpmatrix lab --notebook 02-check-a-vm.ipynb --no-browser""",
+        """
+Options that are not listed here go to JupyterLab.""",
+        takes_rest=True,
+    ),
     "site": Subcommand(
         _site_arguments,
         run_site,
