@@ -958,7 +958,7 @@ HEAVY = {"pandas", "numpy", "pyarrow", "ipywidgets", "IPython", "openpyxl"}
         (("assess", "vm.json"), {"planning", "commands", "operations", "cli_plan", "schedule"}),
         (("explain", "vm.json"), {"planning", "commands", "operations", "cli_plan", "schedule"}),
         (("error", "zzz"), {"planning", "cli_plan"}),
-        (("--help",), {"planning", "commands", "cli_plan", "cli_answers"}),
+        (("--help",), {"planning", "commands", "cli_plan", "cli_copies"}),
         (("plan", "vm.json"), set()),
     ],
 )

@@ -27,6 +27,7 @@ from rpmatrix.shell import (
     complain,
     few,
     fields_of,
+    matrix_dict,
     matrix_name,
     print_json,
     read_answers,
@@ -304,7 +305,7 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
 
     verdicts = result.by("mode")
     return {
-        "matrix": {"digest": result.matrix.digest, "layers": list(result.matrix.layers)},
+        "matrix": matrix_dict(result.matrix),
         "vms": result.summary.vms,
         "disks": result.summary.disks,
         "verdicts": {

@@ -16,16 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from rpmatrix.cli_answers import (
-    add_client,
-    add_retention,
-    copy_in_words,
-    deciding,
-    print_copy_in_short,
-    print_keys,
-    print_schedule,
-    words_of,
-)
+from rpmatrix.cli_copies import add_client, copy_in_words, deciding, print_copy_in_short
+from rpmatrix.cli_encryption import print_keys
+from rpmatrix.cli_schedule import add_retention, print_schedule
 from rpmatrix.commands import CLIENTS, Command, write
 from rpmatrix.durations import Retention, parse_duration
 from rpmatrix.eligibility import Assessment, Question, Verdict
@@ -365,6 +358,13 @@ def _print_overview(page: Page, found: Plan, labels: Mapping[str, str]) -> None:
     tell_untabled(page, len(found.vms), instead="--vm NAME shows one, --json gives all")
 
 
+def _words_of(matrix: Matrix, row_id: str) -> str:
+    """Give what a row says to somebody who has to choose."""
+    row = matrix.row(row_id)
+    told = (f"{row['title']}.", row.get("caveat"), row.get("remedy"))
+    return row.get("advice") or " ".join(text for text in told if text)
+
+
 def _print_choice(page: Page, result: Assessment, found: VmPlan) -> None:
     """Print both modes side by side, and which of them to take."""
     comparison, matrix = found.comparison, result.matrix
@@ -391,7 +391,7 @@ def _print_choice(page: Page, result: Assessment, found: VmPlan) -> None:
         why = ", because" if comparison.rows else ""
         page.prose(f"recommended: {comparison.recommended}{why}", indent=2, style="bold")
         for row_id in comparison.rows:
-            page.prose(cited(words_of(matrix, row_id), [row_id]), indent=4)
+            page.prose(cited(_words_of(matrix, row_id), [row_id]), indent=4)
     else:
         told = "possible" if comparison.refused else "sure to be possible"
         page.prose(f"Neither mode is {told}.", indent=2, style="bold")
@@ -575,7 +575,7 @@ def _not_written(
         yield f"{label}: {_settling(matrix, verdict)}"
     else:
         if found.copy and found.copy.answer == "not_supported" and "copy" in phases:
-            reasons = "; ".join(cited(words_of(matrix, row), [row]) for row in found.copy.reasons)
+            reasons = "; ".join(cited(_words_of(matrix, row), [row]) for row in found.copy.reasons)
             yield f"{label}: no copy to {found.copy.target_region}: {reasons}"
         missing: dict[str, list[Step]] = {}
         for text in texts:

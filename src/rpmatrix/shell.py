@@ -892,3 +892,8 @@ def print_readings(page: Page, row: Row, *, indent: int) -> None:
 def matrix_name(matrix: Matrix) -> str:
     """Name the tables that decided."""
     return f"{' + '.join(matrix.layers)}, digest {matrix.digest[:12]}"
+
+
+def matrix_dict(matrix: Matrix) -> dict[str, Any]:
+    """Tell the tables that decided, as the JSON contract has it."""
+    return {"digest": matrix.digest, "layers": list(matrix.layers)}
