@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,16 @@ def test_without_npm_it_says_what_npm_is_for(
     monkeypatch.setattr(site.shutil, "which", lambda name: None)
     with pytest.raises(site.SiteError, match="npm is not installed, which brings Pyodide"):
         site.build_site(tmp_path / "new", downloads=tmp_path / "none", tell=lambda line: None)
+
+
+def test_the_first_page_names_each_notebook_by_its_title_in_one_list() -> None:
+    shown = site._index({"a b.ipynb": "A & <b>", "c.ipynb": "C"}, "0.27.0")
+    links = re.findall(r"<ul>(<li><a .*?)</ul>", shown)
+    assert links == [
+        '<li><a href="lab/index.html?path=a%20b.ipynb">A &amp; &lt;b&gt;</a></li>'
+        '<li><a href="lab/index.html?path=c.ipynb">C</a></li>'
+    ]
+    assert "{{" not in shown
 
 
 KEPT = {"ipython": "9.0", "micropip": "0.9"}
