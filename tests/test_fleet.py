@@ -477,6 +477,16 @@ def test_files_give_what_frames_give(form: str, tmp_path: Path) -> None:
     assert rows_of(assess_files(str(tmp_path / f"*.{form}"), MATRIX)) == EXPECTED
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("change", [str.upper, str.title])
+def test_files_may_name_their_columns_in_other_letters(
+    change: Callable[[str], str], form: str, tmp_path: Path
+) -> None:
+    for frame, name in ((VMS, "vms"), (DISKS, "disks")):
+        write(frame.rename(columns=change), tmp_path / f"{name}.{form}")
+    assert rows_of(assess_files(tmp_path, MATRIX)) == EXPECTED
+
+
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fact_judging, "PART", 16)

@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from mmap import ACCESS_READ, mmap
@@ -65,8 +65,7 @@ def columns_of(path: Path) -> list[str]:
         import pyarrow.parquet as pq
 
         with _named(path):
-            names: list[str] = pq.read_schema(path).names
-        return names
+            return usual_names(pq.read_schema(path).names)
     return _header_of(path).names
 
 
@@ -251,15 +250,16 @@ def _pieces_of_parquet(
     import pyarrow.parquet as pq
 
     size, whole = path.stat().st_size, pq.ParquetFile(path)
-    wanted = [name for name in columns if name in whole.schema_arrow.names]
+    wanted = _named_there(whole, columns)
     left = [name for name in wanted if late is not None and name in late.names]
-    wanted = [name for name in wanted if name not in left]
-    texts = [name for name in coded if name in wanted]
+    for name in left:
+        del wanted[name]
+    texts = [wanted[name] for name in coded if name in wanted]
 
     def read(number: int, first: int, weight: float) -> Piece:
         with _named(path):
             mine = pq.ParquetFile(path, metadata=whole.metadata, read_dictionary=texts)
-            group = mine.read_row_group(number, columns=wanted, use_threads=False)
+            group = _rows(mine, number, wanted)
         if late is not None and left:
             again = partial(_read_again, path, path.stat(), whole.metadata, number)
             group = late.leave(group, again)
@@ -270,6 +270,20 @@ def _pieces_of_parquet(
         rows = whole.metadata.row_group(number).num_rows
         yield partial(read, number, first, size * rows / max(whole.metadata.num_rows, 1))
         first += rows
+
+
+def _named_there(file: Any, columns: Sequence[str]) -> dict[str, str]:
+    """Give those of the columns that a Parquet file has, each with what it is called there."""
+    names = file.schema_arrow.names
+    own = dict(zip(usual_names(names), names, strict=True))
+    return {name: own[name] for name in columns if name in own}
+
+
+def _rows(file: Any, number: int, columns: Mapping[str, str]) -> pa.Table:
+    """Read columns of a piece of a Parquet file, under the names that are usual."""
+    found = file.read_row_group(number, columns=list(columns.values()), use_threads=False)
+    usual = {own: name for name, own in columns.items()}
+    return found.rename_columns([usual[name] for name in found.column_names])
 
 
 def _pieces_of_text(
@@ -402,5 +416,4 @@ def _read_again(
     if (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
         raise FleetError(f"{path} was changed after it had been judged; judge it again")
     whole = pq.ParquetFile(path, metadata=metadata)
-    wanted = [name for name in columns if name in whole.schema_arrow.names]
-    return whole.read_row_group(number, columns=wanted, use_threads=False)
+    return _rows(whole, number, _named_there(whole, columns))
