@@ -411,3 +411,17 @@ def test_rows_are_numbered_alike_by_a_table_and_by_comparing_them(
             numbers = rows.number(codes, length)
         assert (rows[numbers] == expected).all()
         assert len(np.unique(numbers)) == len({tuple(row) for row in expected.tolist()})
+
+
+INDEX_TYPES = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64()]
+
+
+@pytest.mark.parametrize("kind", [*INDEX_TYPES, pa.uint64()], ids=str)
+def test_codes_of_any_width_are_read(kind: pa.DataType) -> None:
+    texts = pa.array(["ConfidentialVM", "Standard"])
+    types = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 1], kind), texts)
+    roles = pa.DictionaryArray.from_arrays(pa.array([0, 1, 1, 0], kind), pa.array(["os", "data"]))
+    columns = ColumnEvaluator(MATRIX)
+    assert columns.encode_vms(pa.table({"security_type": types})).tolist() == [0, 1, 2, 1]
+    disks = columns.encode_disks(pa.table({"role": roles}))
+    assert columns.roles(disks).tolist() == [0, 1, 1, 0]

@@ -222,9 +222,7 @@ def told_apart(cells: pa.Array) -> pa.DictionaryArray:
     kind = cells.type
     if pa.types.is_dictionary(kind):
         # One more than the largest index must fit, to stand for nothing.
-        if kind.index_type.bit_width < 32:
-            cells = cells.cast(pa.dictionary(pa.int32(), kind.value_type))
-        return cells
+        return cells.cast(pa.dictionary(pa.int32(), kind.value_type))
     if isinstance(cells, pa.ExtensionArray):
         return told_apart(cells.storage)
     if pa.types.is_nested(kind):
