@@ -2,7 +2,8 @@
 
 A fleet is two tables of facts, one row per VM and one row per disk. They are read in batches and
 cut into *parts* of some hundred thousand VMs; each part is judged by the column evaluator, written
-if a place is named, and counted. What stays in memory is a :class:`Summary`, however many VMs.
+if a place is named, and counted. What stays in memory is a
+:class:`~rpmatrix.summaries.Summary`, however many VMs.
 
 The columns of the tables are named by fact ids, and besides:
 
