@@ -42,7 +42,7 @@ from rpmatrix.tables import Row
 
 CLIENT: Final = "client"
 API_VERSION: Final = "api_version"
-OTHER_REGION: Final = "target_region_differs"
+_OTHER_REGION: Final = "target_region_differs"
 
 TOPICS: Final = (
     *("restore-point", "region", "availability", "client", "api-version", "security", "network"),
@@ -299,10 +299,10 @@ class _Asked:
         told: dict[str, str | None] = {
             CLIENT: self.client,
             API_VERSION: self.api_version,
-            OTHER_REGION: None,
+            _OTHER_REGION: None,
         }
         if source:
-            told[OTHER_REGION] = YES if region(source) != region(self.target) else NO
+            told[_OTHER_REGION] = YES if region(source) != region(self.target) else NO
         return {
             name: Reading(value, "answered") for name, value in told.items() if value is not None
         }

@@ -19,7 +19,7 @@ from rpmatrix.records import Record, id_parts, last_part, look, region
 # Azure takes names of disks up to this length, and no source names another one for collections.
 NAME_LENGTH: Final = 80
 # Azure Backup makes collections of its own, which are not for others to write into.
-BACKUP_COLLECTIONS: Final = "azurebackup_"
+_BACKUP_COLLECTIONS: Final = "azurebackup_"
 
 
 class PlanError(ValueError):
@@ -292,7 +292,7 @@ def _text(record: Record, *path: str) -> str:
 
 
 def _own(collection_key: str) -> bool:
-    return not last_part(collection_key).startswith(BACKUP_COLLECTIONS)
+    return not last_part(collection_key).startswith(_BACKUP_COLLECTIONS)
 
 
 def _candidates(stem: str, suffix: str) -> Iterator[str]:

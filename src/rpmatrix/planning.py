@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 SAFE_PHASES: Final = ("settle", "prerequisite", "collection", "create", "follow", "copy")
 # What looks at things that are there can be run at any time.
-LOOKING: Final = ("show", "show_for_copy", "show_instance_view", "list_restore_points")
+_LOOKING: Final = ("show", "show_for_copy", "show_instance_view", "list_restore_points")
 # Here a step that may not apply shows nothing to run: it would send data out, or delete it.
-SETTLED_FIRST: Final = ("copy", "clean_up")
+_SETTLED_FIRST: Final = ("copy", "clean_up")
 # A copy that is refused is no step; one that is not settled is a step that may not be taken.
-COPY_STEPS: Final = {
+_COPY_STEPS: Final = {
     "supported": "yes",
     "supported_with_caveat": "yes",
     "unknown": "unknown",
@@ -557,13 +557,13 @@ class _Planner:
                 continue
             number = len(steps) + 1
             made = Made()
-            if row["operation"] and applies == "unknown" and row["phase"] in SETTLED_FIRST:
+            if row["operation"] and applies == "unknown" and row["phase"] in _SETTLED_FIRST:
                 made = Made(blocked="it is not known whether this is to be done; settle it first")
             elif row["operation"]:
                 made = maker.make(row["operation"])
             if made.waits and not waits_for and row["phase"] in ("collection", "create"):
                 waits_for = number
-            elif made.operations and waits_for and row["operation"] not in LOOKING:
+            elif made.operations and waits_for and row["operation"] not in _LOOKING:
                 made = Made(blocked=f"it comes after step {waits_for}, which cannot be run yet")
             steps.append(
                 Step(
@@ -674,7 +674,7 @@ def _for_copy(row: Row, applies: str, copy: CopyAnswer | None) -> str:
         return ""
     if row["fact_id"] == "copy_answer" or not applies:
         return applies
-    possible = COPY_STEPS[copy.answer]
+    possible = _COPY_STEPS[copy.answer]
     return applies if possible == "yes" else possible
 
 

@@ -29,10 +29,10 @@ from rpmatrix.tables import Row
 
 Existing = int | Iterable[RestorePoint] | None
 
-INTERVAL_FACTS: Final = {mode: f"hours_since_last_{mode}_point" for mode in MODES}
+_INTERVAL_FACTS: Final = {mode: f"hours_since_last_{mode}_point" for mode in MODES}
 POINTS_FACT: Final = "restore_points_of_vm"
-CREATING_FACT: Final = "restore_points_being_created"
-COLLECTIONS_FACT: Final = "restore_point_collections_in_region"
+_CREATING_FACT: Final = "restore_points_being_created"
+_COLLECTIONS_FACT: Final = "restore_point_collections_in_region"
 STATES: Final = ("within", "unknown", "exceeded")
 
 _HOUR_MINUTES: Final = 60
@@ -317,7 +317,7 @@ def usual_intervals(matrix: Matrix, mode: str) -> tuple[str, ...]:
     tuple of str
         From the shortest on, as :func:`rpmatrix.durations.parse_duration` reads them.
     """
-    limits = [row for row in _deciding_limits(matrix) if row["fact_id"] == INTERVAL_FACTS[mode]]
+    limits = [row for row in _deciding_limits(matrix) if row["fact_id"] == _INTERVAL_FACTS[mode]]
     return tuple(
         f"{hours}h" if hours < _HOURS_OF_A_DAY else f"{hours // _HOURS_OF_A_DAY}d"
         for hours in (*range(1, _HOURS_OF_A_DAY + 1), 7 * _HOURS_OF_A_DAY)
@@ -446,12 +446,12 @@ def schedule_of(
         # The facts of a request count the point, or the collection, that is asked for.
         points = max(0, known[POINTS_FACT] - 1)
     has_collection = bool(found.related.get("restore_point_collection"))
-    collections = known.get(COLLECTIONS_FACT)
+    collections = known.get(_COLLECTIONS_FACT)
     if collections is not None:
         collections = max(0, collections - (not has_collection))
     since = {
         mode: Fraction(known[fact])
-        for mode, fact in INTERVAL_FACTS.items()
+        for mode, fact in _INTERVAL_FACTS.items()
         if fact in answers and fact in known
     }
     made = _plan(
@@ -536,7 +536,7 @@ def _plan(
         application_per_day=per_day.get("application", Fraction(0)),
         crash_per_day=per_day.get("crash", Fraction(0)),
         limits=tuple(line for row in rows if (line := plan.line(row))),
-        collision=plan.collision([row for row in rows if row["fact_id"] == CREATING_FACT]),
+        collision=plan.collision([row for row in rows if row["fact_id"] == _CREATING_FACT]),
         largest_retention=largest_retention(minutes, bounds),
         points_bound=min((bound for _, _, bound in bounds), default=None),
         _growth=growth,
@@ -560,15 +560,15 @@ class _Planned:
     def line(self, row: Row) -> LimitLine | None:
         """Hold the schedule against one limit; None if the limit is about something else."""
         fact_id = row["fact_id"]
-        for mode, named in INTERVAL_FACTS.items():
+        for mode, named in _INTERVAL_FACTS.items():
             if fact_id == named:
                 return self._interval(row, mode) if mode in self.growth.every else None
         if fact_id == POINTS_FACT:
             growth = self.growth.only(row["mode"])
             return self._points(row, growth) if growth.every else None
-        if fact_id == CREATING_FACT:
+        if fact_id == _CREATING_FACT:
             return self._creating(row)
-        if fact_id == COLLECTIONS_FACT:
+        if fact_id == _COLLECTIONS_FACT:
             return self._collections(row)
         return None
 
