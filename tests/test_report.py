@@ -472,6 +472,13 @@ def test_no_vm_is_said() -> None:
     assert "No VM" in Page(report.assessment(assess(read_inventory()))).text
 
 
+def test_a_cell_of_nothing_is_empty_so_that_it_needs_no_header_where_it_is_narrow() -> None:
+    found = judged("plain-linux")
+    html = report.encryption(encryption_of(found, found.inventory.vms[0]))
+    assert "<td></td>" in html
+    assert "<ul></ul>" not in html
+
+
 @pytest.mark.parametrize("name", sample_names())
 def test_what_a_verdict_refers_to_is_named_and_stands_on_its_page(name: str) -> None:
     for options in ({}, {"strict": True}):

@@ -448,6 +448,8 @@ def _disk_place(role: str, lun: int | None) -> str:
 
 def _said(lines: Sequence[EncryptionLine]) -> Html:
     """Make a list of what rows say, each with its rows and its source."""
+    if not lines:
+        return Html("")
     return wide(
         bullets(
             fragment(
