@@ -899,3 +899,132 @@ def test_a_folder_that_cannot_be_looked_into_is_named(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(FleetError, match=r"cannot look into the folder .*locked"):
         assess_files(tmp_path, MATRIX)
+
+
+# --- what is written is what is held ------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_what_is_written_of_disks_out_of_order_is_right(form: str, tmp_path: Path) -> None:
+    """Their order shows late: what was written until then lacks disks."""
+    late = pd.concat([DISKS.iloc[40:], DISKS.iloc[:40]])
+    paths = [
+        write(VMS, tmp_path / "vms.parquet", row_group_size=16),
+        write(late, tmp_path / "disks.parquet", row_group_size=64),
+    ]
+    told: list[Progress] = []
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time nothing is left to do
+        result = assess_files(paths, MATRIX, out=out, form=form, progress=told.append)
+        assert rows_of(result) == EXPECTED
+        assert result.summary.disks == assess_frames(VMS, DISKS, MATRIX).summary.disks
+        assert told[-1].share == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("lost", ["verdicts", "findings", "parts"])
+def test_a_part_of_which_something_is_lost_is_written_again(lost: str, tmp_path: Path) -> None:
+    paths = [
+        write(VMS, tmp_path / "vms.parquet", row_group_size=16),
+        write(DISKS, tmp_path / "disks.parquet"),
+    ]
+    out = tmp_path / "out"
+    assess_files(paths, MATRIX, out=out)
+    one = sorted((out / lost).iterdir())[1]
+    one.write_bytes(b"") if lost == "parts" else one.unlink()
+    assert rows_of(assess_files(paths, MATRIX, out=out)) == EXPECTED
+    assert len(assess_files(paths, MATRIX, out=out).findings()) == len(
+        assess_files(paths, MATRIX).findings()
+    )
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_names_stay_texts_in_csv(tmp_path: Path) -> None:
+    names = ["0012", "NULL", "nan", "1e5", *(f"vm-{number}" for number in range(20))]
+    vms = pd.DataFrame({"vm_id": [vm_id(name) for name in names], "name": names})
+    for out in (tmp_path / "verdicts.csv", tmp_path / "folder"):
+        result = assess_files(write(vms, tmp_path / "vms.csv"), MATRIX, out=out, form="csv")
+        assert result.verdicts()["vm_name"].tolist() == [name for name in names for _ in MODES]
+
+
+def test_a_file_that_is_gone_is_named_when_more_of_it_is_asked_for(tmp_path: Path) -> None:
+    paths = [write(VMS, tmp_path / "vms.parquet"), write(DISKS, tmp_path / "disks.parquet")]
+    result = assess_files(paths, MATRIX)
+    paths[1].unlink()
+    with pytest.raises(FleetError, match=r"disks\.parquet cannot be read"):
+        result.verdicts()
+
+
+def test_disks_in_files_of_several_forms_are_read_together(tmp_path: Path) -> None:
+    half = DISKS["vm_id"].isin(VMS["vm_id"].iloc[: len(VMS) // 2])
+    paths = [
+        write(VMS, tmp_path / "vms.parquet"),
+        write(DISKS[half], tmp_path / "disks-a.parquet"),
+        write(DISKS[~half], tmp_path / "disks-b.csv"),
+    ]
+    assert rows_of(assess_files(paths, MATRIX)) == EXPECTED
+
+
+# --- lines that are no rows ---------------------------------------------------------------------
+
+
+def lines_of_vms(count: int) -> list[str]:
+    return ["vm_id,name,security_type", *(f"id-{n},vm-{n},Standard" for n in range(count))]
+
+
+@pytest.mark.parametrize("block", [100, 4 << 20])
+@pytest.mark.parametrize(
+    ("line", "lost"),
+    [
+        ('id-7,vm-7,"Standard', True),
+        ('id-7,"vm-7,Standard', True),
+        ('"id-7,vm-7,Standard', True),
+        ('id-7,"vm"-7,Standard', False),
+        ('id-7,vm-7 5",Standard', False),
+        ('id-7,"vm-7, ""old""",Standard', False),
+        ('id-7,"vm-7\nin two lines",Standard', False),
+    ],
+)
+def test_a_quote_that_is_not_closed_takes_no_other_row_along(
+    line: str, lost: bool, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = lines_of_vms(40)
+    lines[8] = line
+    path = tmp_path / "vms.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    if "\n" not in line:  # a cell that a block ends in is lost, and told of
+        monkeypatch.setattr(fact_files, "_BLOCK_OF_LINES", block)
+    result = assess_files(path, MATRIX)
+    assert result.summary.vms == 40 - lost
+    assert [one.record for one in result.problems] == ["row 9"] * lost
+
+
+def test_rows_are_told_by_their_lines(tmp_path: Path) -> None:
+    lines = lines_of_vms(4)
+    lines[2:2] = ["", "too short"]
+    lines[5] = ",vm-2,Standard"
+    lines.append("short,too")
+    path = tmp_path / "vms.csv"
+    path.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
+    result = assess_files(path, MATRIX)
+    assert [one.record for one in result.problems] == ["row 4", "row 6", "row 8"]
+    assert (result.summary.vms, result.records) == (3, 6)
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_role_that_is_none_is_a_problem_in_files_too(form: str, tmp_path: Path) -> None:
+    disks = DISKS.copy()
+    disks.loc[3, "role"] = "temporary"
+    for frame, name in ((VMS, "vms"), (disks, "disks")):
+        write(frame, tmp_path / f"{name}.{form}")
+    (problem,) = assess_files(tmp_path, MATRIX).problems
+    assert (problem.path, "temporary" in problem.message) == ("role", True)
+
+
+def test_frames_may_have_unused_categories_and_empty_chunks() -> None:
+    roles = pd.Categorical(DISKS["role"], categories=["os", "data", "temporary"])
+    assert rows_of(assess_frames(VMS, DISKS.assign(role=roles), MATRIX)) == EXPECTED
+    disks = pa.Table.from_pandas(DISKS.astype("string"), preserve_index=False)
+    chunked = pa.concat_tables([disks.slice(0, 0), disks.slice(0, 7), disks.slice(7)])
+    assert rows_of(assess_frames(VMS, chunked, MATRIX)) == EXPECTED

@@ -333,7 +333,9 @@ class Growing:
     @property
     def rows(self) -> Any:
         """The rows that were added."""
-        return self._held[: self._count]
+        # Rows are held before they are counted.
+        count = self._count
+        return self._held[:count]
 
 
 class Numbering:

@@ -531,7 +531,8 @@ def _numbered(
     pool: Executor | None,
 ) -> Numbers:
     """Give the rows of a table their numbers."""
-    found = [rows.number(codes(one, pool), one.num_rows, pool) for one in table.to_batches()]
+    batches = [one for one in table.to_batches() if one.num_rows]
+    found = [rows.number(codes(one, pool), one.num_rows, pool) for one in batches]
     return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, np.int32), *found])
 
 
@@ -580,13 +581,15 @@ def _roles(disks: pa.RecordBatch) -> Codes:
     cells = told_apart(disks["role"])
     if cells.indices.null_count:
         raise ValueError("the role of a disk is os or data, not empty")
-    places = []
-    for cell in cells.dictionary.to_pylist():
-        role = str(cell).strip().lower()
+    texts = cells.dictionary.to_pylist()
+    places = np.zeros(len(texts), np.uint16)
+    # Of texts that no row has, some may be no roles.
+    for at in np.unique(cells.indices).tolist():
+        role = str(texts[at]).strip().lower()
         if role not in ROLES:
-            raise ValueError(f"the role of a disk is os or data, not {cell!r}")
-        places.append(ROLES.index(role))
-    return Cells(cells.indices, np.array(places, np.uint16))
+            raise ValueError(f"the role of a disk is os or data, not {texts[at]!r}")
+        places[at] = ROLES.index(role)
+    return Cells(cells.indices, places)
 
 
 def _listed(disks: pa.RecordBatch) -> Codes:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from rpmatrix.column_cases import ROLES
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.fact_columns import columns_not_read
-from rpmatrix.fact_files import LateColumns, is_text
+from rpmatrix.fact_files import LateColumns, Piece, is_text
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS
 from rpmatrix.records import Problem
 from rpmatrix.summaries import FleetError
@@ -59,24 +59,23 @@ class TableReader:
         self.problems: dict[Problem, None] = {}
         self.rows = 0
         self.rows_of: dict[str, int] = {}
+        self._met: set[tuple[str, int]] = set()
         self._refused: dict[tuple[str, str], str] = {}
         self._lock = Lock()
 
-    def vms(
-        self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
-    ) -> Batch:
+    def vms(self, piece: Piece, *, pool: Executor | None = None) -> Batch:
         """Read rows of VMs; a row without an id is a problem."""
-        table = self._identified(table, file, first)
+        piece = self._identified(piece)
+        table, file = piece.table, piece.file
         about = table.select([name for name in VM_COLUMNS if name in table.column_names])
         known = self._evaluator.encode_vms(table, pool)
         self._tell_refused(file)
-        return Batch(about, known)
+        return Batch(about, known, piece.weight)
 
-    def disks(
-        self, table: pa.Table, file: str = "", first: int = 0, *, pool: Executor | None = None
-    ) -> Batch:
+    def disks(self, piece: Piece, *, pool: Executor | None = None) -> Batch:
         """Read rows of disks; one that does not tell its role stands for a disk not listed."""
-        table = self._identified(table, file, first)
+        piece = self._identified(piece)
+        table, file = piece.table, piece.file
         if "role" not in table.column_names:
             message = "there is no column 'role', which says os or data; add it"
             raise FleetError(f"{file or 'the table of disks'}: {message}")
@@ -86,25 +85,35 @@ class TableReader:
         if pc.all(known).as_py() is not False:
             numbers = self._evaluator.encode_disks(table, pool)
             self._tell_refused(file)
-            return Batch(about, numbers)
+            return Batch(about, numbers, piece.weight)
         good = np.flatnonzero(known.to_numpy())
         bad = np.flatnonzero(~known.to_numpy())
         for row in bad.tolist():
             told = f"the role of a disk is os or data, not {table['role'][row].as_py()!r}"
-            self.fail(file, first + row, "role", f"{told}; the disk counts as not known")
+            self.fail(file, piece.number(row), "role", f"{told}; the disk counts as not known")
         known = np.zeros(table.num_rows, np.int32)
         known[good] = self._evaluator.encode_disks(table.take(good))
         self._tell_refused(file)
         known[bad] = self._evaluator.unlisted(np.ones(len(bad), np.uint8))
-        return Batch(about, known)
+        return Batch(about, known, piece.weight)
 
-    def _identified(self, table: pa.Table, file: str, first: int) -> pa.Table:
+    def forget(self) -> None:
+        """Forget what was read, and what did not fit."""
+        self.rows = 0
+        self.rows_of.clear()
+        self.problems.clear()
+        self._met.clear()
+
+    def _identified(self, piece: Piece) -> Piece:
+        """Count the rows, and leave out those without an id."""
+        table, file = piece.table, piece.file
         # Rows may be read more than once, and by several threads.
         with self._lock:
-            more = first + table.num_rows - self.rows_of.get(file, 0)
-            if more > 0 and file:
-                self.rows_of[file] = first + table.num_rows
-            self.rows += max(more, 0)
+            if not file or (file, piece.first) not in self._met:
+                self._met.add((file, piece.first))
+                self.rows += piece.told
+                if file:
+                    self.rows_of[file] = self.rows_of.get(file, 0) + piece.told
         if "vm_id" not in table.column_names:
             named = ", ".join(table.column_names[:8])
             raise FleetError(
@@ -117,10 +126,12 @@ class TableReader:
             ids = ids.cast(pa.string())
             table = table.set_column(table.column_names.index("vm_id"), "vm_id", ids)
         if not ids.null_count:
-            return table
+            return piece._replace(table=table)
         for row in np.flatnonzero(ids.is_null().to_numpy()).tolist():
-            self.fail(file, first + row, "vm_id", "the row names no VM; give it an id")
-        return table.filter(ids.is_valid())
+            self.fail(file, piece.number(row), "vm_id", "the row names no VM; give it an id")
+        kept = np.flatnonzero(ids.is_valid().to_numpy())
+        lines = kept if piece.lines is None else piece.lines[kept]
+        return piece._replace(table=table.take(kept), lines=lines)
 
     def fail(self, file: str, row: int, path: str, message: str) -> None:
         """Note what does not fit, by its row; in a file of text the header is the first one."""

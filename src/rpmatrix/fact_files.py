@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rpmatrix.fact_columns import are_of_facts, usual_names
 from rpmatrix.summaries import FleetError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Files(NamedTuple):
@@ -81,12 +85,13 @@ def _header_of(path: Path) -> _Header:
     """Read the names of the columns of a CSV file, and how its cells are parted and written."""
     with _named(path), pa.input_stream(str(path)) as stream:
         start = bytes(stream.read(65_536))
-    encoding = "utf-16" if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    encoding = "utf-16" if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else _PLAIN
     first = re.split(r"[\r\n]", start.decode(encoding, errors="replace"), maxsplit=1)[0].strip()
     found = [_Header(usual_names(_cells(first, sign)), sign, encoding) for sign in _SIGNS]
     return next((one for one in found if "vm_id" in one.names), found[0])
 
 
+_PLAIN: Final = "utf-8-sig"
 # What spreadsheets put between cells, by country.
 _SIGNS: Final = (",", ";", "\t", "|")
 
@@ -173,7 +178,13 @@ class LateColumns:
             left = left.take(pa.array(np.where(known, rows, 0), mask=~known))
         found = table.drop_columns(self.origin)
         for name in left.column_names:
-            found = found.append_column(name, left[name])
+            column = left[name]
+            if name in found.column_names:
+                # Some of the files were read as a whole.
+                place = found.column_names.index(name)
+                column = pc.coalesce(found[name].cast(column.type), column)
+                found = found.remove_column(place)
+            found = found.append_column(name, column)
         return found
 
     def _read(self, piece: int, names: Sequence[str]) -> pa.Table:
@@ -197,15 +208,26 @@ class Piece(NamedTuple):
     file : str
         The path of the file.
     first : int
-        How many rows of it come before.
+        How many rows of it, or lines below its header, come before.
+    told : int
+        How many rows there were, those included that are none.
     weight : float
         How many bytes of it the rows were read from.
+    lines : array of int, optional
+        How many lines come before each row, after the first ones; left out where each line is a
+        row.
     """
 
     table: pa.Table
     file: str
     first: int
+    told: int
     weight: float
+    lines: NDArray[np.int64] | None = None
+
+    def number(self, row: int) -> int:
+        """Give how many rows or lines of the file come before a row."""
+        return self.first + (row if self.lines is None else int(self.lines[row]))
 
 
 # Told of a line that is no row: the file, the number of the row, the column and what is wrong.
@@ -263,7 +285,7 @@ def _pieces_of_parquet(
         if late is not None and left:
             again = partial(_read_again, path, path.stat(), whole.metadata, number)
             group = late.leave(group, again)
-        return Piece(group, str(path), first, weight)
+        return Piece(group, str(path), first, group.num_rows, weight)
 
     first = 0
     for number in range(whole.num_row_groups):
@@ -289,121 +311,192 @@ def _rows(file: Any, number: int, columns: Mapping[str, str]) -> pa.Table:
 def _pieces_of_text(
     path: Path, columns: Sequence[str], coded: Sequence[str], fail: Fail
 ) -> Iterator[Callable[[], Piece]]:
-    names, sign, encoding = _header_of(path)
-    read_lines = partial(_read_lines, names, sign, columns, coded, str(path), fail)
+    reader = _TextReader(path, _header_of(path), columns, coded, fail)
     packed = _SUFFIX_OF_PACKED.get(path.suffix.lower())
-    is_plain = encoding == "utf-8-sig"
-
-    def read(lines: memoryview, first: int, weight: float) -> Piece:
-        return Piece(read_lines(lines, first), str(path), first, weight)
-
+    encoding = reader.header.encoding
     with _named(path), path.open("rb") as raw, pa.input_stream(raw, compression=packed) as stream:
-        if packed or not is_plain:
+        if packed or encoding != _PLAIN:
+            is_plain = encoding == _PLAIN
             text = stream if is_plain else pa.transcoding_input_stream(stream, encoding, "utf-8")
-            blocks = _blocks_of_stream(text)
         else:
-            blocks = _blocks_of_file(raw)
+            text = raw
         first = at = 0
-        for lines, share in blocks:
-            weight = raw.tell() - at if share is None else share
+        for lines in _blocks_of_lines(text):
+            weight = raw.tell() - at
             at += weight
-            yield partial(read, lines, first, weight)
-            first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == _LINE_END))
+            yield partial(reader.read, lines, first, weight)
+            first += _count_lines(lines)
 
 
 _LINE_END: Final = ord("\n")
 
 
-def _blocks_of_file(file: BinaryIO) -> Iterator[tuple[memoryview, int | None]]:
-    """Give the lines of a file below its header, some megabytes at a time, without copying them.
-
-    With each block comes its weight, the bytes of the file that it was read from.
-    """
-    size = os.fstat(file.fileno()).st_size
-    if not size:
-        return
-    content = mmap(file.fileno(), 0, access=ACCESS_READ)
-    start = content.find(b"\n") + 1
-    if not start:
-        yield from _blocks_of_stream(file)
-        return
-    view, read = memoryview(content), 0
-    while start < size:
-        stop = content.rfind(b"\n", start, start + _BLOCK_OF_LINES) + 1
-        stop = stop or content.find(b"\n", start) + 1 or size
-        yield view[start:stop], stop - read
-        start = read = stop
+def _count_lines(lines: memoryview) -> int:
+    ended = int(np.count_nonzero(np.frombuffer(lines, np.uint8) == _LINE_END))
+    return ended + (lines[-1] != _LINE_END)
 
 
-def _blocks_of_stream(stream: Any) -> Iterator[tuple[memoryview, int | None]]:
-    """Give the same of what cannot be mapped into memory; the weight is not known."""
+def _blocks_of_lines(stream: Any) -> Iterator[memoryview]:
+    """Give the lines of a table below its header, some megabytes at a time."""
     begun, header = b"", True
     while block := stream.read(_BLOCK_OF_LINES):
-        text = begun + block
-        start, stop = 0, text.rfind(b"\n") + 1
-        if header and stop:
-            header, start = False, text.find(b"\n") + 1
-        if start < stop:
-            yield memoryview(text)[start:stop], None
-        begun = text[stop:]
+        stop = block.rfind(b"\n") + 1
+        if not stop:
+            begun += block
+            continue
+        # What was begun is short, as a rule: it is not worth to copy the whole block for it.
+        line_end = block.find(b"\n") + 1
+        whole, rest = (begun + block[:line_end], line_end) if begun else (b"", 0)
+        begun = block[stop:]
+        if header:
+            header, whole, rest = False, b"", line_end
+        if whole:
+            yield memoryview(whole)
+        if rest < stop:
+            yield memoryview(block)[rest:stop]
     if header and b"\r" in begun:
         # An old way to end lines, in which no line seems to end.
         begun = begun.replace(b"\r", b"\n").partition(b"\n")[2].rstrip(b"\n")
         header = False
     if begun and not header:
-        yield memoryview(begun), None
+        yield memoryview(begun)
 
 
 _BLOCK_OF_LINES: Final = 4 << 20
 
 
-def _read_lines(
-    names: Sequence[str],
-    sign: str,
-    columns: Sequence[str],
-    coded: Sequence[str],
-    file: str,
-    fail: Fail,
-    lines: memoryview,
-    first: int,
-) -> pa.Table:
-    """Read lines of a table; one that has not as many cells as the header is a problem."""
-    from pyarrow import csv as tables
+class _TextReader:
+    """Reads lines of a table; one that has not as many cells as the header is a problem."""
 
-    def skip(row: Any) -> str:
-        told = f"the row has {row.actual_columns} cells, not {row.expected_columns}"
-        fail(file, first + row.number - 1, "", f"{told}; see whether a {sign!r} wants quotes")
-        return "skip"
+    def __init__(
+        self,
+        path: Path,
+        header: _Header,
+        columns: Sequence[str],
+        coded: Sequence[str],
+        fail: Fail,
+    ) -> None:
+        self.header = header
+        self._path = path
+        self._fail = fail
+        self._kinds = {
+            name: pa.dictionary(pa.int32(), pa.string()) if name in coded else pa.string()
+            for name in header.names
+            if name in columns
+        }
 
-    kinds = {
-        name: pa.dictionary(pa.int32(), pa.string()) if name in coded else pa.string()
-        for name in names
-        if name in columns
-    }
+    def read(self, lines: memoryview, first: int, weight: float) -> Piece:
+        """Read some lines, of which `first` others come before."""
+        table, count = self._table(lines), _count_lines(lines)
+        if table.num_rows == count:
+            return Piece(table, str(self._path), first, count, weight)
+        # Some lines are empty or no rows, or a cell goes on in the next line: they are looked at
+        # one by one. A quote that is not closed would take all that follows for one cell.
+        text = _decoded(lines)
+        rows = list(_whole_rows(text.split("\n"), self.header))
+        good = [row for row in rows if not row.fault]
+        for row in rows:
+            if row.fault:
+                self._fail(str(self._path), first + row.line, "", row.fault)
+        content = io.StringIO()
+        writer = csv.writer(content, delimiter=self.header.sign, lineterminator="\n")
+        writer.writerows(row.cells for row in good)
+        mended = memoryview(content.getvalue().encode())
+        table = self._parsed(mended) if good else table.slice(0, 0)
+        numbers = np.array([row.line for row in good], np.int64)
+        return Piece(table, str(self._path), first, len(rows), weight, numbers)
 
-    def read(text: memoryview | bytes) -> pa.Table:
+    def _table(self, lines: memoryview) -> pa.Table:
+        try:
+            return self._parsed(lines)
+        except pa.ArrowInvalid:
+            # Names may be written in another encoding; ids and values of facts are plain letters.
+            with _named(self._path):
+                return self._parsed(memoryview(_decoded(lines).encode()))
+
+    def _parsed(self, text: memoryview) -> pa.Table:
+        from pyarrow import csv as tables
+
         return tables.read_csv(
             pa.py_buffer(text),
             read_options=tables.ReadOptions(
-                column_names=list(names), use_threads=False, block_size=len(text) + 1
+                column_names=self.header.names, use_threads=False, block_size=len(text) + 1
             ),
             parse_options=tables.ParseOptions(
-                delimiter=sign, newlines_in_values=False, invalid_row_handler=skip
+                delimiter=self.header.sign,
+                newlines_in_values=False,
+                invalid_row_handler=lambda row: "skip",
             ),
             convert_options=tables.ConvertOptions(
-                column_types=kinds,
-                include_columns=list(kinds),
+                column_types=self._kinds,
+                include_columns=list(self._kinds),
                 strings_can_be_null=True,
                 null_values=[""],
                 quoted_strings_can_be_null=True,
             ),
         )
 
+
+def _decoded(lines: memoryview) -> str:
+    content = bytes(lines)
     try:
-        return read(lines)
-    except pa.ArrowInvalid:
-        # Names may be written in another encoding; ids and values of facts are plain letters.
-        return read(bytes(lines).decode("cp1252", errors="replace").encode())
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+class _Row(NamedTuple):
+    """A row of a table: how many lines come before, its cells, and what is wrong with it."""
+
+    line: int
+    cells: Sequence[str] = ()
+    fault: str = ""
+
+
+def _whole_rows(lines: Sequence[str], header: _Header) -> Iterator[_Row]:
+    """Part lines into rows, of which some have cells that go on in the next line."""
+    at = 0
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
+        cells, stop = _row_from(lines, at, header)
+        if cells is None:
+            yield _Row(at, fault="a quote is opened and not closed; close it, or write it twice")
+        elif len(cells) != len(header.names):
+            told = f"the row has {len(cells)} cells, not {len(header.names)}"
+            yield _Row(at, fault=f"{told}; see whether a {header.sign!r} wants quotes")
+        else:
+            yield _Row(at, cells)
+        at = stop
+
+
+def _row_from(lines: Sequence[str], at: int, header: _Header) -> tuple[list[str] | None, int]:
+    """Give the cells of the row that begins with a line, and the line after it.
+
+    A line that is a row by itself belongs to no other one.
+    """
+    width = len(header.names)
+    for stop in range(at + 1, min(at + _LINES_OF_A_ROW, len(lines)) + 1):
+        cells = _cells_of_row("\n".join(lines[at:stop]), header.sign)
+        if cells is not None:
+            return cells, stop
+        if stop < len(lines) and len(_cells_of_row(lines[stop], header.sign) or ()) == width:
+            break
+    return None, at + 1
+
+
+# How many lines a row may have at the most, with cells that go on in the next one.
+_LINES_OF_A_ROW: Final = 50
+
+
+def _cells_of_row(text: str, sign: str) -> list[str] | None:
+    """Give the cells of a row; None if a quote is not closed."""
+    try:
+        rows = list(csv.reader([text], delimiter=sign, strict=True))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 else None
 
 
 def _read_again(
@@ -412,8 +505,9 @@ def _read_again(
     """Read more columns of a piece of a Parquet file, if it is the same file still."""
     import pyarrow.parquet as pq
 
-    now = path.stat()
-    if (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
-        raise FleetError(f"{path} was changed after it had been judged; judge it again")
-    whole = pq.ParquetFile(path, metadata=metadata)
-    return _rows(whole, number, _named_there(whole, columns))
+    with _named(path):
+        now = path.stat()
+        if (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
+            raise FleetError(f"{path} was changed after it had been judged; judge it again")
+        whole = pq.ParquetFile(path, metadata=metadata)
+        return _rows(whole, number, _named_there(whole, columns))

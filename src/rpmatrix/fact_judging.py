@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
@@ -58,6 +57,7 @@ class Judging:
             [getattr(one, name) for name in PROBLEM_COLUMNS] for one in self.reader.problems
         ]
         return {
+            "read": self.read,
             "rows": self.reader.rows,
             "disks_without_vm": self.disks_without_vm,
             "repeated_records": self.repeated_records,
@@ -78,9 +78,9 @@ class Judging:
 
     def forget(self, told: Mapping[str, Any]) -> None:
         """Go back to what had been met."""
-        self.reader.rows = self.disks_without_vm = self.repeated_records = 0
-        self.reader.problems.clear()
-        self.reader.rows_of.clear()
+        self.disks_without_vm = self.repeated_records = 0
+        self.read = told["read"]
+        self.reader.forget()
         self.remember(told)
 
     def remember(self, told: Mapping[str, Any]) -> None:
@@ -116,9 +116,10 @@ class Judging:
         self.reader.look_at(vms.column_names, "", of_disks=False)
         if disks is not None:
             self.reader.look_at(disks.column_names, "", of_disks=True)
+        held = NO_DISKS if disks is None else disks
         with ThreadPoolExecutor(self._threads) as pool:
-            of_vms = self.reader.vms(vms, pool=pool)
-            of_disks = self.reader.disks(NO_DISKS if disks is None else disks, pool=pool)
+            of_vms = self.reader.vms(_piece(vms), pool=pool)
+            of_disks = self.reader.disks(_piece(held), pool=pool)
         yield from self._parts(iter([of_vms]), iter([of_disks]), len(of_disks.known) + 1)
 
     def files(self, files: Files, *, in_order: bool = True) -> Iterator[Part]:
@@ -139,7 +140,8 @@ class Judging:
         """
         with ThreadPoolExecutor(self._threads) as pool:
             of_vms, of_disks = (
-                self._weighed(_ahead(pool, jobs, self._threads + 1)) for jobs in self._jobs(files)
+                self._weighed(_ahead(pool, jobs, self._threads + 1), weight)
+                for jobs, weight in zip(self._jobs(files), _weights(files, in_order), strict=True)
             )
             if in_order:
                 yield from self._parts(of_vms, of_disks, 4 * PART)
@@ -152,9 +154,9 @@ class Judging:
                 all_of_them, owned = disks.rows, owned + disks.owned
             self.disks_without_vm += max(all_of_them - owned, 0)
 
-    def _weighed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _weighed(self, batches: Iterator[Batch], weight: float) -> Iterator[Batch]:
         for batch in batches:
-            self.read += batch.weight
+            self.read += batch.weight * weight
             yield batch
 
     def _all_disks(self, files: Files) -> Iterator[Batch]:
@@ -204,7 +206,7 @@ class Judging:
     def _part(self, vms: Batch, held: DisksOfParts) -> Part:
         ids = vms.about["vm_id"].combine_chunks()
         found, owners = held.of(ids)
-        disks = joined(found) if found else self.reader.disks(NO_DISKS)
+        disks = joined(found) if found else self.reader.disks(_piece(NO_DISKS))
         places = np.concatenate(owners) if owners else np.zeros(0, np.int64)
         if len(places) and (np.diff(places) < 0).any():
             order = np.argsort(places, kind="stable")
@@ -219,10 +221,23 @@ class Judging:
         return Part(vms.about, self._late.whole(disks.about), judged, told)
 
 
-def _batch(make: Callable[[pa.Table, str, int], Batch], read: Callable[[], Piece]) -> Batch:
+def _weights(files: Files, in_order: bool) -> tuple[float, float]:
+    """Give how much a byte of VMs and a byte of disks counts for how far a run has come.
+
+    If disks are read again for every part, that is told by how many VMs are done.
+    """
+    vms, disks = (sum(path.stat().st_size for path in paths) for paths in (files.vms, files.disks))
+    return (1, 1) if in_order else ((vms + disks) / max(vms, 1), 0)
+
+
+def _batch(make: Callable[[Piece], Batch], read: Callable[[], Piece]) -> Batch:
     """Read a piece of a file, and make a batch of it."""
-    piece = read()
-    return replace(make(piece.table, piece.file, piece.first), weight=piece.weight)
+    return make(read())
+
+
+def _piece(table: pa.Table) -> Piece:
+    """Give a table that is in memory as a piece of no file."""
+    return Piece(table, "", 0, table.num_rows, 0)
 
 
 def _ahead(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], _T]], depth: int) -> Iterator[_T]:

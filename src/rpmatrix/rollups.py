@@ -564,6 +564,8 @@ def notes_on(matrix: Matrix, summary: Summary) -> Iterator[str]:
 _NAMED: Final = 5
 
 
+# The columns of verdicts and findings that are no texts.
+_NUMBERS: Final = {"lun": "int64"}
 # What few rows have in common.
 _IDS: Final = ("vm_id", "vm_name", "disk_id")
 
@@ -607,4 +609,8 @@ def read_back(path: Path) -> pa.Table:
         return pq.read_table(path, read_dictionary=texts)
     from pyarrow import csv
 
-    return csv.read_csv(path)
+    # Texts stay what they are: a VM may be called 0012, or NULL.
+    with csv.open_csv(path) as file:
+        kinds = {name: _NUMBERS.get(name, "string") for name in file.schema.names}
+    texts = csv.ConvertOptions(column_types=kinds, strings_can_be_null=False)
+    return csv.read_csv(path, convert_options=texts)

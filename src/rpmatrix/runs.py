@@ -122,7 +122,7 @@ def fingerprint(
 
 
 # Of what is written; another number makes an interrupted run begin again.
-_LAYOUT: Final = 2
+_LAYOUT: Final = 3
 
 
 class Target:
@@ -156,18 +156,35 @@ class Target:
             The fingerprints of runs that write into the same folder.
         """
         self._fingerprint = fingerprint
-        kinds = ("verdicts",) if self.file else ("verdicts", "findings")
-        for folder in (self._records, *(self.folder / kind for kind in kinds)):
+        for folder in (self._records, *(self.folder / kind for kind in self._kinds)):
             folder.mkdir(parents=True, exist_ok=True)
         fitting = {fingerprint, *shares}
         for path in self._records.glob(f"{self.prefix}*.json"):
-            told = json.loads(path.read_text())
-            if resume and told["fingerprint"] in fitting:
-                self._known.add(path.stem.removeprefix(self.prefix))
-                continue
-            for kind in kinds:
-                (self.folder / kind / told["file"]).unlink(missing_ok=True)
-            path.unlink()
+            name = path.stem.removeprefix(self.prefix)
+            told = self._told_of(name)
+            files = [self.folder / kind / told.get("file", "") for kind in self._kinds]
+            written = told.get("fingerprint") in fitting and all(one.is_file() for one in files)
+            if resume and written:
+                self._known.add(name)
+            else:
+                self._remove(name)
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        return ("verdicts",) if self.file else ("verdicts", "findings")
+
+    def _remove(self, name: str) -> None:
+        """Delete a part, and last the record of it."""
+        file = self._told_of(name).get("file", f"{self.prefix}{name}.{self.form}")
+        for kind in self._kinds:
+            (self.folder / kind / file).unlink(missing_ok=True)
+        self._record_of(name).unlink(missing_ok=True)
+        self._known.discard(name)
+
+    def forget(self, job: str) -> None:
+        """Delete what was written of a job."""
+        for name in [one for one in self._known if one.startswith(f"{job}-")]:
+            self._remove(name)
 
     def done(self, name: str) -> Summary | None:
         """Give what was counted of a part that was written before, or None."""
@@ -207,7 +224,11 @@ class Target:
         return self._records / f"{self.prefix}{name}.json"
 
     def _told_of(self, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = msgspec.json.decode(self._record_of(name).read_bytes())
+        """Give the record of a part, empty if it cannot be read: a disk was full, perhaps."""
+        try:
+            told: dict[str, Any] = msgspec.json.decode(self._record_of(name).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return {}
         return told
 
     def finish_job(self, job: str, parts: int, told: Mapping[str, Any]) -> None:
@@ -355,7 +376,10 @@ class Run:
             try:
                 summary, kept = self._judge(name, self._run.files(files), before)
             except OutOfOrderError:
+                # What was written so far lacks the disks that come later.
                 self._run.forget(before)
+                if self._target:
+                    self._target.forget(name)
                 parts = self._run.files(files, in_order=False)
                 summary, kept = self._judge(name, parts, before)
             self._summary.add(summary)
