@@ -340,20 +340,17 @@ def _blocks_of_lines(stream: Any) -> Iterator[memoryview]:
     """Give the lines of a table below its header, some megabytes at a time."""
     begun, header = b"", True
     while block := stream.read(_BLOCK_OF_LINES):
-        stop = block.rfind(b"\n") + 1
-        if not stop:
-            begun += block
-            continue
-        # What was begun is short, as a rule: it is not worth to copy the whole block for it.
-        line_end = block.find(b"\n") + 1
-        whole, rest = (begun + block[:line_end], line_end) if begun else (b"", 0)
-        begun = block[stop:]
-        if header:
-            header, whole, rest = False, b"", line_end
-        if whole:
-            yield memoryview(whole)
-        if rest < stop:
-            yield memoryview(block)[rest:stop]
+        text = begun + block if begun else block
+        start, stop = 0, text.rfind(b"\n") + 1
+        if header and stop:
+            header, start = False, text.find(b"\n") + 1
+        if start < stop:
+            yield memoryview(text)[start:stop]
+        begun = text[stop:]
+        if stop and begun and stream.seekable():
+            # To read a line again takes less time than to put it in front of a block.
+            stream.seek(-len(begun), os.SEEK_CUR)
+            begun = b""
     if header and b"\r" in begun:
         # An old way to end lines, in which no line seems to end.
         begun = begun.replace(b"\r", b"\n").partition(b"\n")[2].rstrip(b"\n")
