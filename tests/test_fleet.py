@@ -1030,3 +1030,57 @@ def test_frames_may_have_unused_categories_and_empty_chunks() -> None:
     disks = pa.Table.from_pandas(DISKS.astype("string"), preserve_index=False)
     chunked = pa.concat_tables([disks.slice(0, 0), disks.slice(0, 7), disks.slice(7)])
     assert rows_of(assess_frames(VMS, chunked, MATRIX)) == EXPECTED
+
+
+# --- disks that lie elsewhere, names that are not unique ------------------------------------------
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["held", "written"])
+def test_disks_in_a_file_named_like_other_vms_are_found(held: bool, tmp_path: Path) -> None:
+    half = len(VMS) // 2
+    ids = VMS["vm_id"]
+    write(VMS[:half], tmp_path / "in" / "vms" / "1.parquet")
+    write(VMS[half:], tmp_path / "in" / "vms" / "2.parquet")
+    astray = DISKS["vm_id"].isin([ids.iloc[0], ids.iloc[half]]) & (DISKS["role"] == "data")
+    first = DISKS["vm_id"].isin(ids[:half])
+    write(DISKS[first ^ astray], tmp_path / "in" / "disks" / "1.parquet")
+    write(DISKS[~first ^ astray], tmp_path / "in" / "disks" / "2.parquet")
+    assert astray.sum() > 1
+    out = None if held else tmp_path / "out"
+    for _ in range(2):  # the second time all of it is there
+        result = assess_files(tmp_path / "in", MATRIX, out=out)
+        assert rows_of(result) == EXPECTED
+        assert result.summary.disks_without_vm == 0
+    assert held or len(list((tmp_path / "out" / "verdicts").iterdir())) == 1
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_rows_of_a_run_that_was_stopped_are_no_part_of_the_next_one(
+    form: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    paths = [write(VMS, tmp_path / "vms.parquet"), write(DISKS, tmp_path / "disks.parquet")]
+    assess_files(paths, MATRIX, out=out, form=form)
+    for record in (out / "parts").iterdir():  # it was stopped before it noted what it wrote
+        record.unlink()
+    few = write(VMS.head(2), tmp_path / "few.parquet")
+    assert len(assess_files(few, MATRIX, out=out).verdicts()) == 4
+
+
+@pytest.mark.parametrize("label", ["/d/quorum", None])
+def test_vms_may_lose_disks_of_one_name(label: str | None) -> None:
+    of_vm, of_disk = (
+        {name: Known(CLEAN.get(name)) for name in facts_of_grain(grain)} for grain in ("vm", "disk")
+    )
+    shared = KnownDisk("data", {**of_disk, "max_shares": Known(2)})
+    vms, disks = frames([Case(of_vm, (KnownDisk("os", of_disk), shared))] * 2)
+    disks.loc[disks["role"] == "data", "disk_id"] = label
+    told = assess_frames(vms, disks, MATRIX).verdicts()["exclude_disks"].tolist()
+    assert told == ["/d/quorum"] * 4 if label else len(set(told)) == 2
+
+
+@pytest.mark.parametrize("end", ["/", " ", "\t", "\u00a0"])
+def test_what_stands_around_an_id_does_not_part_disks_from_their_vm(end: str) -> None:
+    disks = DISKS.assign(vm_id=DISKS["vm_id"].str.upper() + end)
+    assert rows_of(assess_frames(VMS, disks, MATRIX)) == EXPECTED

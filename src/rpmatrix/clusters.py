@@ -252,6 +252,11 @@ class _Driver:
         for one in found:
             summary.add(one.summary or Summary())
             counts.update(dict(one.counts))
+        if len(found) > 1 and summary.disks_without_vm:
+            notes.append(
+                "each partition was judged by itself: if disks that belong to no VM belong to one "
+                "of another partition, its verdict lacks them; cut the partitions by VM"
+            )
         result = FleetResult(
             self.evaluator.matrix,
             summary,

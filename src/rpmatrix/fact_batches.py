@@ -247,7 +247,7 @@ class Join:
     def __init__(self, ids: pa.Array, *, in_order: bool) -> None:
         self._ids = ids.cast(pa.string()) if pa.types.is_dictionary(ids.type) else ids
         self._in_order = in_order
-        self._lowered: pa.Array | None = None
+        self._keys: pa.Array | None = None
         self._next = 0
 
     def places(self, column: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -299,12 +299,18 @@ class Join:
 
     def _look_up(self, heads: pa.Array, at: int, found: NDArray[np.int64]) -> None:
         """Find what comes in another order, or is written otherwise."""
-        if self._lowered is None:
-            self._lowered = pc.utf8_lower(self._ids)
-        places = pc.index_in(pc.utf8_lower(heads[at:]), value_set=self._lowered)
+        if self._keys is None:
+            self._keys = keys_of(self._ids)
+        places = pc.index_in(keys_of(heads[at:]), value_set=self._keys)
         found[at:] = places.fill_null(-1).to_numpy(zero_copy_only=False)
         if found[-1] >= 0:
             self._next = int(found[-1]) + 1
+
+
+def keys_of(ids: Any) -> Any:
+    """Give ids as they are joined by: in small letters, without what stands around them."""
+    plain = pc.utf8_rtrim(pc.utf8_trim_whitespace(ids.cast(pa.string())), characters="/")
+    return pc.utf8_lower(plain)
 
 
 # How many ids are compared at a time, and how far one is looked for.

@@ -7,7 +7,7 @@ import io
 import os
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -124,6 +124,13 @@ def together(paths: Sequence[Path]) -> list[Files]:
     if len(named) == len(vms) > 1 and len(pairs) == len(disks) and named.keys() == pairs.keys():
         return [Files(name, (named[name],), (pairs[name],)) for name in sorted(named)]
     return [Files("", tuple(vms), tuple(disks))] if vms else []
+
+
+def joined_files(several: Iterable[Files]) -> Files:
+    """Give files that were paired as ones that belong together."""
+    pairs = list(several)
+    vms = tuple(path for one in pairs for path in one.vms)
+    return Files("", vms, tuple(path for one in pairs for path in one.disks))
 
 
 def paired_name(path: Path) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from rpmatrix.fact_batches import (
     TableReader,
     gathered,
     joined,
+    keys_of,
     with_unlisted,
 )
 from rpmatrix.fact_files import Files, LateColumns, Piece, columns_of, pieces
@@ -189,19 +191,40 @@ class Judging:
         """See whether a disk that found no VM belongs to one that had been judged before."""
         if not self._left:
             return
-        names = pa.concat_arrays(
-            [
-                pc.utf8_lower(chunk.cast(pa.string())).unique()
-                for batch in self._left
-                for chunk in batch.about["vm_id"].chunks
-            ]
-        )
-        for path in files.vms:
-            for read in pieces(path, ["vm_id"], [], self.reader.fail):
-                batch = _batch(self.reader.vms, read)
-                ids = pc.utf8_lower(batch.about["vm_id"].cast(pa.string()))
-                if pc.any(pc.is_in(ids, value_set=names)).as_py():
-                    raise OutOfOrderError
+        keys = [
+            keys_of(chunk).unique() for batch in self._left for chunk in batch.about["vm_id"].chunks
+        ]
+        if any(
+            pc.any(pc.is_in(ids, value_set=pa.concat_arrays(keys))).as_py()
+            for ids in self._keys_in(files.vms)
+        ):
+            raise OutOfOrderError
+
+    def lie_elsewhere(self, suspects: Iterable[Files], everywhere: Sequence[Files]) -> bool:
+        """Tell whether disks lie in files that belong to other VMs than theirs.
+
+        Parameters
+        ----------
+        suspects : iterable of Files
+            Files with disks that belong to no VM among those of the same files.
+        everywhere : sequence of Files
+            All files.
+        """
+        for files in suspects:
+            disks = pa.concat_arrays([ids.unique() for ids in self._keys_in(files.disks)]).unique()
+            for ids in self._keys_in(files.vms):
+                disks = disks.filter(pc.invert(pc.is_in(disks, value_set=ids)))
+            paths = [path for other in everywhere if other is not files for path in other.vms]
+            for ids in self._keys_in(paths):
+                if pc.any(pc.is_in(ids, value_set=disks)).as_py():
+                    return True
+        return False
+
+    def _keys_in(self, paths: Iterable[Path]) -> Iterator[pa.Array]:
+        """Read the ids of VMs in files, as they are joined by."""
+        for path in paths:
+            for read in pieces(path, ["vm_id"], [], lambda *_: None):
+                yield from (keys_of(chunk.drop_null()) for chunk in read().table["vm_id"].chunks)
 
     def _part(self, vms: Batch, held: DisksOfParts) -> Part:
         ids = vms.about["vm_id"].combine_chunks()

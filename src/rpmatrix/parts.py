@@ -127,9 +127,11 @@ class Part:
             texts.append(pc.binary_join(of_vms, pa.scalar(SEPARATOR, pa.large_string())))
             places[owners[starts], at] = np.arange(count, count + len(starts))
             told = gone
-        return pa.DictionaryArray.from_arrays(
-            places.reshape(-1), pa.concat_arrays(texts).cast(pa.string())
-        )
+        # Two VMs may lose disks of one name, such as a disk that they share.
+        distinct = pa.concat_arrays(texts).dictionary_encode()
+        codes = distinct.indices.to_numpy(zero_copy_only=False)
+        names = distinct.dictionary.cast(pa.string())
+        return pa.DictionaryArray.from_arrays(codes.take(places.reshape(-1)), names)
 
     def _labels(self, rows: NDArray[np.integer[Any]]) -> pa.Array:
         """Give the ids of some disks, or what else tells people which disk is meant."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.eligibility import Answers
 from rpmatrix.fact_batches import OutOfOrderError
-from rpmatrix.fact_files import form_of, holds_facts, together
+from rpmatrix.fact_files import Files, form_of, holds_facts, joined_files, together
 from rpmatrix.fact_judging import PART, PROBLEM_COLUMNS, Judging
 from rpmatrix.fleet_inputs import FleetInputs
 from rpmatrix.garbage import uncollected_garbage
@@ -168,6 +169,15 @@ class Target:
                 self._known.add(name)
             else:
                 self._remove(name)
+        for kind in self._kinds:
+            for path in (self.folder / kind).glob(f"{self.prefix}*"):
+                # A run that was stopped may have written a part and no record of it.
+                if _PART.fullmatch(path.name) and not self._is_known(path):
+                    path.unlink()
+
+    def _is_known(self, path: Path) -> bool:
+        name = path.name.removeprefix(self.prefix)
+        return name.removesuffix(f".{self.form}") in self._known
 
     @property
     def _kinds(self) -> tuple[str, ...]:
@@ -257,6 +267,10 @@ class Target:
             _write(pa.concat_tables(tables, promote_options="permissive"), self.file)
         shutil.rmtree(self.folder)
         return self.file
+
+
+# What a part is called, and what is left of one that was not written to its end.
+_PART: Final = re.compile(r"\.?(?:.*-)?\d{5}-\d{5}\.(?:parquet|csv)(?:\.unfinished)?")
 
 
 class Share(Target):
@@ -362,28 +376,28 @@ class Run:
     @uncollected_garbage()
     def run(self) -> FleetResult:
         """Go through all jobs and give the result."""
-        for number, files in enumerate(self._jobs):
-            name = f"{number:05}"
-            done = self._target.last_of(name) if self._target else None
-            if done and self._target:
-                for part in range(done):
-                    self._summary.add(self._target.done(f"{name}-{part:05}") or Summary())
-                self._run.read += sum(path.stat().st_size for path in (*files.vms, *files.disks))
-                self._run.remember(self._target.told_of(name))
-                self._tell()
-                continue
-            before = self._run.met()
-            try:
-                summary, kept = self._judge(name, self._run.files(files), before)
-            except OutOfOrderError:
-                # What was written so far lacks the disks that come later.
-                self._run.forget(before)
+        jobs = {f"{number:05}": files for number, files in enumerate(self._jobs)}
+        as_one = {f"{len(jobs) + 1:05}": joined_files(self._jobs)}
+        if len(jobs) > 1 and self._target and self._target.last_of(*as_one):
+            jobs = as_one
+        begun, suspects = self._run.met(), []
+        for name, files in jobs.items():
+            before = self._run.disks_without_vm
+            self._run_job(name, files)
+            if self._run.disks_without_vm > before:
+                suspects.append(files)
+        if len(jobs) > 1 and self._run.lie_elsewhere(suspects, self._jobs):
+            self._run.forget(begun)
+            self._summary, self._kept = Summary(), []
+            self._notes.append(
+                "disks lie in files that are named like those of other VMs than theirs, so all "
+                "files were read together"
+            )
+            for name in jobs:
                 if self._target:
                     self._target.forget(name)
-                parts = self._run.files(files, in_order=False)
-                summary, kept = self._judge(name, parts, before)
-            self._summary.add(summary)
-            self._kept += kept
+            for name, files in as_one.items():
+                self._run_job(name, files)
         if self._records:
             self._run_records(f"{len(self._jobs):05}")
         matrix = self._run.evaluator.matrix
@@ -400,6 +414,29 @@ class Run:
             _inputs=FleetInputs(partial(open_file, path) for path in self._records),
         )
         return concluded(result, self._target)
+
+    def _run_job(self, name: str, files: Files) -> None:
+        """Judge the VMs of files that belong together."""
+        done = self._target.last_of(name) if self._target else None
+        if done and self._target:
+            for part in range(done):
+                self._summary.add(self._target.done(f"{name}-{part:05}") or Summary())
+            self._run.read += sum(path.stat().st_size for path in (*files.vms, *files.disks))
+            self._run.remember(self._target.told_of(name))
+            self._tell()
+            return
+        before = self._run.met()
+        try:
+            summary, kept = self._judge(name, self._run.files(files), before)
+        except OutOfOrderError:
+            # What was written so far lacks the disks that come later.
+            self._run.forget(before)
+            if self._target:
+                self._target.forget(name)
+            parts = self._run.files(files, in_order=False)
+            summary, kept = self._judge(name, parts, before)
+        self._summary.add(summary)
+        self._kept += kept
 
     def _run_records(self, name: str) -> None:
         done = self._target.last_of(name) if self._target else None
