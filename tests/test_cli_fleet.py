@@ -143,6 +143,21 @@ def test_assumptions_and_strictness_count(run: Run) -> None:
     assert told["verdicts"]["crash"]["unknown"] == 0
 
 
+def test_an_answer_for_no_vm_is_told_of(run: Run) -> None:
+    answered = ("fleet", four(), "--assume", "vm-404:disk_sku=Premium_LRS")
+    answer = run(*answered)
+    assert answer.code == 0
+    assert "counted for nothing: no VM 'vm-404'" in answer.out
+    assert "no VM 'vm-404'" in json.loads(run(*answered, "--json").out)["notes"][0]
+
+
+def test_the_help_offers_no_answer_that_is_refused(run: Run) -> None:
+    assert "DISK:" not in run("fleet", "--help").out
+    answer = run("fleet", four(), "--assume", "vm-1:os:disk_sku=Premium_LRS")
+    assert answer.code == 2
+    assert "names one disk" in answer.err
+
+
 def test_an_overlay_counts(run: Run) -> None:
     told = json.loads(run("fleet", four(), "--overlay", "newer-edition", "--json").out)
     assert told["matrix"]["layers"] == ["seed", "newer-edition"]

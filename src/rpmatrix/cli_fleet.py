@@ -23,7 +23,7 @@ from rpmatrix.shell import (
     Page,
     Subcommand,
     UsageError,
-    add_judging,
+    add_overlay,
     complain,
     few,
     fields_of,
@@ -112,29 +112,6 @@ def _check_targets(arguments: argparse.Namespace) -> None:
             f"--out {arguments.out} is a file; name a folder, or a file that ends with .parquet or "
             ".csv"
         )
-    for path in map(Path, arguments.paths):
-        if path.exists() and out.resolve().is_relative_to(path.resolve()):
-            raise UsageError(
-                f"--out {arguments.out} lies in the input {path}, and would be read as input the "
-                "next time; choose another place"
-            )
-
-
-def _refuse_results(arguments: argparse.Namespace) -> None:
-    """Refuse to read what an earlier run has written to the same place."""
-    if arguments.out is None:
-        return
-    from rpmatrix.runs import files_named
-
-    out = Path(arguments.out).resolve()
-    written = {out / name for name in (*_RESULTS, "parts")}
-    for path in files_named(arguments.paths):
-        found = path.resolve()
-        if not written.isdisjoint((found, *found.parents)):
-            raise UsageError(
-                f"the input names {path}, which a run with this --out has written; choose another "
-                "place for --out, or a pattern that leaves it out"
-            )
 
 
 @contextmanager
@@ -157,7 +134,6 @@ def _judged(
         from rpmatrix.fleet import assess_files
     try:
         with _reachable(), progress_shown("reading") as told:
-            _refuse_results(arguments)
             return assess_files(
                 arguments.paths,
                 matrix,
@@ -626,11 +602,10 @@ def _read(result: FleetResult) -> str:
 def _written(out: Path) -> str:
     if out.is_file():
         return f"{out} (verdicts)"
-    parts = sorted(path.name for path in out.iterdir() if path.name in _RESULTS)
+    from rpmatrix.fleet import RESULTS
+
+    parts = sorted(path.name for path in out.iterdir() if path.name in RESULTS)
     return f"{out} ({', '.join(parts)})"
-
-
-_RESULTS: Final = ("verdicts", "findings", "problems.csv", "summary.json")
 
 
 # --- what the command takes -------------------------------------------------------------------
@@ -662,7 +637,26 @@ def _fleet_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin again, also where an interrupted run had got somewhere",
     )
     parser.add_argument("--json", action="store_true", help="print the documented JSON object")
-    add_judging(parser, mode="tell of one consistency mode (default: both); files hold both")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="tell of one consistency mode (default: both); files hold both",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="assume nothing: what no input tells stays unknown",
+    )
+    # Nothing is answered here for one disk, as where VMs are judged one by one.
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="[VM:]FACT=VALUE",
+        help="answer what the input leaves unknown, for one VM, named by its name or id, or for "
+        "all, and for all disks of it; see: rpmatrix facts",
+    )
+    add_overlay(parser)
 
 
 SUBCOMMANDS: Final = {

@@ -12,15 +12,20 @@ The columns of the tables are named by fact ids, and besides:
 ``vm_id``, ``role`` (``os`` or ``data``), ``disk_id``, ``name``, ``lun``, ``listed``
     of a disk; ``vm_id`` and ``role`` must be there. ``listed`` is ``no`` in a row that stands for
     disks which the source does not list.
+
+``docs/facts.md`` shows such tables, what their cells may hold, and how files of them are paired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rpmatrix.clusters import assess_dask, assess_spark, assess_spark_frames
 from rpmatrix.columns import ColumnEvaluator
@@ -97,11 +102,10 @@ def assess_frames(
     if len(kinds) > 1:
         raise FleetError("one frame is a table of facts, the other one holds Azure's own records")
     if True in kinds:
-        return _of_records(
-            run, [partial(open_frame, f"frame {n}", one) for n, one in enumerate(frames, 1)]
-        )
+        openers = [partial(open_frame, f"frame {n}", one) for n, one in enumerate(frames, 1)]
+        return _with_unmet_answers(_of_records(run, openers), answers)
     parts = list(run.tables(*map(fact_table, frames), *[None] * (2 - len(frames))))
-    return _result(evaluator.matrix, run, parts)
+    return _with_unmet_answers(_result(evaluator.matrix, run, parts), answers)
 
 
 def _of_records(run: Judging, inputs: Sequence[Callable[[], Opened]]) -> FleetResult:
@@ -153,7 +157,9 @@ def assess_files(
         What decides; the seed edition if it is left out.
     out : path, optional
         Where to write: a folder for verdicts, findings and problems, or a file (``.parquet`` or
-        ``.csv``) for verdicts alone. Without it the result is held in memory.
+        ``.csv``) for verdicts alone; not among the inputs. What an earlier run of other inputs,
+        another matrix or other options has written there is replaced. Without it the result is
+        held in memory.
     form : str
         ``parquet`` or ``csv``: what to write into a folder.
     strict, answers
@@ -170,14 +176,76 @@ def assess_files(
     Raises
     ------
     FleetError
-        If there is nothing to read, or a table of facts lacks a column that it must have.
+        If there is nothing to read, a table of facts lacks a column that it must have, or `out`
+        lies among the inputs.
     rpmatrix.eligibility.AnswerError
         If an answer names an unknown fact, or a value that the fact does not allow.
     """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    found = files_named(given)
+    if out is not None:
+        _refuse_out_among_inputs(Path(out), given, found)
     evaluator = ColumnEvaluator(matrix or load_matrix(), strict=strict, answers=answers)
-    found = files_named(paths)
     target = None if out is None else Target(Path(out), form)
     if target is not None:
         target.open(fingerprint(found, evaluator, answers, target.form), resume=resume)
     session = Run(evaluator, found, target, progress)
-    return session.run()
+    return _with_unmet_answers(session.run(), answers)
+
+
+RESULTS: Final = ("verdicts", "findings", "problems.csv", "summary.json")
+"""What a run leaves in the folder that it writes to, for its reader."""
+
+
+def _refuse_out_among_inputs(out: Path, given: Iterable[str | Path], files: Iterable[Path]) -> None:
+    """Refuse to write where the next run would read it as input, and to read what one has written.
+
+    Raises
+    ------
+    FleetError
+        If `out` lies in a path that was given, or a file was written by a run with this `out`.
+    """
+    place = out.expanduser().resolve()
+    for path in (Path(one).expanduser() for one in given):
+        if path.exists() and place.is_relative_to(path.resolve()):
+            raise FleetError(
+                f"{out} lies in the input {path}, and would be read as input the next time; "
+                "choose another place to write to"
+            )
+    written = {place, *(place / name for name in (*RESULTS, "parts"))}
+    for path in files:
+        found = path.resolve()
+        if not written.isdisjoint((found, *found.parents)):
+            raise FleetError(
+                f"the input names {path}, which a run that writes to {out} has written; choose "
+                "another place to write to, or a pattern that leaves it out"
+            )
+
+
+def _with_unmet_answers(result: FleetResult, answers: Answers | None) -> FleetResult:
+    """Tell first of answers for a VM that is not among those given: they counted for nothing.
+
+    That can be told only when all are read, and of a run that went on elsewhere only from what was
+    written.
+    """
+    scoped = {key: key.rpartition(":")[0].strip() for key in answers or {}}
+    unmet = {scope.lower() for scope in scoped.values() if scope}
+    for ids_or_names in _ids_and_names(result) if unmet else ():
+        met = pc.is_in(ids_or_names, value_set=pa.array(sorted(unmet), pa.string()))
+        unmet.difference_update(ids_or_names.filter(met).unique().to_pylist())
+        if not unmet:
+            break
+    notes = [
+        f"the answer {key}={(answers or {})[key]} counted for nothing: no VM {scope!r} is among "
+        "those given; name it by its id, or as the verdicts name it"
+        for key, scope in scoped.items()
+        if scope.lower() in unmet
+    ]
+    return replace(result, notes=(*notes, *result.notes)) if notes else result
+
+
+def _ids_and_names(result: FleetResult) -> Iterator[pa.ChunkedArray]:
+    """Give the ids, and the names, of the VMs that were judged, in small letters."""
+    for batch in result.verdict_batches():
+        for column in ("vm_id", "vm_name"):
+            yield pc.utf8_lower(batch[column].cast(pa.string()))
