@@ -8,6 +8,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -1084,3 +1085,115 @@ def test_vms_may_lose_disks_of_one_name(label: str | None) -> None:
 def test_what_stands_around_an_id_does_not_part_disks_from_their_vm(end: str) -> None:
     disks = DISKS.assign(vm_id=DISKS["vm_id"].str.upper() + end)
     assert rows_of(assess_frames(VMS, disks, MATRIX)) == EXPECTED
+
+
+# --- columns of odd types, headers of odd forms ---------------------------------------------------
+
+
+def as_type(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
+    return lambda column: column.cast(kind)
+
+
+def in_a_struct(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    whole = column.combine_chunks()
+    return pa.chunked_array([pa.StructArray.from_arrays([whole], ["value"])])
+
+
+ODD_TYPES: dict[str, tuple[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]]] = {
+    "role as bytes": ("role", as_type(pa.binary())),
+    "role in a view": ("role", as_type(pa.string_view())),
+    "id in a view": ("vm_id", as_type(pa.string_view())),
+    "id of a disk in a view": ("disk_id", as_type(pa.string_view())),
+    "lun with a point": ("lun", as_type(pa.float64())),
+    "lun as a decimal": ("lun", as_type(pa.decimal128(20, 0))),
+    "lun as a text": ("lun", as_type(pa.string())),
+    "name in a struct": ("name", in_a_struct),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_TYPES)
+@pytest.mark.parametrize("carrier", ["frame", "file"])
+def test_columns_of_odd_types_tell_the_same(odd: str, carrier: str, tmp_path: Path) -> None:
+    name, change = ODD_TYPES[odd]
+    disks = pa.Table.from_pandas(DISKS.astype("string"), preserve_index=False)
+    disks = disks.set_column(
+        disks.column_names.index("lun"), "lun", pa.array(DISKS["lun"].tolist(), pa.int64())
+    )
+    table = disks.set_column(disks.column_names.index(name), name, change(disks[name]))
+    if carrier == "frame":
+        result = assess_frames(VMS, table, MATRIX)
+    else:
+        pq.write_table(table, tmp_path / "disks.parquet")
+        result = assess_files([write(VMS, tmp_path / "vms.parquet"), tmp_path], MATRIX)
+    assert rows_of(result) == EXPECTED
+    luns = result.findings()["lun"].dropna()
+    assert set(luns) <= set(range(64))
+    assert len(luns) == len(assess_frames(VMS, DISKS, MATRIX).findings()["lun"].dropna())
+
+
+@pytest.mark.parametrize("name", ["disk_sku", "caching"])
+def test_a_fact_that_is_no_text_is_not_known(name: str, tmp_path: Path) -> None:
+    disks = pa.Table.from_pandas(DISKS.astype("string"), preserve_index=False)
+    table = disks.set_column(disks.column_names.index(name), name, in_a_struct(disks[name]))
+    pq.write_table(table, tmp_path / "disks.parquet")
+    result = assess_files([write(VMS, tmp_path / "vms.parquet"), tmp_path], MATRIX)
+    unknown = assess_frames(VMS, DISKS.assign(**{name: UNUSABLE}), MATRIX)
+    assert rows_of(result) == rows_of(unknown)
+
+
+@pytest.mark.parametrize(
+    ("above", "header"),
+    [
+        ("sep=;\n", "vm_id;name;security_type"),
+        ('"sep=;"\n', "vm_id;name;security_type"),
+        ("\n\n", "vm_id,name,security_type"),
+        ("", "\tvm_id\tname\tsecurity_type"),
+        ("", "vm_id\tname\tsecurity_type\t"),
+    ],
+)
+def test_headers_are_found_where_they_stand(above: str, header: str, tmp_path: Path) -> None:
+    sign = header.strip("\tvm_id")[0] if "\t" not in header else "\t"
+    told = {"vm_id": "/s/a", "name": "a", "security_type": "ConfidentialVM", "": "0"}
+    row = sign.join(told[name] for name in header.split(sign))
+    path = tmp_path / "vms.csv"
+    path.write_text(f"{above}{header}\n{row}\nshort\n", encoding="utf-8")
+    result = assess_files(path, MATRIX)
+    assert {verdict["verdict"] for verdict in rows_of(result)} == {"not_supported"}
+    lines = above.count("\n") + 3
+    assert [problem.record for problem in result.problems] == [f"row {lines}"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "frame"])
+def test_two_columns_of_one_name_are_refused(form: str, tmp_path: Path) -> None:
+    disks = DISKS.assign(DISK_SKU="Premium_LRS")
+    judge: Callable[[], FleetResult] = partial(assess_frames, VMS, disks, MATRIX)
+    if form != "frame":
+        files = [write(VMS, tmp_path / "vms.csv"), write(disks, tmp_path / f"disks.{form}")]
+        judge = partial(assess_files, files, MATRIX)
+    with pytest.raises(FleetError, match="two columns are called 'disk_sku'"):
+        judge()
+
+
+def test_a_line_of_an_old_spreadsheet_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    ids = ["/s/größe", "/s/b", "/s/c"]
+    lines = ["vm_id,name", *(f"{one},x" for one in ids)]
+    content = "\n".join(lines).encode() + "\n/s/d,größe".encode("cp1252")
+    (tmp_path / "vms.csv").write_bytes(content)
+    told = assess_files(tmp_path / "vms.csv", MATRIX).verdicts()
+    assert told["vm_id"].unique().tolist() == [*ids, "/s/d"]
+    assert told["vm_name"].tolist()[-1] == "größe"
+
+
+@pytest.mark.parametrize("block", [200, 1000, 5000])
+def test_cells_of_several_lines_are_whole_where_blocks_end(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fact_files, "_BLOCK_OF_LINES", block)
+    lines = lines_of_vms(200)
+    for at in range(1, 201, 3):
+        number, name, kind = lines[at].split(",")
+        lines[at] = f'{number},"{name}\nof ""two""\nor three lines",{kind}'
+    path = tmp_path / "vms.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    result = assess_files(path, MATRIX)
+    assert (result.summary.vms, result.problems) == (200, ())

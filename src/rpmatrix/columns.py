@@ -585,11 +585,15 @@ def _roles(disks: pa.RecordBatch) -> Codes:
     places = np.zeros(len(texts), np.uint16)
     # Of texts that no row has, some may be no roles.
     for at in np.unique(cells.indices).tolist():
-        role = str(texts[at]).strip().lower()
+        role = _text(texts[at]).strip().lower()
         if role not in ROLES:
             raise ValueError(f"the role of a disk is os or data, not {texts[at]!r}")
         places[at] = ROLES.index(role)
     return Cells(cells.indices, places)
+
+
+def _text(cell: Any) -> str:
+    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
 
 
 def _listed(disks: pa.RecordBatch) -> Codes:
@@ -597,6 +601,6 @@ def _listed(disks: pa.RecordBatch) -> Codes:
     if "listed" not in disks.schema.names:
         return 1
     cells = told_apart(disks["listed"])
-    words = [str(cell).strip().lower() for cell in cells.dictionary.to_pylist()]
+    words = [_text(cell).strip().lower() for cell in cells.dictionary.to_pylist()]
     listed = [*(word not in ("no", "false", "0") for word in words), True]
     return Cells(cells.indices, np.array(listed, np.uint16))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from rpmatrix.column_cases import ROLES
 from rpmatrix.columns import ColumnEvaluator
 from rpmatrix.fact_columns import columns_not_read
-from rpmatrix.fact_files import LateColumns, Piece, is_text
+from rpmatrix.fact_files import LateColumns, Piece, is_text, whole_numbers
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS
 from rpmatrix.records import Problem
 from rpmatrix.summaries import FleetError
@@ -67,7 +68,7 @@ class TableReader:
         """Read rows of VMs; a row without an id is a problem."""
         piece = self._identified(piece)
         table, file = piece.table, piece.file
-        about = table.select([name for name in VM_COLUMNS if name in table.column_names])
+        about = self._about(table, VM_COLUMNS, file)
         known = self._evaluator.encode_vms(table, pool)
         self._tell_refused(file)
         return Batch(about, known, piece.weight)
@@ -79,8 +80,10 @@ class TableReader:
         if "role" not in table.column_names:
             message = "there is no column 'role', which says os or data; add it"
             raise FleetError(f"{file or 'the table of disks'}: {message}")
-        named = (*DISK_COLUMNS, LateColumns.origin)
-        about = table.select([name for name in named if name in table.column_names])
+        about = self._about(table, (*DISK_COLUMNS, LateColumns.origin), file)
+        if "lun" in about.column_names:
+            place = about.column_names.index("lun")
+            about = about.set_column(place, "lun", whole_numbers(about["lun"]))
         known = _with_role(table["role"])
         if pc.all(known).as_py() is not False:
             numbers = self._evaluator.encode_disks(table, pool)
@@ -133,13 +136,46 @@ class TableReader:
         lines = kept if piece.lines is None else piece.lines[kept]
         return piece._replace(table=table.take(kept), lines=lines)
 
+    def _about(self, table: pa.Table, names: Sequence[str], file: str) -> pa.Table:
+        """Give the columns that tell which VM or disk a row is; those that cannot are left out."""
+        about = table.select([name for name in names if name in table.column_names])
+        for name in about.column_names:
+            column = about[name]
+            kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+            try:
+                if pa.types.is_nested(kind):
+                    raise pa.ArrowInvalid(f"{kind} is no text")
+                if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+                    text = column.cast(pa.string())
+                    about = about.set_column(about.column_names.index(name), name, text)
+            except pa.ArrowInvalid as error:
+                self.problems[Problem(file, "", name, f"the column is not read: {error}")] = None
+                about = about.drop_columns(name)
+        return about
+
     def fail(self, file: str, row: int, path: str, message: str) -> None:
         """Note what does not fit, by its row; in a file of text the header is the first one."""
         first = 2 if is_text(Path(file)) else 1
         self.problems[Problem(file, f"row {row + first}", path, message)] = None
 
     def look_at(self, names: Sequence[str], file: str, *, of_disks: bool) -> None:
-        """Note columns that are not read and look as if they should be."""
+        """Note columns that are not read and look as if they should be.
+
+        Raises
+        ------
+        FleetError
+            If two columns have the same name but for letter case.
+        """
+        counts = Counter(name.strip().lower() for name in names)
+        for name in names:
+            known = name.strip().lower() in (
+                *VM_COLUMNS,
+                *DISK_COLUMNS,
+                *self._evaluator.matrix.facts,
+            )
+            if known and counts[name.strip().lower()] > 1:
+                several = f"two columns are called {name.strip().lower()!r}"
+                raise FleetError(f"{file or 'the table'}: {several}; leave out one of them")
         beside, grain = (DISK_COLUMNS, "disk") if of_disks else (VM_COLUMNS, "vm")
         grains = {fact.id: fact.grain for fact in self._evaluator.matrix.facts.values()}
         for name, message in columns_not_read(names, beside, grains, grain):
@@ -162,7 +198,7 @@ class TableReader:
 def _with_role(roles: pa.ChunkedArray) -> pa.ChunkedArray:
     """Tell which rows say that a disk is the OS disk or a data disk."""
     if not pa.types.is_dictionary(roles.type):
-        roles = roles.cast(pa.string()).dictionary_encode()
+        roles = roles.dictionary_encode()
     found = []
     for chunk in roles.chunks:
         texts = pc.utf8_lower(pc.utf8_trim_whitespace(chunk.dictionary.cast(pa.string())))

@@ -10,6 +10,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -79,6 +80,7 @@ class _Header(NamedTuple):
     names: list[str]
     sign: str
     encoding: str
+    lines: int = 1  # with those before it that are empty, or name the sign
 
 
 def _header_of(path: Path) -> _Header:
@@ -86,12 +88,17 @@ def _header_of(path: Path) -> _Header:
     with _named(path), pa.input_stream(str(path)) as stream:
         start = bytes(stream.read(65_536))
     encoding = "utf-16" if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else _PLAIN
-    first = re.split(r"[\r\n]", start.decode(encoding, errors="replace"), maxsplit=1)[0].strip()
-    found = [_Header(usual_names(_cells(first, sign)), sign, encoding) for sign in _SIGNS]
+    lines = re.split(r"\r\n|\r|\n", start.decode(encoding, errors="replace"))
+    before = list(takewhile(_NO_HEADER.fullmatch, lines[:-1]))
+    first = lines[len(before)].strip(" ")
+    told = len(before) + 1
+    found = [_Header(usual_names(_cells(first, sign)), sign, encoding, told) for sign in _SIGNS]
     return next((one for one in found if "vm_id" in one.names), found[0])
 
 
 _PLAIN: Final = "utf-8-sig"
+# What may stand above a header: nothing, or what tells a spreadsheet how cells are parted.
+_NO_HEADER: Final = re.compile(r"\s*|\ufeff?\"?sep=.\"?", re.IGNORECASE)
 # What spreadsheets put between cells, by country.
 _SIGNS: Final = (",", ";", "\t", "|")
 
@@ -136,6 +143,24 @@ def joined_files(several: Iterable[Files]) -> Files:
 def paired_name(path: Path) -> str:
     """Give the name of a file without the words for VMs and disks."""
     return re.sub(r"(?<![a-z])(vms?|disks?)(?![a-z])", "", str(path).lower())
+
+
+def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give whole numbers that may be written as texts or with a point; what is none is nothing."""
+    if pa.types.is_int64(column.type):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+        parts = [
+            whole_numbers(pa.chunked_array([one.dictionary])).combine_chunks().take(one.indices)
+            for one in column.chunks
+        ]
+        return pa.chunked_array(parts, pa.int64())
+    if pa.types.is_nested(column.type):
+        return pa.chunked_array([pa.nulls(len(column), pa.int64())])
+    texts = pc.replace_substring_regex(column.cast(pa.string()), r"^\s*(\d+)(\.0*)?\s*$", r"\1")
+    known = pc.fill_null(pc.match_substring_regex(texts, r"^\d{1,18}$"), False)
+    return pc.if_else(known, texts, pa.scalar(None, pa.string())).cast(pa.int64())
 
 
 class LateColumns:
@@ -185,7 +210,7 @@ class LateColumns:
             left = left.take(pa.array(np.where(known, rows, 0), mask=~known))
         found = table.drop_columns(self.origin)
         for name in left.column_names:
-            column = left[name]
+            column = whole_numbers(left[name]) if name == "lun" else left[name]
             if name in found.column_names:
                 # Some of the files were read as a whole.
                 place = found.column_names.index(name)
@@ -283,7 +308,10 @@ def _pieces_of_parquet(
     left = [name for name in wanted if late is not None and name in late.names]
     for name in left:
         del wanted[name]
-    texts = [wanted[name] for name in coded if name in wanted]
+    kinds = {field.name: field.type for field in whole.schema_arrow}
+    texts = [
+        wanted[name] for name in coded if name in wanted and _is_text_type(kinds[wanted[name]])
+    ]
 
     def read(number: int, first: int, weight: float) -> Piece:
         with _named(path):
@@ -312,7 +340,22 @@ def _rows(file: Any, number: int, columns: Mapping[str, str]) -> pa.Table:
     """Read columns of a piece of a Parquet file, under the names that are usual."""
     found = file.read_row_group(number, columns=list(columns.values()), use_threads=False)
     usual = {own: name for name, own in columns.items()}
-    return found.rename_columns([usual[name] for name in found.column_names])
+    plain = [column.cast(_without_views(column.type)) for column in found.columns]
+    return pa.table(plain, names=[usual[name] for name in found.column_names])
+
+
+def _is_text_type(kind: pa.DataType) -> bool:
+    """Tell whether a column may be read as codes of distinct texts."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_one(kind) for is_one in texts)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """Give the type to look rows up in; there is no way to do so in views."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pa.types.is_binary_view(kind) else kind
 
 
 def _pieces_of_text(
@@ -327,31 +370,35 @@ def _pieces_of_text(
             text = stream if is_plain else pa.transcoding_input_stream(stream, encoding, "utf-8")
         else:
             text = raw
-        first = at = 0
-        for lines in _blocks_of_lines(text):
+        first, at = reader.header.lines - 1, 0
+        for lines in _blocks_of_lines(text, reader.header.lines):
             weight = raw.tell() - at
             at += weight
             yield partial(reader.read, lines, first, weight)
             first += _count_lines(lines)
 
 
-_LINE_END: Final = ord("\n")
+_LINE_END, _QUOTE = ord("\n"), ord('"')
 
 
 def _count_lines(lines: memoryview) -> int:
-    ended = int(np.count_nonzero(np.frombuffer(lines, np.uint8) == _LINE_END))
-    return ended + (lines[-1] != _LINE_END)
+    return _count(lines, _LINE_END) + (lines[-1] != _LINE_END)
 
 
-def _blocks_of_lines(stream: Any) -> Iterator[memoryview]:
+def _count(text: memoryview, sign: int) -> int:
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == sign))
+
+
+def _blocks_of_lines(stream: Any, header: int) -> Iterator[memoryview]:
     """Give the lines of a table below its header, some megabytes at a time."""
-    begun, header = b"", True
+    begun = b""
     while block := stream.read(_BLOCK_OF_LINES):
         text = begun + block if begun else block
         start, stop = 0, text.rfind(b"\n") + 1
-        if header and stop:
-            header, start = False, text.find(b"\n") + 1
+        while header and start < stop:
+            header, start = header - 1, text.find(b"\n", start) + 1
         if start < stop:
+            stop = _end_of_rows(text, start, stop)
             yield memoryview(text)[start:stop]
         begun = text[stop:]
         if stop and begun and stream.seekable():
@@ -360,10 +407,25 @@ def _blocks_of_lines(stream: Any) -> Iterator[memoryview]:
             begun = b""
     if header and b"\r" in begun:
         # An old way to end lines, in which no line seems to end.
-        begun = begun.replace(b"\r", b"\n").partition(b"\n")[2].rstrip(b"\n")
-        header = False
+        begun = b"\n".join(begun.replace(b"\r", b"\n").split(b"\n")[header:]).rstrip(b"\n")
+        header = 0
     if begun and not header:
         yield memoryview(begun)
+
+
+def _end_of_rows(text: bytes, start: int, stop: int) -> int:
+    """Give where whole rows end: a cell in quotes may go on in the next line."""
+    if _count(memoryview(text)[start:stop], _QUOTE) % 2 == 0:
+        return stop
+    end = stop
+    for _ in range(_LINES_OF_A_ROW):
+        end = text.rfind(b"\n", start, end - 1) + 1
+        if not end:
+            break
+        if text.count(b'"', end, stop) % 2:
+            return end
+    # A quote that is not closed: it is told of where lines are looked at one by one.
+    return stop
 
 
 _BLOCK_OF_LINES: Final = 4 << 20
@@ -442,11 +504,15 @@ class _TextReader:
 
 
 def _decoded(lines: memoryview) -> str:
-    content = bytes(lines)
+    """Give lines as text; those that are no UTF-8 may be of an older spreadsheet."""
+    return "\n".join(map(_decoded_line, bytes(lines).split(b"\n")))
+
+
+def _decoded_line(line: bytes) -> str:
     try:
-        return content.decode()
+        return line.decode()
     except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+        return line.decode("cp1252", errors="replace")
 
 
 class _Row(NamedTuple):

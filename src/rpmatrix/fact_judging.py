@@ -30,7 +30,7 @@ from rpmatrix.fact_batches import (
 from rpmatrix.fact_files import Files, LateColumns, Piece, columns_of, pieces
 from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS, Part, names_of
 from rpmatrix.records import Problem
-from rpmatrix.summaries import Summary
+from rpmatrix.summaries import FleetError, Summary
 
 # VMs judged at a time: enough that what is done once per part does not count.
 PART: Final = 131_072
@@ -168,7 +168,7 @@ class Judging:
         evaluator, reader = self.evaluator, self.reader
         of_vms = [*VM_COLUMNS, *evaluator.vm_facts], ["location", *evaluator.vm_facts]
         of_disks = [*DISK_COLUMNS, *evaluator.disk_facts]
-        coded = ["vm_id", "role", "listed", *evaluator.disk_facts]
+        coded = ["vm_id", "role", "lun", "listed", *evaluator.disk_facts]
         for path in (*files.vms, *files.disks):
             reader.look_at(columns_of(path), str(path), of_disks=path in files.disks)
         vms = (pieces(path, *of_vms, reader.fail) for path in files.vms)
@@ -255,7 +255,13 @@ def _weights(files: Files, in_order: bool) -> tuple[float, float]:
 
 def _batch(make: Callable[[Piece], Batch], read: Callable[[], Piece]) -> Batch:
     """Read a piece of a file, and make a batch of it."""
-    return make(read())
+    piece = read()
+    try:
+        return make(piece)
+    except (pa.ArrowException, ValueError) as error:
+        if isinstance(error, FleetError):
+            raise
+        raise FleetError(f"{piece.file} cannot be judged ({error}); mend the column") from None
 
 
 def _piece(table: pa.Table) -> Piece:
