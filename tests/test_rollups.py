@@ -259,12 +259,14 @@ def test_rows_of_disks_without_a_vm_are_counted(
     if order == "shuffled":
         disks = disks.sample(frac=1, random_state=4)
     kept = vms[~vms["vm_id"].isin([vm_id("vm-07"), vm_id("vm-33"), vm_id("vm-59")])]
-    kept.to_csv(tmp_path / "vms.csv", index=False)
-    disks.to_csv(tmp_path / "disks.csv", index=False)
-    result = assess_files(tmp_path, out=tmp_path / "out")
+    home = tmp_path / "in"
+    home.mkdir()
+    kept.to_csv(home / "vms.csv", index=False)
+    disks.to_csv(home / "disks.csv", index=False)
+    result = assess_files(home, out=tmp_path / "out")
     assert result.summary.disks_without_vm == 3
     assert result.records == len(kept) + len(disks)
-    assert assess_files([tmp_path / "vms.csv", tmp_path / "disks.csv"]).summary == result.summary
+    assert assess_files([home / "vms.csv", home / "disks.csv"]).summary == result.summary
 
 
 # --------------------------------------------------------------------------- exports that ended
