@@ -1197,3 +1197,13 @@ def test_cells_of_several_lines_are_whole_where_blocks_end(
     path.write_text("\n".join(lines), encoding="utf-8")
     result = assess_files(path, MATRIX)
     assert (result.summary.vms, result.problems) == (200, ())
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize("coded", [True, False])
+def test_a_row_without_an_id_is_a_problem(nothing: str | None, coded: bool) -> None:
+    ids = pa.array(["/s/a", nothing, "/s/b"])
+    if coded:  # nothing may stand among the distinct texts, too
+        ids = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int32()), ids)
+    result = assess_frames(pa.table({"vm_id": ids}), None, MATRIX)
+    assert (result.summary.vms, [one.record for one in result.problems]) == (2, ["row 2"])

@@ -128,11 +128,12 @@ class TableReader:
         if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
             ids = ids.cast(pa.string())
             table = table.set_column(table.column_names.index("vm_id"), "vm_id", ids)
-        if not ids.null_count:
+        unnamed = _without_text(ids).to_numpy()
+        if not unnamed.any():
             return piece._replace(table=table)
-        for row in np.flatnonzero(ids.is_null().to_numpy()).tolist():
+        for row in np.flatnonzero(unnamed).tolist():
             self.fail(file, piece.number(row), "vm_id", "the row names no VM; give it an id")
-        kept = np.flatnonzero(ids.is_valid().to_numpy())
+        kept = np.flatnonzero(~unnamed)
         lines = kept if piece.lines is None else piece.lines[kept]
         return piece._replace(table=table.take(kept), lines=lines)
 
@@ -193,6 +194,16 @@ class TableReader:
                 "for its values see: rpmatrix facts"
             )
             self.problems[Problem(where, "", fact, message)] = None
+
+
+def _without_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tell which cells hold nothing, or an empty text."""
+    found = []
+    for chunk in cells.chunks:
+        is_coded = pa.types.is_dictionary(chunk.type)
+        empty = pc.fill_null(pc.equal(chunk.dictionary if is_coded else chunk, ""), True)
+        found.append(pc.fill_null(empty.take(chunk.indices), True) if is_coded else empty)
+    return pa.chunked_array(found, pa.bool_())
 
 
 def _with_role(roles: pa.ChunkedArray) -> pa.ChunkedArray:
