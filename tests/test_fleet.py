@@ -20,6 +20,8 @@ import pytest
 from azure import disk_id, vm_id
 from cases import CLEAN, MATRIX, facts_of_grain, values_of, vm_facts
 from estates import estate, rows_of_fleet, rows_of_vms
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk
 
 import rpmatrix as rp
@@ -1207,3 +1209,22 @@ def test_a_row_without_an_id_is_a_problem(nothing: str | None, coded: bool) -> N
         ids = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int32()), ids)
     result = assess_frames(pa.table({"vm_id": ids}), None, MATRIX)
     assert (result.summary.vms, [one.record for one in result.problems]) == (2, ["row 2"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    owners=st.lists(st.integers(0, 6), max_size=12),
+    given_vms=st.permutations(range(5)),
+    letters=st.lists(st.sampled_from([str, str.upper]), min_size=12, max_size=12),
+)
+def test_frames_lose_no_disk_in_whatever_order_it_comes(
+    owners: list[int], given_vms: list[int], letters: list[Callable[[str], str]]
+) -> None:
+    vms = [{"vm_id": f"/s/vm-{number}"} for number in given_vms]
+    disks = [
+        {"vm_id": change(f"/s/vm-{owner}"), "role": "data", "lun": at}
+        for at, (owner, change) in enumerate(zip(owners, letters, strict=False))
+    ]
+    found = assess_frames(vms, disks or None, MATRIX).summary
+    mine = [owner for owner in owners if owner < 5]
+    assert (found.disks, found.disks_without_vm) == (len(mine), len(owners) - len(mine))

@@ -122,7 +122,14 @@ class Judging:
         with ThreadPoolExecutor(self._threads) as pool:
             of_vms = self.reader.vms(_piece(vms), pool=pool)
             of_disks = self.reader.disks(_piece(held), pool=pool)
-        yield from self._parts(iter([of_vms]), iter([of_disks]), len(of_disks.known) + 1)
+        disks = DisksOfParts(iter([of_disks]), len(of_disks.known))
+        part = self._part(of_vms, disks)
+        if disks.owned < disks.rows:
+            # Some belong to no VM, or come in another order than their VMs.
+            disks = DisksOfParts(iter([of_disks]), None)
+            part = self._part(of_vms, disks)
+        self.disks_without_vm += disks.rows - disks.owned
+        yield part
 
     def files(self, files: Files, *, in_order: bool = True) -> Iterator[Part]:
         """Judge files that belong together.
