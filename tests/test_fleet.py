@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -20,7 +21,7 @@ import pytest
 from azure import disk_id, vm_id
 from cases import CLEAN, MATRIX, facts_of_grain, values_of, vm_facts
 from estates import estate, rows_of_fleet, rows_of_vms
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk
 
@@ -1228,3 +1229,51 @@ def test_frames_lose_no_disk_in_whatever_order_it_comes(
     found = assess_frames(vms, disks or None, MATRIX).summary
     mine = [owner for owner in owners if owner < 5]
     assert (found.disks, found.disks_without_vm) == (len(mine), len(owners) - len(mine))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    owners=st.lists(st.integers(0, 9), max_size=20),
+    vms=st.permutations(range(8)),
+    cuts=st.lists(st.integers(0, 8), max_size=2),
+    of_disks=st.lists(st.integers(0, 2), min_size=20, max_size=20),
+    part=st.integers(1, 9),
+    rows=st.integers(1, 9),
+    written=st.booleans(),
+)
+def test_files_lose_no_disk_in_whatever_order_or_file_it_comes(
+    owners: list[int],
+    vms: list[int],
+    cuts: list[int],
+    of_disks: list[int],
+    part: int,
+    rows: int,
+    written: bool,
+) -> None:
+    """Files of disks may be named like those of other VMs, and hold them in any order."""
+    told = [
+        {"vm_id": f"/s/{owner}", "disk_id": f"/d/{at}", "role": "data", "max_shares": 2}
+        for at, owner in enumerate(owners)
+    ]
+    bounds = [0, *sorted(cuts), 8]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fact_judging, "PART", part)
+        home = Path(folder) / "in"
+        for number in range(len(bounds) - 1):
+            mine = vms[bounds[number] : bounds[number + 1]]
+            few = pd.DataFrame({"vm_id": [f"/s/{one}" for one in mine]}, dtype="string")
+            write(few, home / "vms" / f"{number}.parquet", row_group_size=rows)
+            here = [
+                one for at, one in enumerate(told) if of_disks[at] % (len(bounds) - 1) == number
+            ]
+            disks = pd.DataFrame(here, columns=["vm_id", "disk_id", "role", "max_shares"])
+            disks = disks.astype({"vm_id": "string", "disk_id": "string", "role": "string"})
+            write(disks, home / "disks" / f"{number}.parquet", row_group_size=rows)
+        result = assess_files(home, MATRIX, out=Path(folder) / "out" if written else None)
+        found = result.summary
+        mine = [owner for owner in owners if owner < 8]
+        assert (found.vms, found.disks) == (8, len(mine))
+        assert found.disks_without_vm == len(owners) - len(mine)
+        shared = result.findings().query("row_id == 'shared-disk'")
+        got = Counter(zip(shared["vm_id"], shared["disk_id"], strict=True))
+    assert got == Counter((one["vm_id"], one["disk_id"]) for one in told if one["vm_id"] < "/s/8")

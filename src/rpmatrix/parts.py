@@ -32,6 +32,12 @@ VM_COLUMNS: Final = (
     *("vm_id", "name", "subscription_id", "location", "availability_set_id", "scale_set_id"),
 )
 DISK_COLUMNS: Final = ("vm_id", "disk_id", "name", "role", "lun", "listed")
+# What findings tell of a disk, in the same form whatever tables it comes from.
+_ABOUT_DISKS: Final = {
+    "disk_id": pa.large_string(),
+    "role": pa.dictionary(pa.int32(), pa.string()),
+    "lun": pa.int64(),
+}
 # Between ids in a cell of a table for people.
 SEPARATOR: Final = " | "
 _LISTS: Final = ("reasons", "caveats", "assumptions", "missing", "rulings")
@@ -164,10 +170,12 @@ class Part:
         columns = {"vm_id": _dictionary(found.vms, self.vms["vm_id"])}
         # Rows about VMs come before those about disks.
         of_vms = int(np.searchsorted(found.disks, 0))
-        for name in ("disk_id", "role", "lun"):
+        rows = found.disks[of_vms:]
+        for name, kind in _ABOUT_DISKS.items():
+            mine = pa.chunked_array([pa.nulls(len(rows), kind)])
             if name in self.disks.column_names:
-                mine = _picked(self.disks[name], found.disks[of_vms:])
-                columns[name] = pa.chunked_array([pa.nulls(of_vms, mine.type), *mine.chunks])
+                mine = _picked(self.disks[name], rows).cast(kind)
+            columns[name] = pa.chunked_array([pa.nulls(of_vms, kind), *mine.chunks], kind)
         columns |= {
             "row_id": _looked_up(found.rows, evaluator.rows),
             **{mode: _looked_up(found.rows, told) for mode, told in outcomes.items()},
