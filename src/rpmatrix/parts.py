@@ -170,11 +170,11 @@ class Part:
         columns = {"vm_id": _dictionary(found.vms, self.vms["vm_id"])}
         # Rows about VMs come before those about disks.
         of_vms = int(np.searchsorted(found.disks, 0))
-        rows = found.disks[of_vms:]
+        disks = found.disks[of_vms:]
         for name, kind in _ABOUT_DISKS.items():
-            mine = pa.chunked_array([pa.nulls(len(rows), kind)])
+            mine = pa.chunked_array([pa.nulls(len(disks), kind)])
             if name in self.disks.column_names:
-                mine = _picked(self.disks[name], rows).cast(kind)
+                mine = _picked(self.disks[name], disks).cast(kind)
             columns[name] = pa.chunked_array([pa.nulls(of_vms, kind), *mine.chunks], kind)
         columns |= {
             "row_id": _looked_up(found.rows, evaluator.rows),
