@@ -400,3 +400,11 @@ def test_without_a_session_spark_is_not_used(
     with pytest.raises(FleetError, match="no Spark session is active"):
         assess_spark(facts, out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cluster_does_not_read_what_it_has_written(facts: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(facts, home)
+    assess_dask(home, out=home / "out", scheduler="synchronous")
+    with pytest.raises(FleetError, match="has written"):
+        assess_dask(home, out=home / "out", scheduler="synchronous")

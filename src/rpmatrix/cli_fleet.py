@@ -602,7 +602,7 @@ def _read(result: FleetResult) -> str:
 def _written(out: Path) -> str:
     if out.is_file():
         return f"{out} (verdicts)"
-    from rpmatrix.fleet import RESULTS
+    from rpmatrix.runs import RESULTS
 
     parts = sorted(path.name for path in out.iterdir() if path.name in RESULTS)
     return f"{out} ({', '.join(parts)})"

@@ -19,6 +19,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
@@ -34,7 +35,15 @@ from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import Part
 from rpmatrix.records import Problem
 from rpmatrix.rollups import FleetResult, notes_on
-from rpmatrix.runs import Run, Share, Target, concluded, files_named, fingerprint
+from rpmatrix.runs import (
+    Run,
+    Share,
+    Target,
+    concluded,
+    files_named,
+    fingerprint,
+    refuse_out_among_inputs,
+)
 from rpmatrix.summaries import FleetError, Summary
 
 Named = str | Path | Iterable[str | Path | Sequence[str | Path]]
@@ -230,6 +239,8 @@ class _Driver:
 
     def marks(self, files: Sequence[Sequence[Path]]) -> list[str]:
         """Tell each partition from others: other files, place, matrix or options."""
+        if self._target is not None:
+            refuse_out_among_inputs(self._target.folder, (), chain.from_iterable(files))
         _, answers, form = self._options
         return [
             fingerprint(one, self.evaluator, answers, f"{form}, partition {number}")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +38,15 @@ from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.parts import FleetError, Part
 from rpmatrix.record_judging import RecordJudging
 from rpmatrix.rollups import FleetResult, notes_on
-from rpmatrix.runs import Progress, Run, Target, files_named, fingerprint, summed
+from rpmatrix.runs import (
+    Progress,
+    Run,
+    Target,
+    files_named,
+    fingerprint,
+    refuse_out_among_inputs,
+    summed,
+)
 from rpmatrix.sources import Opened
 
 __all__ = [
@@ -184,42 +192,13 @@ def assess_files(
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     found = files_named(given)
     if out is not None:
-        _refuse_out_among_inputs(Path(out), given, found)
+        refuse_out_among_inputs(Path(out), given, found)
     evaluator = ColumnEvaluator(matrix or load_matrix(), strict=strict, answers=answers)
     target = None if out is None else Target(Path(out), form)
     if target is not None:
         target.open(fingerprint(found, evaluator, answers, target.form), resume=resume)
     session = Run(evaluator, found, target, progress)
     return _with_unmet_answers(session.run(), answers)
-
-
-RESULTS: Final = ("verdicts", "findings", "problems.csv", "summary.json")
-"""What a run leaves in the folder that it writes to, for its reader."""
-
-
-def _refuse_out_among_inputs(out: Path, given: Iterable[str | Path], files: Iterable[Path]) -> None:
-    """Refuse to write where the next run would read it as input, and to read what one has written.
-
-    Raises
-    ------
-    FleetError
-        If `out` lies in a path that was given, or a file was written by a run with this `out`.
-    """
-    place = out.expanduser().resolve()
-    for path in (Path(one).expanduser() for one in given):
-        if path.exists() and place.is_relative_to(path.resolve()):
-            raise FleetError(
-                f"{out} lies in the input {path}, and would be read as input the next time; "
-                "choose another place to write to"
-            )
-    written = {place, *(place / name for name in (*RESULTS, "parts"))}
-    for path in files:
-        found = path.resolve()
-        if not written.isdisjoint((found, *found.parents)):
-            raise FleetError(
-                f"the input names {path}, which a run that writes to {out} has written; choose "
-                "another place to write to, or a pattern that leaves it out"
-            )
 
 
 def _with_unmet_answers(result: FleetResult, answers: Answers | None) -> FleetResult:

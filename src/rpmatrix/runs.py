@@ -122,6 +122,35 @@ def fingerprint(
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
+RESULTS: Final = ("verdicts", "findings", "problems.csv", "summary.json")
+"""What a run leaves in the folder that it writes to, for its reader."""
+
+
+def refuse_out_among_inputs(out: Path, given: Iterable[str | Path], files: Iterable[Path]) -> None:
+    """Refuse to write where the next run would read it as input, and to read what one has written.
+
+    Raises
+    ------
+    FleetError
+        If `out` lies in a path that was given, or a file was written by a run with this `out`.
+    """
+    place = out.expanduser().resolve()
+    for path in (Path(one).expanduser() for one in given):
+        if path.exists() and place.is_relative_to(path.resolve()):
+            raise FleetError(
+                f"{out} lies in the input {path}, and would be read as input the next time; "
+                "choose another place to write to"
+            )
+    written = {place, *(place / name for name in (*RESULTS, "parts"))}
+    for path in files:
+        found = path.resolve()
+        if not written.isdisjoint((found, *found.parents)):
+            raise FleetError(
+                f"the input names {path}, which a run that writes to {out} has written; choose "
+                "another place to write to, or a pattern that leaves it out"
+            )
+
+
 # Of what is written; another number makes an interrupted run begin again.
 _LAYOUT: Final = 3
 
