@@ -217,15 +217,17 @@ class Judging:
         everywhere : sequence of Files
             All files.
         """
+        strays = []
         for files in suspects:
             disks = pa.concat_arrays([ids.unique() for ids in self._keys_in(files.disks)]).unique()
             for ids in self._keys_in(files.vms):
                 disks = disks.filter(pc.invert(pc.is_in(disks, value_set=ids)))
-            paths = [path for other in everywhere if other is not files for path in other.vms]
-            for ids in self._keys_in(paths):
-                if pc.any(pc.is_in(ids, value_set=disks)).as_py():
-                    return True
-        return False
+            strays.append(disks)
+        if not strays:
+            return False
+        wanted = pa.concat_arrays(strays).unique()
+        vms = (path for files in everywhere for path in files.vms)
+        return any(pc.any(pc.is_in(ids, value_set=wanted)).as_py() for ids in self._keys_in(vms))
 
     def _keys_in(self, paths: Iterable[Path]) -> Iterator[pa.Array]:
         """Read the ids of VMs in files, as they are joined by."""
