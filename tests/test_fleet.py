@@ -1277,3 +1277,21 @@ def test_files_lose_no_disk_in_whatever_order_or_file_it_comes(
         shared = result.findings().query("row_id == 'shared-disk'")
         got = Counter(zip(shared["vm_id"], shared["disk_id"], strict=True))
     assert got == Counter((one["vm_id"], one["disk_id"]) for one in told if one["vm_id"] < "/s/8")
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "csv.bz2", "csv.zst", "utf-16"])
+@pytest.mark.parametrize("block", [50, 700])
+def test_packed_tables_are_read_in_blocks_of_any_size(
+    form: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = VMS[["vm_id", "name"]]
+    path = tmp_path / f"vms.{'csv' if form == 'utf-16' else form}"
+    expected = assess_frames(frame, None, MATRIX).verdicts()
+    if form == "utf-16":
+        path.write_bytes(frame.to_csv(index=False).encode(form))
+    else:
+        write(frame, path)
+    monkeypatch.setattr(fact_files, "_BLOCK_OF_LINES", block)
+    found = assess_files(path, MATRIX)
+    assert found.verdicts()["vm_id"].tolist() == expected["vm_id"].tolist()
+    assert (found.problems, found.records) == ((), len(VMS))

@@ -23,6 +23,7 @@ from rpmatrix.shell import (
     Page,
     Subcommand,
     UsageError,
+    add_assumptions,
     add_overlay,
     complain,
     few,
@@ -637,25 +638,9 @@ def _fleet_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin again, also where an interrupted run had got somewhere",
     )
     parser.add_argument("--json", action="store_true", help="print the documented JSON object")
-    parser.add_argument(
-        "--mode",
-        choices=MODES,
-        help="tell of one consistency mode (default: both); files hold both",
-    )
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="assume nothing: what no input tells stays unknown",
-    )
     # Nothing is answered here for one disk, as where VMs are judged one by one.
-    parser.add_argument(
-        "--assume",
-        action="append",
-        default=[],
-        metavar="[VM:]FACT=VALUE",
-        help="answer what the input leaves unknown, for one VM, named by its name or id, or for "
-        "all, and for all disks of it; see: rpmatrix facts",
-    )
+    mode = "tell of one consistency mode (default: both); files hold both"
+    add_assumptions(parser, mode=mode, of_one_disk=False)
     add_overlay(parser)
 
 

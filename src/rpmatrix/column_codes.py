@@ -362,15 +362,10 @@ class Numbering:
         return numbers.take(codes), first[numbers >= before]
 
 
-def row_type(width: int, kind: Any) -> pa.DataType:
-    """Give the type of rows of so many numbers, as bytes."""
-    return pa.binary(width * np.dtype(kind).itemsize)
-
-
 def marks(rows: Numbers) -> pa.Array:
     """Give each row as bytes, which can be told from others."""
     buffer = pa.py_buffer(np.ascontiguousarray(rows))
-    kind = row_type(rows.shape[1], rows.dtype)
+    kind = pa.binary(rows.shape[1] * rows.dtype.itemsize)
     return pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, buffer])
 
 

@@ -200,9 +200,15 @@ def add_judging(
 
 
 def add_assumptions(
-    parser: argparse.ArgumentParser, *, mode: str = "judge one consistency mode (default: both)"
+    parser: argparse.ArgumentParser,
+    *,
+    mode: str = "judge one consistency mode (default: both)",
+    of_one_disk: bool = True,
 ) -> None:
-    """Add what bears on verdicts beside the matrix; `mode` is the help of ``--mode``."""
+    """Add what bears on verdicts beside the matrix.
+
+    `mode` is the help of ``--mode``; `of_one_disk` tells whether one disk may be answered for.
+    """
     parser.add_argument("--mode", choices=MODES, help=mode)
     parser.add_argument(
         "--strict",
@@ -213,9 +219,10 @@ def add_assumptions(
         "--assume",
         action="append",
         default=[],
-        metavar="[VM:][DISK:]FACT=VALUE",
-        help="answer what the input leaves unknown, for one VM or all, for one disk of it (its "
-        "name, lun:0 or os) or all; see: rpmatrix facts",
+        metavar=f"[VM:]{'[DISK:]' * of_one_disk}FACT=VALUE",
+        help="answer what the input leaves unknown, for one VM or all, "
+        + ("for one disk of it (its name, lun:0 or os) or all" if of_one_disk else "with its disks")
+        + "; see: rpmatrix facts",
     )
 
 
