@@ -31,7 +31,7 @@ from rpmatrix.article import read_article
 from rpmatrix.drift import KINDS, DriftReport, NoStatementError, drift, editions
 from rpmatrix.edition_overlay import Foreseen, foresee, write_skeleton
 from rpmatrix.matrix import Matrix, check_overlay, load_matrix
-from rpmatrix.statement_traits import Traits
+from rpmatrix.statement_traits import Traits, sure_answers
 from rpmatrix.table_folders import read_tables
 
 ROWS = (
@@ -193,6 +193,15 @@ CHANGES = {
         [WORDING],
     ),
     "a label in other words": (with_row(8, ("**Lamps upon masts**", "Yes")), [WORDING]),
+    "a row renamed": (with_row(4, ("**Lamps with tinted green glass**", ROWS[4][1])), [WORDING]),
+    "a word of a label swapped": (
+        with_row(6, ("**Lamps with warden enabled house**", ROWS[6][1])),
+        [WORDING],
+    ),
+    "a line break for a full stop": (
+        with_row(2, (ROWS[2][0], ROWS[2][1].replace(". ", "<br>"))),
+        None,
+    ),
     "a hyphen": (with_name(2, "Copper 10 (64-bit only)"), None),
     "active for passive": (with_limit(0, "Keepers only are lighting lamps."), None),
     "moved words": (
@@ -204,6 +213,18 @@ CHANGES = {
     # --- the answer
     "yes to no": (with_row(0, (ROWS[0][0], "No")), [OUTCOME]),
     "no to yes": (with_row(7, (ROWS[7][0], "Yes")), [OUTCOME]),
+    "no to yes before an exclusion": (
+        with_row(1, (ROWS[1][0], ROWS[1][1].replace("No.", "Yes."))),
+        [OUTCOME],
+    ),
+    "yes to no before sentences for each mode": (
+        with_row(2, (ROWS[2][0], ROWS[2][1].replace("Yes.", "No."))),
+        [OUTCOME],
+    ),
+    "a condition more": (
+        with_row(0, (ROWS[0][0], "Yes, only for lamps of two wicks.")),
+        [OUTCOME],
+    ),
     "exclusion to no": (with_row(1, (ROWS[1][0], "No")), [OUTCOME]),
     "one mode less": (
         with_row(0, (ROWS[0][0], "Yes for application consistency only.")),
@@ -504,17 +525,33 @@ def test_traits_hold_no_word_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("Yes", "application-yes|crash-yes"),
-        ("No", "application-no|crash-no"),
+        ("Yes", "application-yes|crash-yes|lead-yes"),
+        ("No", "application-no|crash-no|lead-no"),
         ("Not supported.", "application-no|crash-no"),
-        ("No. Exclude these.", "application-exclude|crash-exclude"),
-        ("Yes for application consistency.", "application-yes"),
+        ("No. Exclude these.", "application-exclude|crash-exclude|lead-no"),
+        ("Yes for application consistency.", "application-yes|lead-yes"),
+        ("Yes for application consistency only.", "application-yes|crash-no|lead-yes"),
+        ("Supported only for crash consistency.", "application-no|crash-yes"),
         ("Crash consistency isn't supported.", "crash-no"),
         ("Supported for app, but not supported for crash.", "application-yes|crash-no"),
-        ("Yes. Lamps need to be lit first.", "application-caveat|crash-caveat"),
-        ("Supported only at sea.", "application-caveat|crash-caveat"),
-        ("Yes (preview).", "application-yes|crash-yes|preview"),
-        ("Supported at sea. Not supported on land.", "application-caveat|crash-caveat"),
+        ("Supported for app, not for crash.", "application-yes|crash-no"),
+        ("Application: yes. Crash: no.", "application-yes|crash-no"),
+        ("Application: yes / Crash: no", "application-yes|crash-no"),
+        ("Application yes, crash no", "application-yes|crash-no"),
+        ("Yes for application and crash consistency.", "application-yes|crash-yes|lead-yes"),
+        ("Yes. Lamps need to be lit first.", "application-caveat|crash-caveat|lead-yes"),
+        ("Yes. The flame might differ.", "application-caveat|crash-caveat|lead-yes"),
+        ("Supported only at sea.", "application-condition|crash-condition"),
+        ("Supported for lamps that burn oil.", "application-condition|crash-condition"),
+        ("Yes, except at sea.", "application-condition|crash-condition|lead-yes"),
+        ("Yes (preview).", "application-yes|crash-yes|lead-yes|preview"),
+        ("Supported at sea. Not supported on land.", "application-condition|crash-condition"),
+        (
+            "Supported for app consistency only with wick v6 in Hull (preview)<br>Wick v5 isn't "
+            "supported.<br>Not supported for crash consistency.",
+            "application-condition|crash-no|preview",
+        ),
+        ("Yes<br>Crash consistency isn't supported", "application-yes|crash-no|lead-yes"),
         ("Supported by X e.g. by Y.", "application-yes|crash-yes"),
         ("3 hours", ""),
         ("2021-03-01 or later", ""),
@@ -523,6 +560,52 @@ def test_traits_hold_no_word_of_the_text() -> None:
 def test_what_a_text_answers(text: str, answer: str) -> None:
     (statement,) = read_article(f"A | B\n--- | ---\nLamps | {text}")
     assert Traits.of(statement).cells()["answer"] == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [
+        ("Yes", {"application": "yes", "crash": "yes"}),
+        ("No. Exclude these lamps.", {"application": "exclude", "crash": "exclude"}),
+        ("Yes. The glass will be cold.", {"application": "caveat", "crash": "caveat"}),
+        ("Supported for app, not for crash.", {"application": "yes", "crash": "no"}),
+        ("Supported for app only with wick v6. Not supported for crash.", {"crash": "no"}),
+        ("Wick v5 isn't supported.", {}),
+        ("Supported for lamps that burn oil.", {}),
+        ("Yes. Not supported on land.", {}),
+        ("Exclude these lamps.", {}),
+        ("Yes for application consistency.", {"application": "yes"}),
+    ],
+)
+def test_only_what_the_words_leave_no_doubt_of_is_sure(text: str, sure: dict[str, str]) -> None:
+    (statement,) = read_article(f"A | B\n--- | ---\nLamps | {text}")
+    assert sure_answers(statement) == sure
+
+
+BROKEN_CELL = ("Yes for app consistency", "Crash consistency isn't supported")
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "A | B\n--- | ---\nLamps<br>at sea | {0}<br>{1}\nOil | Yes",
+        "A | B\n--- | ---\nLamps at sea | {0}<br />{1}.\nOil | Yes",
+        "A | B\n--- | ---\nLamps at sea | <p>{0}</p><p>{1}</p>\nOil | Yes",
+        "A | B\n--- | ---\nLamps at sea | <ul><li>{0}</li><li>{1}</li></ul>\nOil | Yes",
+        "<table><tr><th>A</th><th>B</th></tr><tr><td>Lamps<br>at sea</td><td>{0}<br>{1}</td></tr>"
+        "<tr><td>Oil</td><td>Yes</td></tr></table>",
+        "<table><tr><th>A</th><th>B</th></tr><tr><td>Lamps at sea</td><td><ul><li>{0}</li>"
+        "<li>{1}</li></ul></td></tr><tr><td>Oil</td><td>Yes</td></tr></table>",
+        "A\tB\nLamps at sea\t{0}\n{1}\nOil\tYes\n",
+    ],
+)
+def test_a_line_break_in_a_cell_ends_a_sentence(copy: str) -> None:
+    lamps, oil = read_article(copy.format(*BROKEN_CELL))
+    assert lamps.text == (
+        "lamps at sea | yes for app consistency. crash consistency isn't supported"
+    )
+    assert Traits.of(lamps).cells()["answer"] == "application-yes|crash-no|lead-yes"
+    assert oil.text == "oil | yes"
 
 
 # --- a page saved from a browser ------------------------------------------------------------------

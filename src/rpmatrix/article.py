@@ -12,9 +12,10 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal
 
-from rpmatrix.article_source import anchor, markdown_lines
+from rpmatrix.article_source import LINE_BREAK, anchor, markdown_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -227,14 +228,30 @@ def _blocks(nodes: Iterable[SyntaxTreeNode], kind: StatementKind) -> Iterator[_B
                         yield "table_row", cells, line, columns
 
 
+_BREAKING_TAG = re.compile(r"</?\s*(?:br|p|li|div)\b", re.IGNORECASE)
 _BUILD_LINE = re.compile(r"^[ \t]*:::.*$", re.MULTILINE)
 _BUILD_MARK = re.compile(r"\[![a-z][^\[\]]*\]", re.IGNORECASE)
 
 
 def _plain(node: SyntaxTreeNode) -> str:
-    """Give the text of a block as a reader sees it, on one line."""
+    """Return the text of a block as a reader sees it, on one line.
+
+    Where the line breaks between two sentences, the first one ends with a full stop.
+    """
     text = _BUILD_MARK.sub(" ", _BUILD_LINE.sub(" ", _inline(node)))
-    return " ".join(text.split())
+    lines = [" ".join(line.split()) for line in text.split(LINE_BREAK)]
+    return " ".join(_ended(line, rest) for line, rest in pairwise([*filter(None, lines), ""]))
+
+
+_SENTENCE: Final = re.compile(
+    r"\b(?:yes|no|not|is|are|isn't|aren't|can|can't|will|won't|support(?:s|ed)?|unsupported)\b"
+)
+
+
+def _ended(line: str, rest: str) -> str:
+    """Return a line with a full stop behind it, if it is a sentence and another one follows."""
+    ends = rest and line[-1] not in ".!?;:," and _SENTENCE.search(normalise(line))
+    return f"{line}." if ends and _SENTENCE.search(normalise(rest)) else line
 
 
 def _inline(node: SyntaxTreeNode) -> str:
@@ -245,7 +262,7 @@ def _inline(node: SyntaxTreeNode) -> str:
         case "softbreak" | "hardbreak":
             return "\n"
         case "html_inline":
-            return "\n" if re.match(r"</?\s*br\b", node.content, re.IGNORECASE) else ""
+            return LINE_BREAK if _BREAKING_TAG.match(node.content) else ""
         case _:
             return "".join(map(_inline, node.children))
 

@@ -14,10 +14,14 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Final
 
 NOTES: Final = ("note", "tip", "important", "warning", "caution", "alert")
 """What the title of a box says that sets a statement apart."""
+
+LINE_BREAK: Final = "\ue000"
+"""Marks where a cell or a paragraph breaks the line (``<br>``, an item of a list in a cell)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,9 @@ def _of_copied(text: str, headings: Collection[str]) -> list[Line]:
         if _TABBED.match(line.text):
             rows.append(([cell.strip() for cell in line.text.strip().split("\t")], line.place))
             continue
+        if rows and not known[place] and _breaks_a_cell(told, place):
+            rows[-1][0][-1] += f"{LINE_BREAK}{line.text.strip()}"
+            continue
         _write_copied_table(writer, rows)
         rows = []
         shown = line.text.strip().lstrip("\u2022\u00b7 ")
@@ -189,6 +196,18 @@ def _of_copied(text: str, headings: Collection[str]) -> list[Line]:
             writer.block(_escaped(shown), line.place)
     _write_copied_table(writer, rows)
     return writer.lines
+
+
+def _breaks_a_cell(lines: Sequence[Line], place: int) -> bool:
+    """Whether a line without tabs is the rest of a cell: no empty line parts it from the rows."""
+    if lines[place].place != lines[place - 1].place + 1:
+        return False
+    for before, line in pairwise(lines[place:]):
+        if line.place != before.place + 1:
+            return False
+        if _TABBED.match(line.text):
+            return True
+    return False
 
 
 def _write_copied_table(writer: _Writer, rows: Sequence[tuple[list[str], int]]) -> None:
@@ -283,7 +302,7 @@ class _PageReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin an element."""
         if tag in self.VOID:
-            self._text.append(" ")
+            self._text.append(LINE_BREAK if tag == "br" else " ")
             return
         said = " ".join((value or "").lower() for name, value in attrs if name in _TELLING)
         if tag == "table":
@@ -315,7 +334,7 @@ class _PageReader(HTMLParser):
         """Read text."""
         if not self._is_read():
             return
-        if data.strip() and not "".join(self._text).strip():
+        if data.strip() and not "".join(self._text).strip(f"{LINE_BREAK} \n\t"):
             self._place = (
                 self.getpos()[0] + len(data[: len(data) - len(data.lstrip())].split("\n")) - 1
             )
@@ -339,13 +358,12 @@ class _PageReader(HTMLParser):
         noted = tag == "blockquote" or bool({*NOTES} & {*said.split()})
         in_item = "li" in names and tag in ("p", "div") and not noted
         if in_item or self._tables():
-            self._text.append(" ")
+            self._text.append(LINE_BREAK if self._tables() and tag in ("p", "li") else " ")
         else:
             self._flush()
 
     def _flush(self) -> None:
-        text = " ".join("".join(self._text).split())
-        self._text = []
+        text = self._taken()
         names = [tag for tag, _ in self._open]
         block = next((tag for tag in reversed(names) if tag in self.BLOCKS), "")
         if not text or block == "pre":
@@ -359,6 +377,12 @@ class _PageReader(HTMLParser):
         elif "li" in names:
             prefix += "- "
         self._writer.block(prefix + _escaped(text), self._place)
+
+    def _taken(self) -> str:
+        """Return the text read so far, on one line, and begin the next."""
+        text = " ".join("".join(self._text).split())
+        self._text = []
+        return text.strip(f"{LINE_BREAK} ")
 
     # ----- tables
 
@@ -375,8 +399,7 @@ class _PageReader(HTMLParser):
     def _end_cell(self) -> None:
         """Read the cell that is open, if any, be it empty."""
         cell = next((tag for tag, _ in reversed(self._open) if tag in (*self.CELLS, "table")), "")
-        text = " ".join("".join(self._text).split())
-        self._text = []
+        text = self._taken()
         if cell in self.CELLS and self._rows:
             cells, place = self._rows[-1]
             self._rows[-1] = ([*cells, text], place if any(cells) or not text else self._place)

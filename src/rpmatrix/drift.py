@@ -81,6 +81,7 @@ _ANSWERS_TOLD: Final = {
     "yes": "yes",
     "no": "no",
     "caveat": "with a caveat",
+    "condition": "under a condition",
     "exclude": "only without the disk",
 }
 
@@ -332,7 +333,8 @@ class _Reporter:
         return StatementChange(kind, ids, statements, tuple(rows), note)
 
     def _told(self, one: Entry) -> str:
-        found = [*sorted(one.traits.answer), *sorted(figure[1:] for figure in one.traits.figures)]
+        answer = _without_lead(one.traits.answer)
+        found = [*sorted(answer), *sorted(figure[1:] for figure in one.traits.figures)]
         return f"it says {', '.join(found)}" if found else ""
 
     def _of_group(self, old: list[int], new: list[int]) -> StatementChange:
@@ -345,19 +347,27 @@ class _Reporter:
         if old.place in self.pairing.same:
             return self._change("unchanged", [old], [new], "")
         differences = list(self._differences(old, new))
-        kind = "outcome" if differences else "wording"
-        return self._change(kind, [old], [new], "; ".join(differences))
+        if differences:
+            return self._change("outcome", [old], [new], "; ".join(differences))
+        renamed = old.form == "row" and old.traits.label != new.traits.label
+        return self._change("wording", [old], [new], "another label" if renamed else "")
 
     def _differences(self, old: Entry, new: Entry) -> Iterator[str]:
         """Say what makes the meaning another one; the words only where nothing else tells."""
-        told = False
-        for what in ("answer", "figures"):
-            before, now = getattr(old.traits, what), getattr(new.traits, what)
+        differs = False
+        for what, before, now in (
+            ("answer", *(_without_lead(entry.traits.answer) for entry in (old, new))),
+            ("figures", old.traits.figures, new.traits.figures),
+        ):
             if before != now:
-                shown = (", ".join(sorted(one)) or "nothing" for one in (before, now))
+                shown = (", ".join(sorted(words)) or "nothing" for words in (before, now))
                 yield "{}: {} -> {}".format(what, *shown)
-                told = True
-        if told or (old.row is not None and old.row["data"] == "no"):
+                differs = True
+        begins = [_lead(entry.traits.answer) for entry in (old, new)]
+        if not differs and all(begins) and begins[0] != begins[1]:
+            yield "begins with: {} -> {}".format(*begins)
+            differs = True
+        if differs or (old.row is not None and old.row["data"] == "no"):
             return
         named = old.form == "name" or new.form == "name"
         before, now = (
@@ -372,7 +382,7 @@ class _Reporter:
                 and (word.hashed in self.terms or _is_name(word.text, new))
             }
         )
-        if not named:
+        if not named and not self._is_renamed(old, new):
             # What a row speaks of may be reworded, but not by leaving out what it is about.
             lost = sorted({*lost, *self._left_out(old, new)})
         if gained:
@@ -383,11 +393,30 @@ class _Reporter:
         if before and now and len(before & now) * 5 < len(union) * 2:
             yield "says it in almost entirely other words"
 
+    def _is_renamed(self, old: Entry, new: Entry) -> bool:
+        """Whether a row says the very same under a label that still speaks of the same."""
+        if old.form != "row" or old.traits.text != new.traits.text:
+            return False
+        kept = old.traits.label & new.traits.label
+        return any(word in self.terms for word in kept) or len(kept) * 2 >= len(old.traits.label)
+
     def _left_out(self, old: Entry, new: Entry) -> Iterator[str]:
         known = new.traits.label | new.traits.text
         gone = old.traits.label - known
         if old.form == "row" and new.traits.label - old.traits.label:
             yield from (self.terms[word] for word in gone if word in self.terms)
+
+
+def _without_lead(answer: frozenset[str]) -> frozenset[str]:
+    return frozenset(word for word in answer if not word.startswith(_LEAD))
+
+
+def _lead(answer: frozenset[str]) -> str:
+    """Return the word, yes or no, with which a statement begins; empty if with neither."""
+    return next((word.removeprefix(_LEAD) for word in answer if word.startswith(_LEAD)), "")
+
+
+_LEAD: Final = "lead-"
 
 
 def _is_name(word: str, entry: Entry) -> bool:

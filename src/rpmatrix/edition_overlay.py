@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from rpmatrix.article import Statement, normalise
 from rpmatrix.atomic_writing import write_file
 from rpmatrix.drift import DriftReport, StatementChange, editions
 from rpmatrix.matrix import ABOUT, DECISIVE, MODES, Matrix
-from rpmatrix.statement_traits import Traits
+from rpmatrix.statement_traits import Traits, sure_answers
 from rpmatrix.table_files import write_table
 from rpmatrix.table_problems import Problem, TablesError
 from rpmatrix.tables import SEPARATOR, read_schema
@@ -191,6 +191,7 @@ class _Skeleton:
         """Put a word in the place of what only a person can say."""
         self.about["owner"] = "Nobody yet"
         for row in self.tables["scenarios"].values():
+            row.update({mode: row[mode] or "not_stated" for mode in MODES})
             outcomes = {row[mode] for mode in MODES}
             told = f"See what the copy says: {row['title']}."
             if "supported_with_caveat" in outcomes:
@@ -274,7 +275,7 @@ class _Skeleton:
         row["reviewed_on"] = self.today
         traits = Traits.of(change.new[0])
         if table == "scenarios":
-            row.update(_outcomes(traits))
+            row.update(self._outcomes(change, row))
         elif table == "limits" and len(traits.figures) == 1:
             (figure,) = traits.figures
             dated = row["value"].startswith("api-")
@@ -282,11 +283,31 @@ class _Skeleton:
                 row["value"] = f"api-{figure[1:]}" if dated else figure[1:]
         self.tables[table][row_id] = row
 
+    def _outcomes(self, change: StatementChange, row: Mapping[str, str]) -> dict[str, str]:
+        """Return the outcomes of a repeated row: those the new text is sure of, and those it keeps.
+
+        A mode of which the answer has changed to something unclear is left to a person.
+        """
+        before = {
+            word
+            for statement_id in change.old
+            for word in self.matrix.row(statement_id, "statements").members("answer")
+        }
+        now = Traits.of(change.new[0]).answer
+        stated = _sure_outcomes(change.new[0])
+        same = {
+            mode
+            for mode in MODES
+            if {word for word in before if word.startswith(mode)}
+            == {word for word in now if word.startswith(mode)}
+        }
+        if change.kind in ("split", "merged"):
+            same = set()
+        return {mode: row[mode] if mode in same else stated[mode] for mode in MODES}
+
     def _begin(self, statement: Statement) -> None:
         """Begin a scenario for a new row of the table; what else is new awaits a person."""
-        traits = Traits.of(statement)
-        outcomes = _outcomes(traits)
-        if statement.kind != "table_row" or not outcomes:
+        if statement.kind != "table_row" or not Traits.of(statement).answer:
             return
         name = _slug(statement.cells[0])
         while self.matrix.has_row(name) or name in self.tables["scenarios"]:
@@ -298,8 +319,7 @@ class _Skeleton:
             "area": "vm",
             "title": _ascii(statement.cells[0]),
             "grain": "vm",
-            **dict.fromkeys(MODES, "not_stated"),
-            **outcomes,
+            **_sure_outcomes(statement),
             "reviewed_on": self.today,
         }
 
@@ -343,10 +363,17 @@ class _Skeleton:
                     row[column.name] = SEPARATOR.join(one for one in members if one not in gone)
 
 
-def _outcomes(traits: Traits) -> dict[str, str]:
-    """Give the outcome of each mode, as far as the answer of a statement tells it."""
-    said = (word.partition("-") for word in traits.answer if "-" in word)
-    return {mode: _OUTCOME_OF[answer] for mode, _, answer in said}
+def _sure_outcomes(statement: Statement) -> dict[str, str]:
+    """Return the outcome of each mode, as far as the words of a statement leave no doubt.
+
+    Empty is what a person has to decide; a mode that goes unmentioned is not stated.
+    """
+    answered = {
+        mode for word in Traits.of(statement).answer for mode in MODES if word.startswith(mode)
+    }
+    outcomes = {mode: "" if mode in answered else "not_stated" for mode in MODES}
+    sure = sure_answers(statement)
+    return outcomes | {mode: _OUTCOME_OF[answer] for mode, answer in sure.items()}
 
 
 def _ascii(text: str) -> str:

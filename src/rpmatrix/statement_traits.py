@@ -136,50 +136,148 @@ _MODE_WORDS: Final = {
     "crash": re.compile(r"\bcrash\b"),
 }
 _SENTENCE_END: Final = re.compile(r"(?<!\betc)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)[.!?;]\s+")
-_TURN: Final = re.compile(r",?\s+\b(?:but|while|whereas|however|although|yet)\b,?\s+")
+_TURN: Final = re.compile(
+    r",?\s+\b(?:but|while|whereas|however|although|yet)\b,?\s+"
+    r"|,?\s+(?:and\s+)?(?=not (?:for|in|with)\b)"
+)
+_ENUMERATED: Final = re.compile(r"\s*[,/|]\s*|\s+and\s+")
 _EXCLUDE: Final = re.compile(r"\bexclud")
 _REFUSED: Final = re.compile(
-    r"^not\b(?! only)|\bunsupported\b|\bnot\b(?:\s+\w+){0,3}\s+"
-    r"(?:support\w*|allow\w*|possible|available|work|permitted|back\w*)\b|\bfails?\b"
+    r"^not\b(?! only)|[:=-] ?not\b(?! only)|^(?:application|crash)(?:[- ]consisten\w*)? not$"
+    r"|\bunsupported\b|\bfails?\b|\bnot\b(?:\s+\w+){0,3}\s+"
+    r"(?:support\w*|allow\w*|possible|available|work|permitted|back\w*)\b"
 )
-_GRANTED: Final = re.compile(r"^yes\b|\bsupport\w*\b|\ballowed\b|\bpossible\b|\bavailable\b")
-_LIMITED: Final = re.compile(
-    r"\b(?:might|may|only|unless|except|not|need to|should|must|depend\w*|as long as|provided)\b"
+_CONSISTENCY: Final = r"(?:application|crash)(?:[- ]consisten\w*)?"
+# A refusal of everything, or of all that one mode does: nothing says for which VMs it holds.
+_NOT_SUPPORTED: Final = r"(?:not|unsupported|not (?:yet )?(?:supported|available|possible|allowed))"
+_PLAIN_REFUSAL: Final = re.compile(
+    rf"{_NOT_SUPPORTED}(?:,? (?:for|in|with) (?:either |both |any )?"
+    rf"(?:{_CONSISTENCY}(?: (?:and|or|nor) )?)*(?: ?modes?)?)?"
+    rf"|{_CONSISTENCY}(?: restore points?)?(?: (?:is|are))?[: =-]* ?{_NOT_SUPPORTED}"
 )
+_GRANTED: Final = re.compile(
+    r"^yes\b|[:=-] ?yes\b|\byes$|\bsupport\w*\b|\ballowed\b|\bpossible\b|\bavailable\b"
+)
+# What grants or refuses in some cases only, by size, by region or by any other trait.
+_ONLY: Final = re.compile(r"\bonly\b|\bunless\b|\bexcept\b|\bas long as\b|\bprovided\b")
+_CASES: Final = re.compile(
+    r"\bif\b|\bwhere\b|\bwhose\b|\bdepend\w*|\blimited to\b|\b(?:some|certain|selected) \w+"
+    r"|\bin (?:the )?following\b|\bin \w+(?: \w+){0,5} regions?\b"
+    r"|\bfor (?:[\w+-]+ ){1,5}?(?:that|which|with)\b|\b(?:with|on) (?:vm )?sizes?\b"
+)
+_LIMITED: Final = re.compile(r"\b(?:might|may|need to|should|must|not)\b")
+_ONE_MODE_ONLY: Final = re.compile(
+    r"\b(?:for|in|with) (?P<mode>application|crash)(?:[- ]consisten\w*)?(?: mode)? only"
+    r"(?! (?:with|on|in|for|if|when|where))\b"
+    r"|\bonly (?:for|in|with) (?P<other>application|crash)\b(?:[- ]consisten\w*)?"
+)
+_LEADING: Final = re.compile(r"(?P<word>yes|no)\b")
+
+
+class _Answer(NamedTuple):
+    """What a statement answers for one mode, and whether its words leave no doubt of it."""
+
+    word: str
+    sure: bool
+
+
+def _answers(text: str) -> dict[str, _Answer]:
+    """Return what a normalised text answers for each consistency mode; empty if it does not."""
+    answers: dict[str, _Answer] = {}
+    for sentence in _SENTENCE_END.split(_plain(text)):
+        for clause in _clauses(sentence):
+            _read_clause(clause.strip(" ,.()"), answers)
+    return answers
+
+
+def _clauses(sentence: str) -> list[str]:
+    """Return the parts of a sentence that answer for one mode each."""
+    if not all(word.search(sentence) for word in _MODE_WORDS.values()):
+        return [sentence]
+    turned = _TURN.split(sentence)
+    if len(turned) > 1:
+        return turned
+    listed = _ENUMERATED.split(sentence)
+    named = [part for part in listed if any(word.search(part) for word in _MODE_WORDS.values())]
+    answered = [part for part in named if _GRANTED.search(part) or _REFUSED.search(part)]
+    return listed if len(answered) == len(named) > 1 else turned
+
+
+def _read_clause(clause: str, answers: dict[str, _Answer]) -> None:
+    named = [mode for mode, word in _MODE_WORDS.items() if word.search(clause)]
+    modes = named or list(MODES)
+
+    def put(word: str, *, sure: bool = True, only_over: Collection[str] = ()) -> None:
+        for mode in modes:
+            if not only_over or mode not in answers or answers[mode].word in only_over:
+                answers[mode] = _Answer(word, sure)
+
+    if _EXCLUDE.search(clause):
+        refused = [mode for mode in modes if mode in answers and answers[mode].word == "no"]
+        modes = refused or modes
+        put("exclude", sure=bool(refused or named))
+    elif _REFUSED.search(clause):
+        plain = bool(_PLAIN_REFUSAL.fullmatch(clause))
+        granted = [
+            mode
+            for mode in modes
+            if mode in answers and answers[mode].word in ("yes", "caveat", "condition")
+        ]
+        # What was granted before, and is refused in some cases or without a mode, is conditional.
+        kept = [] if plain and named else granted
+        modes = [mode for mode in modes if mode not in kept]
+        put("no", sure=plain)
+        modes = kept
+        put("condition", sure=False)
+    elif only := _ONE_MODE_ONLY.search(clause):
+        modes = [only["mode"] or only["other"]]
+        put("yes", only_over=("yes",))
+        modes = [mode for mode in MODES if mode not in modes and mode not in answers]
+        put("no")
+    elif _ONLY.search(clause) or (_GRANTED.search(clause) and _CASES.search(clause)):
+        put("condition", sure=False, only_over=("yes", "caveat", "condition"))
+    elif _GRANTED.search(clause) and not _LIMITED.search(clause):
+        put("yes", only_over=("yes",))
+    elif _GRANTED.search(clause) or _LIMITED.search(clause) or answers:
+        put("caveat", sure=bool(answers), only_over=("yes", "caveat"))
 
 
 def _answer(text: str) -> frozenset[str]:
-    """Read what a normalised text answers for each consistency mode; empty if it does not."""
-    plain = _plain(text)
-    found: dict[str, str] = {}
-    for sentence in _SENTENCE_END.split(plain):
-        clauses = [sentence]
-        if all(word.search(sentence) for word in _MODE_WORDS.values()):
-            clauses = _TURN.split(sentence)
-        for clause in clauses:
-            _read_clause(clause.strip(" ,.()"), found)
-    answer = {f"{mode}-{word}" for mode, word in found.items()}
-    if re.search(r"\bpreview\b", plain):
-        answer.add("preview")
-    return frozenset(answer)
+    """Return the answers of a normalised text as the tables keep them."""
+    words = {f"{mode}-{answer.word}" for mode, answer in _answers(text).items()}
+    if words and (leading := _LEADING.match(text)):
+        words.add(f"lead-{leading['word']}")
+    if re.search(r"\bpreview\b", text):
+        words.add("preview")
+    return frozenset(words)
 
 
-def _read_clause(clause: str, found: dict[str, str]) -> None:
-    named = [mode for mode, word in _MODE_WORDS.items() if word.search(clause)]
-    modes = named or list(MODES)
-    if _EXCLUDE.search(clause):
-        refused = [mode for mode in modes if found.get(mode) == "no"]
-        found.update(dict.fromkeys(refused or modes, "exclude"))
-    elif _REFUSED.search(clause):
-        # What was granted before, and is refused without a mode, is refused in some cases only.
-        some = [] if named else [mode for mode in modes if found.get(mode) in ("yes", "caveat")]
-        found.update(dict.fromkeys(modes, "no") | dict.fromkeys(some, "caveat"))
-    elif _GRANTED.search(clause) and not _LIMITED.search(clause):
-        found.update({mode: "yes" for mode in modes if found.get(mode) != "caveat"})
-    elif _GRANTED.search(clause) or _LIMITED.search(clause) or found:
-        found.update(
-            {mode: "caveat" for mode in modes if found.get(mode, "yes") in ("yes", "caveat")}
-        )
+def sure_answers(statement: Statement) -> dict[str, str]:
+    """Return the answer of a statement for each mode of which its words leave no doubt.
+
+    Parameters
+    ----------
+    statement : Statement
+        A statement of an article.
+
+    Returns
+    -------
+    dict of str to str
+        From a consistency mode to ``yes``, ``caveat``, ``exclude`` or ``no``. A mode that the
+        statement does not mention, or answers for some cases only, is left out.
+    """
+    _, text = _label_and_text(statement)
+    return {mode: answer.word for mode, answer in _answers(text).items() if answer.sure}
+
+
+def _label_and_text(statement: Statement) -> tuple[str, str]:
+    """Return what a statement is about, and what it says of that."""
+    if statement.kind == "table_row":
+        return statement.label, statement.outcome
+    text = statement.text
+    if answered := _ANSWERED.match(text):
+        return answered["label"], answered["answer"]
+    return ("", text) if _VERBS.search(_plain(text)) else (text, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +291,8 @@ class Traits:
     label, text : frozenset of str
         The hashed words of what it speaks of, and of what it says.
     answer, figures : frozenset of str
-        What it answers for each mode, and the numbers, versions and dates it names.
+        What it answers for each mode, whether it begins with yes or no, and the numbers, versions
+        and dates it names.
     """
 
     fingerprint: str
@@ -205,13 +304,7 @@ class Traits:
     @classmethod
     def of(cls, statement: Statement) -> Traits:
         """Take the traits of a statement of an article."""
-        label, text = statement.label, statement.outcome
-        if statement.kind != "table_row":
-            text = statement.text
-            if answered := _ANSWERED.match(text):
-                label, text = answered["label"], answered["answer"]
-            elif not _VERBS.search(_plain(text)):
-                label, text = text, ""
+        label, text = _label_and_text(statement)
         label_words, named = _tokens(label)
         text_words, figures = _tokens(text)
         said = f"{text} {label}" if "preview" in label else text
