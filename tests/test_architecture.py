@@ -42,6 +42,8 @@ ORDER = (
         "drift",
         "edition_overlay",
         "texts",
+        "terraform_attributes",
+        "terraform",
         "garbage",
         "records",
         "inventory",

@@ -30,7 +30,7 @@ from rpmatrix.eligibility import (
 from rpmatrix.facts import ADE_TYPES
 from rpmatrix.inventory import Inventory, contents_of, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
-from rpmatrix.records import is_expression
+from rpmatrix.records import is_expression, is_placeholder, last_part
 from rpmatrix.texts import Json, decode, read_text
 
 VERSION: Final = 1
@@ -659,6 +659,9 @@ def _compared(verdict: Verdict, masker: Masker | None) -> Any:
     told = verdict.to_dict()
 
     def name(text: str | None) -> str | None:
+        # A placeholder is made of the input, which masking changes.
+        if text and is_placeholder(text):
+            return last_part(text) if masker is None else masker.text(last_part(text))
         return masker.text(text) if masker and text else text
 
     disks = tuple(

@@ -711,7 +711,8 @@ def fill_command(template: str, vm: Vm, disk: Disk | None = None) -> str:
 
     def fill(placeholder: re.Match[str]) -> str:
         value, stand_in = values[placeholder[1]]
-        return shlex.quote(value if value and not is_expression(value) else stand_in)
+        known = value and not is_expression(value) and "{" not in value
+        return shlex.quote(value if value and known else stand_in)
 
     # In one pass: a name that looks like a placeholder stays a name.
     return re.sub(r"\{(\w+)\}", fill, template)

@@ -27,6 +27,7 @@ from rpmatrix.records import (
     brief,
     follow,
     id_parts,
+    is_expression,
     last_part,
     look,
     region,
@@ -121,7 +122,7 @@ def _spell(raw: Json, steps: Sequence[str]) -> str:
 
 
 UNKNOWN: Final = Reading(None)
-_CUT: Final = "a template expression or a value that was cut off stands there"
+_CUT: Final = "the value is an expression, was cut off, or is not known yet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -524,7 +525,8 @@ def _image_source(vm: Vm, _: _OperatingSystems) -> Reading:
 
 def _lists_extensions(record: Record) -> bool:
     """Tell a record that would carry the extensions: Resource Graph keeps them apart."""
-    return record.full and not {"tenantid", "extended", METADATA} & record.body.keys()
+    apart = {"tenantid", "extended", METADATA} & record.body.keys()
+    return record.full and not apart and not is_expression(record.body.get("resources"))
 
 
 def _extensions(vm: Vm, _: _OperatingSystems) -> Reading:

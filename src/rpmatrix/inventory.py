@@ -26,6 +26,8 @@ from rpmatrix.records import (
     follow,
     give_usual_names,
     id_parts,
+    is_expression,
+    is_placeholder,
     key_of,
     kind_of,
     last_part,
@@ -110,8 +112,10 @@ class Vm:
 
     @property
     def declared(self) -> bool:
-        """Whether only a template tells of it, so that it need not exist yet."""
-        return all("apiversion" in one.body and not text_at(one.body, "id") for one in self.records)
+        """Whether only a template or a plan tells of it, so that it need not exist yet."""
+        return is_placeholder(self.id) or all(
+            "apiversion" in one.body and not text_at(one.body, "id") for one in self.records
+        )
 
     def __repr__(self) -> str:
         return f"Vm({self.name or self.id}, {len(self.disks)} disks)"
@@ -442,8 +446,11 @@ def _disks(
             attached.setdefault(("os", None), []).append(entry)
         data_disks = storage.get("datadisks")
         if isinstance(data_disks, list):
-            listed["data"] = listed["data"] or not _loops(storage)
+            whole = not (_loops(storage) or any(map(is_expression, data_disks)))
+            listed["data"] = listed["data"] or whole
             for position, disk in enumerate(data_disks):
+                if is_expression(disk):
+                    continue
                 body = disk if isinstance(disk, dict) else {"manageddisk": UNREADABLE.name}
                 lun = _lun(body)
                 mark = ("data", f"entry {position}" if lun is None else lun)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from rpmatrix import terraform
 from rpmatrix.texts import Body, Json, holds_json, read_text
 
 
@@ -102,6 +103,11 @@ def last_part(resource_id: str) -> str:
 def is_expression(value: Json) -> bool:
     """Tell a template expression, which stands for a value not known yet."""
     return isinstance(value, str) and value.startswith("[") and not value.startswith("[[")
+
+
+def is_placeholder(resource_id: str) -> bool:
+    """Tell an id of which a part is not known yet: braces stand for it."""
+    return resource_id.startswith("/") and "{" in resource_id
 
 
 @lru_cache(maxsize=4096)
@@ -234,6 +240,7 @@ def follow(raw: Json, steps: Sequence[str]) -> tuple[str, Json]:
     -------
     The path as the record spells it, and what stands there; None if nothing does.
     """
+    given = raw
     spelled = ""
     for step in steps:
         if step.startswith("["):
@@ -259,7 +266,10 @@ def follow(raw: Json, steps: Sequence[str]) -> tuple[str, Json]:
         else:
             spelled += f".{step}"
             raw = None
-    return spelled.lstrip("."), raw
+    spelled = spelled.lstrip(".")
+    if isinstance(given, terraform.Translated):
+        spelled = given.origin(steps, spelled)
+    return spelled, raw
 
 
 def text_at(body: Body, *path: str) -> str:
@@ -396,7 +406,9 @@ class Collector:
 
     def unwrap(self, value: Json, at: str, projected: bool = False) -> None:
         """Open lists and envelopes until a record is reached."""
-        if isinstance(value, list):
+        if terraform.is_document(value):
+            self._terraform(value, at)
+        elif isinstance(value, list):
             for position, child in enumerate(value):
                 self.take(child, f"{at}/{position}", projected)
         elif holds_json(value):
@@ -411,6 +423,21 @@ class Collector:
                 self._record(value, at, projected)
         else:
             self.fail(at, f"not a record but {brief(value)}; leave it out")
+
+    def _terraform(self, document: Json, at: str) -> None:
+        """Take the resources of a plan or a state of Terraform."""
+        translation = terraform.translate(document)
+        for address, body, kind, projected in translation.found:
+            place = f"{at}/{address}" if at else address
+            if kind:
+                key = key_of(body["id"])
+                self.records.append(Record(kind, key, fold(body), body, self.file, place))
+            else:
+                self.unwrap(body, place, projected)
+        for address, message in translation.faults:
+            self.fail(f"{at}/{address}" if at and address else at or address, message)
+        for note in translation.notes:
+            self.note(note)
 
     def _open(self, value: Body, names: Mapping[str, str], at: str, projected: bool) -> bool:
         def child(name: str) -> Json:
