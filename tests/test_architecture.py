@@ -43,6 +43,7 @@ ORDER = (
         "edition_overlay",
         "texts",
         "terraform_attributes",
+        "terraform_documents",
         "terraform",
         "garbage",
         "records",

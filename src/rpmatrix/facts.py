@@ -391,7 +391,8 @@ def _scale_set_orchestration(vm: Vm, _: _OperatingSystems) -> Reading:
     if found is not None and value is not UNREADABLE:
         return Reading("flexible", "read", found, at, value)
     if found is not None:
-        return Reading(None, "unknown", found, at, None, _CUT)
+        # Whatever the expression becomes: a uniform set has instances, which have ids of their own.
+        return Reading(None, "unknown", found, at, None, _CUT, ("none", "flexible"))
     full = _full(vm)
     return Reading("none", "absent", full) if full else UNKNOWN
 

@@ -390,7 +390,13 @@ class Collector:
     def take_text(self, text: str) -> None:
         """Take all records out of a text, and list what it holds besides."""
         found = read_text(text)
-        for place, value, projected in found.values:
+        values = found.values
+        if len(values) > 1:
+            # Resources one after the other are those of one plan or state.
+            parts = [value for _, value, _ in values if terraform.is_resource(value)]
+            values = [one for one in values if not terraform.is_resource(one[1])]
+            values += [("", parts, False)] if parts else []
+        for place, value, projected in values:
             self.take(value, place, projected)
         for place, message in found.faults:
             self.fail(place, message)
@@ -427,7 +433,7 @@ class Collector:
     def _terraform(self, document: Json, at: str) -> None:
         """Take the resources of a plan or a state of Terraform."""
         translation = terraform.translate(document)
-        for address, body, kind, projected in translation.found:
+        for address, body, kind, projected in translation.entries:
             place = f"{at}/{address}" if at else address
             if kind:
                 key = key_of(body["id"])

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from rpmatrix.inventory import read_inventory
 from rpmatrix.records import Problem, Record, pages_left
+from rpmatrix.terraform import is_resource
 from rpmatrix.texts import decode, read_cell, storable, table_rows
 
 Json = Any
@@ -310,6 +311,9 @@ def _text(name: str, file: BinaryIO) -> Opened:
     start = next((at for at in range(min(len(whole), _HEAD)) if whole[at] not in _BLANK), 0)
     first = bytes(whole[start : start + 1])
     found: Opened | None = None
+    if first in (b"[", b"{") and _is_of_terraform(whole[start:]):
+        # Its resources tell something together alone.
+        return _ordinary(name, bytes(given))
     if first == b"[":
         found = _list(name, whole[start:])
     elif first == b"{":
@@ -319,6 +323,16 @@ def _text(name: str, file: BinaryIO) -> Opened:
     if found is None:
         return _ordinary(name, bytes(given))
     return replace(found, ordinarily=lambda: _ordinary(name, bytes(given)))
+
+
+def _is_of_terraform(whole: Any) -> bool:
+    """Tell resources of a plan or a state one after the other, by the first of them."""
+    text = bytes(whole[:_LONGEST]).decode(errors="replace").lstrip("[ \t\r\n")
+    try:
+        value, _ = _PLAIN.raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return is_resource(value)
 
 
 def _table(name: str, whole: Any) -> Opened | None:
