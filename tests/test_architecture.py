@@ -48,6 +48,8 @@ ORDER = (
         "garbage",
         "records",
         "inventory",
+        "readings",
+        "systems",
         "facts",
         "rules",
         "eligibility",

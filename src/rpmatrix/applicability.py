@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from rpmatrix.eligibility import Assessment, Question, Verdict, fill_command
-from rpmatrix.facts import DiskFacts, Reading, VmFacts
+from rpmatrix.facts import DiskFacts, VmFacts
 from rpmatrix.inventory import Disk, Vm
 from rpmatrix.matrix import Matrix
+from rpmatrix.readings import Reading
 from rpmatrix.rules import holds
 from rpmatrix.tables import Row
 

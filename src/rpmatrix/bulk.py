@@ -28,9 +28,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rpmatrix.column_codes import distinct_rows
-from rpmatrix.facts import FactReader, Reading, VmFacts
+from rpmatrix.facts import FactReader, VmFacts
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Vm, join
 from rpmatrix.matrix import Matrix
+from rpmatrix.readings import Reading
 from rpmatrix.record_blocks import Block, BlockParser
 from rpmatrix.record_columns import (
     Glance,

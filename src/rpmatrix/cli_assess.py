@@ -19,8 +19,8 @@ from rpmatrix.eligibility import (
     LimitState,
     Verdict,
 )
-from rpmatrix.facts import Evidence
 from rpmatrix.matrix import MODES
+from rpmatrix.readings import Evidence
 from rpmatrix.shell import (
     FAILED_ON,
     FINE,

@@ -34,9 +34,10 @@ from rpmatrix.eligibility import (
     Verdict,
     check_answer,
 )
-from rpmatrix.facts import DiskFacts, Reading
+from rpmatrix.facts import DiskFacts
 from rpmatrix.inventory import Vm
 from rpmatrix.matrix import SUPPORTED
+from rpmatrix.readings import Reading
 from rpmatrix.records import region
 from rpmatrix.tables import Row
 

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from rpmatrix.facts import DiskFacts, Evidence, FactReader, Reading, VmFacts, request_readings
+from rpmatrix.facts import DiskFacts, FactReader, VmFacts, request_readings
 from rpmatrix.inventory import Disk, Inventory, Vm
 from rpmatrix.matrix import DECISIVE, MODES, Citation, Fact, Matrix, T, load_matrix
+from rpmatrix.readings import Evidence, Reading
 from rpmatrix.records import Problem, is_expression, last_part
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
 

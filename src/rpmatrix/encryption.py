@@ -26,8 +26,9 @@ from rpmatrix.applicability import (
     vm_of,
 )
 from rpmatrix.eligibility import Assessment, Question, Verdict
-from rpmatrix.facts import DiskFacts, Reading
+from rpmatrix.facts import DiskFacts
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Vm
+from rpmatrix.readings import Reading
 from rpmatrix.records import look
 from rpmatrix.shown_encryption import FoundEncryption, ShownEncryption
 from rpmatrix.tables import Row

@@ -13,9 +13,9 @@ from typing import Final
 
 from rpmatrix import report
 from rpmatrix.eligibility import Assessment, assess
-from rpmatrix.facts import Reading
 from rpmatrix.inventory import Disk, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
+from rpmatrix.readings import Reading
 from rpmatrix.samples import Record
 
 KINDS: Final = ("verdict", "exclude", "copy", "key", "schedule", "error")

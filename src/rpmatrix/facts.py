@@ -11,21 +11,27 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from functools import lru_cache, reduce
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Inventory, Vm, restore_points
 from rpmatrix.matrix import Fact, Matrix
+from rpmatrix.readings import CUT as _CUT
+from rpmatrix.readings import NOTHING as _NOTHING
+from rpmatrix.readings import UNKNOWN, Reading
+from rpmatrix.readings import Place as _Place
+from rpmatrix.readings import Shown as _Shown
+from rpmatrix.readings import agreed as _both
+from rpmatrix.readings import os_disk_of as _os_disk
+from rpmatrix.readings import value_in as _told
+from rpmatrix.readings import value_shown as _shown
 from rpmatrix.records import (
     EMPTY,
     METADATA,
     MISSING,
     UNREADABLE,
     Record,
-    brief,
-    follow,
     id_parts,
     is_expression,
     last_part,
@@ -33,96 +39,11 @@ from rpmatrix.records import (
     region,
     text_at,
 )
-from rpmatrix.texts import Body, Json
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Which value, at which path of which input, made a fact known.
-
-    Attributes
-    ----------
-    fact_id, value
-        The fact and the value it was given.
-    file, record, path
-        Where the value stands; empty if no payload told it.
-    shown
-        The value as it stands there.
-    how : str
-        ``read``, ``absent`` (the record is full and leaves it out), ``assumed``, ``answered``
-        or ``unknown``.
-    why : str
-        Why a fact stayed unknown although a record shows something, else empty.
-    """
-
-    fact_id: str
-    value: str | None
-    file: str = ""
-    record: str = ""
-    path: str = ""
-    shown: str = ""
-    how: str = "unknown"
-    why: str = ""
-
-    def __str__(self) -> str:
-        where = " ".join(part for part in (self.file, self.record) if part)
-        if self.how == "read":
-            return f"{self.fact_id} = {self.value}: {self.path} is {self.shown} ({where})"
-        if self.how == "absent":
-            return f"{self.fact_id} = {self.value}: left out of a full record ({where})"
-        if self.how in ("assumed", "answered"):
-            return f"{self.fact_id} = {self.value}: {self.how}"
-        return f"{self.fact_id} is unknown{': ' + self.why if self.why else ''}"
-
+from rpmatrix.systems import OperatingSystems as _OperatingSystems
+from rpmatrix.systems import extended_security_updates, operating_system, os_family
+from rpmatrix.texts import Json
 
 # --------------------------------------------------------------------------- VMs to facts
-
-
-class Reading(NamedTuple):
-    """The value of one fact and where it came from.
-
-    Attributes
-    ----------
-    value : str, int or None
-        None where the fact is unknown.
-    how : str
-        As in :class:`Evidence`.
-    record, path, shown
-        The record, the path of lower-case keys inside it, and what stands there.
-    why : str
-        Why the fact is unknown although something is shown: then no assumption is made either.
-    options : tuple
-        Values of which one is true where records disagree.
-    """
-
-    value: str | int | None
-    how: str = "unknown"
-    record: Record | None = None
-    path: str = ""
-    shown: Json = None
-    why: str = ""
-    options: tuple[str | int | None, ...] = ()
-
-    def evidence(self, fact_id: str) -> Evidence:
-        """Tell it to a person, with the path as the record itself spells it."""
-        value = None if self.value is None else str(self.value)
-        if self.record is None:
-            return Evidence(fact_id, value, how=self.how, why=self.why)
-        steps = self.path.replace("[", ".[").split(".") if self.path else []
-        place = "" if self.how == "absent" else _spell(self.record.raw, steps)
-        shown = "" if self.shown is None else brief(self.shown, 240)
-        return Evidence(
-            fact_id, value, self.record.file, self.record.pointer, place, shown, self.how, self.why
-        )
-
-
-def _spell(raw: Json, steps: Sequence[str]) -> str:
-    """Spell a path, which may point into lists, as the record itself does."""
-    return follow(raw, steps)[0]
-
-
-UNKNOWN: Final = Reading(None)
-_CUT: Final = "the value is an expression, was cut off, or is not known yet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,10 +61,6 @@ class VmFacts:
     vm: Vm
     readings: Mapping[str, Reading]
     disks: tuple[DiskFacts, ...]
-
-
-# A place to look into: a record, the path down to a body inside it, and that body.
-_Place = tuple[Record, str, Body]
 
 
 class FactReader:
@@ -320,57 +237,11 @@ class _FactPlan:
         return UNKNOWN
 
 
-def _both(first: Reading, second: Reading) -> Reading:
-    """Put together what two records of the same thing tell."""
-    if second.value == first.value and not first.options:
-        return first
-    why = f"records disagree: {first.shown!r} and {second.shown!r}"
-    told = (*(first.options or (first.value,)), second.value)
-    # One of these is true; if a record shows what cannot be read, anything may be.
-    options = () if None in told else tuple(dict.fromkeys(told))
-    return second._replace(value=None, how="unknown", why=why, options=options)
-
-
 # --------------------------------------------------------------------------- derived facts
 
 
 def _full(vm: Vm) -> Record | None:
     return next((record for record in vm.records if record.full), None)
-
-
-_Shown = tuple[Json, Record | None, str]
-_NOTHING: Final[_Shown] = (MISSING, None, "")
-
-
-def _shown(places: Iterable[_Place], *path: str) -> _Shown:
-    """Give the first value at a path, with its record and place."""
-    cut = _NOTHING
-    for record, prefix, body in places:
-        value = look(body, path)
-        if value is MISSING:
-            continue
-        at = ".".join((prefix, *path) if prefix else path)
-        if value is not UNREADABLE:
-            return value, record, at
-        cut = (UNREADABLE, record, at)
-    return cut
-
-
-def _told(records: Iterable[Record], *path: str) -> _Shown:
-    """Give the first value at a path of these records, with its record and place."""
-    cut = _NOTHING
-    for record in records:
-        value = look(record.body, path)
-        if value is MISSING:
-            continue
-        if value is not UNREADABLE:
-            return value, record, ".".join(path)
-        cut = (UNREADABLE, record, ".".join(path))
-    return cut
-
-
-def _os_disk(vm: Vm) -> Disk | None:
-    return next((disk for disk in vm.disks if disk.role == "os" and disk.listed), None)
 
 
 _UNIFORM_PATH: Final = re.compile(r"/virtualmachinescalesets/[^/]+/virtualmachines/")
@@ -598,198 +469,6 @@ def _accelerated_networking(vm: Vm, _systems: _OperatingSystems) -> Reading:
     return off if off and whole else UNKNOWN
 
 
-# PowerShell gives an enumeration as its number.
-_FAMILY_NUMBERS: Final = {0: "Windows", 1: "Linux"}
-
-
-def _os_family(vm: Vm, systems: _OperatingSystems) -> Reading:
-    os_disk = _os_disk(vm)
-    value, found, at = _NOTHING
-    if os_disk is not None:
-        value, found, at = _shown(os_disk.attachments, "ostype")
-        if found is None:
-            value, found, at = _told(os_disk.records, "ostype")
-    if type(value) is int and value in _FAMILY_NUMBERS:
-        return Reading(_FAMILY_NUMBERS[value], "read", found, at, value)
-    for family in ("Windows", "Linux"):
-        if str(value).lower() == family.lower():
-            return Reading(family, "read", found, at, value)
-    for family, profile in (("Windows", "windowsconfiguration"), ("Linux", "linuxconfiguration")):
-        value, found, at = _told(vm.records, "osprofile", profile)
-        if isinstance(value, dict):
-            return Reading(family, "read", found, at, "given")
-    system = systems.find(vm)
-    if system.value is not None:
-        return system._replace(value=systems.family[str(system.value)])
-    return systems.family_of_image(vm)
-
-
-def _operating_system(vm: Vm, systems: _OperatingSystems) -> Reading:
-    return systems.find(vm)
-
-
-def _extended_security_updates(vm: Vm, systems: _OperatingSystems) -> Reading:
-    """Tell by the calendar where the dates settle it, however the article is read."""
-    system = systems.find(vm)
-    support, updates = systems.ends.get(str(system.value), ("", ""))
-    if support and systems.today <= support:
-        return system._replace(value="not_reached")
-    if updates and systems.today > updates:
-        return system._replace(value="reached")
-    answer, record, at = _told(vm.records, "extended_security_updates")
-    for value in ("reached", "not_reached"):
-        if str(answer).lower() == value:
-            return Reading(value, "read", record, at, answer)
-    return UNKNOWN
-
-
-def image_named_by(resource_id: str) -> tuple[str, str, str]:
-    """Read publisher, offer and SKU out of the id of a platform image; empty what it leaves out."""
-    steps = resource_id.lower().split("/")
-    named = dict(zip(steps[1::2], steps[2::2], strict=False))
-    return named.get("publishers", ""), named.get("offers", ""), named.get("skus", "")
-
-
-class _OperatingSystems:
-    """Names the operating system by the patterns of the table ``operating_systems``."""
-
-    def __init__(self, matrix: Matrix) -> None:
-        self.today = matrix.as_of.isoformat()
-        self.ends = {
-            row.id: (row["support_ends"], row["security_updates_end"])
-            for row in matrix.table("operating_systems")
-        }
-        self.family: dict[str, str] = {}
-        self._images: list[tuple[int, str, tuple[str, ...]]] = []
-        self._names: list[tuple[int, str, tuple[str, ...]]] = []
-        for row in matrix.table("operating_systems"):
-            self.family[row.id] = row["family"]
-            rank = int(row["precedence"])
-            for column, target in (
-                ("image_patterns", self._images),
-                ("os_name_patterns", self._names),
-            ):
-                for pattern in row.members(column):
-                    target.append((rank, row.id, tuple(pattern.lower().split(":"))))
-        self._seen: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._last: tuple[Vm | None, Reading] = (None, UNKNOWN)
-
-    def _matches(
-        self, patterns: list[tuple[int, str, tuple[str, ...]]], shown: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        mark = (str(patterns is self._images), *shown)
-        if mark not in self._seen:
-            found = [
-                (rank, name)
-                for rank, name, parts in patterns
-                if all(
-                    part == "*" or (text and fnmatchcase(text, part))
-                    for text, part in zip(shown, parts, strict=False)
-                )
-            ]
-            best = max((rank for rank, _ in found), default=0)
-            names = dict.fromkeys(name for rank, name in found if rank == best)
-            self._seen[mark] = tuple(names)
-        return self._seen[mark]
-
-    def find(self, vm: Vm) -> Reading:
-        """Find the one row that what is shown points to; the guest's own word comes first."""
-        last, found = self._last
-        if last is not vm:  # several facts ask for it, one after the other
-            found = self._find(vm)
-            self._last = (vm, found)
-        return found
-
-    def _find(self, vm: Vm) -> Reading:
-        for view in (("instanceview",), ("extended", "instanceview")):
-            told = [one for record in vm.records if (one := self._of_view(record, view))]
-            if told:
-                return reduce(_both, told)
-        told = [one for record in vm.records if (one := self._of_image(record))]
-        if told:
-            return reduce(_both, told)
-        os_disk = _os_disk(vm)
-        return self._of_os_disk(os_disk) if os_disk else UNKNOWN
-
-    def _of_view(self, record: Record, view: tuple[str, ...]) -> Reading | None:
-        name = look(record.body, (*view, "osname"))
-        if not isinstance(name, str):
-            return None
-        version = look(record.body, (*view, "osversion"))
-        shown = (name.lower(), version.lower() if isinstance(version, str) else "")
-        return self._reading(self._names, shown, record, ".".join((*view, "osname")), name)
-
-    def _of_image(self, record: Record) -> Reading | None:
-        image = look(record.body, ("storageprofile", "imagereference"))
-        at = "storageprofile.imagereference"
-        if image is UNREADABLE:
-            return Reading(None, "unknown", record, at, None, _CUT)
-        parts = [look(image, (part,)) for part in ("publisher", "offer", "sku")]
-        if parts[0] is MISSING:
-            return None
-        texts = tuple(part.lower() if isinstance(part, str) else "" for part in parts)
-        if not texts[0]:
-            return Reading(None, "unknown", record, at, None, _CUT)
-        return self._reading(self._images, texts, record, at, ":".join(texts))
-
-    def family_of_image(self, vm: Vm) -> Reading:
-        """Find the family that every release agrees on which the image may be of.
-
-        A template names the publisher and leaves the release to a parameter.
-        """
-        image = ("storageprofile", "imagereference")
-        urn = [_told(vm.records, *image, part) for part in ("publisher", "offer", "sku")]
-        texts = [value.lower() if isinstance(value, str) else "" for value, _, _ in urn]
-        shown = {str(look(record.body, (*image, "publisher"))).lower() for record in vm.records}
-        if not texts[0] or shown - {texts[0], str(MISSING).lower()}:
-            return UNKNOWN
-        families = {
-            self.family[name]
-            for _, name, parts in self._images
-            if all(
-                not text or part == "*" or fnmatchcase(text, part)
-                for text, part in zip(texts, parts, strict=False)
-            )
-        }
-        if len(families) != 1:
-            return UNKNOWN
-        return Reading(families.pop(), "read", urn[0][1], ".".join(image), ":".join(texts))
-
-    def _of_os_disk(self, disk: Disk) -> Reading:
-        parts = ("publisher", "product", "name")
-        plan = [_told(disk.records, "purchaseplan", part) for part in parts]
-        if isinstance(plan[0][0], str):
-            texts = tuple(value.lower() if isinstance(value, str) else "" for value, _, _ in plan)
-            reading = self._reading(
-                self._images, texts, plan[0][1], "purchaseplan", ":".join(texts)
-            )
-            if reading.value is not None:
-                return reading
-        value, record, at = _told(disk.records, "creationdata", "imagereference", "id")
-        if isinstance(value, str):
-            texts = image_named_by(value)
-            if texts[0]:
-                return self._reading(self._images, texts, record, at, ":".join(texts))
-        return UNKNOWN
-
-    def _reading(
-        self,
-        patterns: list[tuple[int, str, tuple[str, ...]]],
-        shown: tuple[str, ...],
-        record: Record | None,
-        at: str,
-        text: str,
-    ) -> Reading:
-        found = self._matches(patterns, shown)
-        if len(found) == 1:
-            return Reading(found[0], "read", record, at, text)
-        if found:
-            why = f"{text!r} fits several rows of operating_systems: {', '.join(found)}"
-        else:
-            why = f"no row of operating_systems knows {text!r}"
-        return Reading(None, "unknown", record, at, text, why, options=found)
-
-
 # How PowerShell names an object that lies deeper than it was asked to show.
 _TYPE_NAMES: Final = ("Microsoft.Azure.", "System.", "@{")
 
@@ -924,11 +603,11 @@ _VM_DERIVATIONS: Final[dict[str, Callable[[Vm, _OperatingSystems], Reading]]] = 
     "accelerated_networking": _accelerated_networking,
     "azure_disk_encryption": _azure_disk_encryption,
     "data_disk_count": _data_disk_count,
-    "extended_security_updates": _extended_security_updates,
+    "extended_security_updates": extended_security_updates,
     "extensions": _extensions,
     "image_source": _image_source,
-    "operating_system": _operating_system,
-    "os_family": _os_family,
+    "operating_system": operating_system,
+    "os_family": os_family,
     "premium_storage_size": _premium_storage_size,
     "scale_set_orchestration": _scale_set_orchestration,
     "security_type": _security_type,

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rpmatrix.facts import image_named_by
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS
 from rpmatrix.matrix import Matrix
 from rpmatrix.record_shapes import (
@@ -37,6 +36,7 @@ from rpmatrix.records import (
     key_of,
 )
 from rpmatrix.sources import Chunk
+from rpmatrix.systems import image_named_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

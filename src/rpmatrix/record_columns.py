@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from rpmatrix.column_codes import UNUSABLE, told
-from rpmatrix.facts import Reading
 from rpmatrix.matrix import Fact
+from rpmatrix.readings import Reading
 from rpmatrix.record_blocks import TEXTS_ALONE, Rows, one_array
 from rpmatrix.record_shapes import GIVEN, Elsewhere, Shape
 from rpmatrix.records import (

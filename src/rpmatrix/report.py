@@ -19,7 +19,6 @@ from rpmatrix.eligibility import (
     fill_command,
 )
 from rpmatrix.errors import Candidate, ErrorAnswer, ErrorMatch
-from rpmatrix.facts import Evidence
 from rpmatrix.inventory import Disk, Vm
 from rpmatrix.markup import (
     SHOWN_VMS,
@@ -45,6 +44,7 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import DECISIVE, MODES, Matrix
+from rpmatrix.readings import Evidence
 from rpmatrix.records import Problem
 from rpmatrix.report_matrix import (
     MODE_TITLES,

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 
 from rpmatrix.applicability import ENCRYPTION_TYPE
-from rpmatrix.facts import Evidence, Reading
 from rpmatrix.inventory import Disk, Inventory
 from rpmatrix.matrix import Matrix
+from rpmatrix.readings import Evidence, Reading
 from rpmatrix.records import MISSING, UNREADABLE, Record, look
 from rpmatrix.texts import Json
 

@@ -12,8 +12,9 @@ from itertools import combinations
 from typing import Final
 
 from rpmatrix.eligibility import Evaluator, Verdict
-from rpmatrix.facts import DiskFacts, Reading, VmFacts
+from rpmatrix.facts import DiskFacts, VmFacts
 from rpmatrix.matrix import Matrix
+from rpmatrix.readings import Reading
 from rpmatrix.tables import Row
 
 ELIGIBLE: Final = ("supported", "exclude_disks")
