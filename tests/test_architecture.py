@@ -41,6 +41,7 @@ ORDER = (
         "statement_pairing",
         "drift",
         "edition_overlay",
+        "not_json",
         "texts",
         "terraform_attributes",
         "terraform_documents",

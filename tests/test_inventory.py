@@ -371,7 +371,7 @@ def test_a_legacy_code_page_is_read_too() -> None:
 
 
 def test_bytes_that_are_no_text_are_a_problem() -> None:
-    assert "neither UTF-8 nor UTF-16" in only_problem(read(b"\x89PNG\x81\x8d\x8f\x90\x9d" * 9))
+    assert "neither UTF-8 nor UTF-16" in only_problem(read(b"\x81\x8d\x8f\x90\x9d" * 9))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-8-sig"])
@@ -518,13 +518,6 @@ def test_a_pattern_or_a_home_is_a_path_too(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / "empty").mkdir(exist_ok=True)
         assert "no file there that ends in .json, .ndjson" in only_problem(read(nothing))
 
-
-@pytest.mark.parametrize(
-    ("begins", "told"),
-    [(b"PK\x03\x04", "a workbook"), (b"\x1f\x8b\x08", "compressed"), (b"PAR1", "Parquet")],
-)
-def test_a_file_that_is_no_text_is_called_what_it_is(begins: bytes, told: str) -> None:
-    assert told in only_problem(read(begins + b"\x00" * 40))
 
 
 def test_files_that_were_joined_keep_their_marks() -> None:

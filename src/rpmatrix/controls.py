@@ -13,7 +13,7 @@ import ipywidgets as widgets
 WIDE: Final = {"description_width": "13em"}
 """The style of a control: room for its name."""
 
-RECORD_FILES: Final = ".json,.ndjson,.jsonl,.csv,.txt"
+RECORD_FILES: Final = ".json,.ndjson,.jsonl,.csv,.txt,.tfstate"
 """The files with records of Azure that a browser offers to upload."""
 
 

@@ -34,7 +34,7 @@ from rpmatrix.records import (
     look,
     text_at,
 )
-from rpmatrix.texts import Body, Json, decode
+from rpmatrix.texts import Body, Json, text_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,14 +232,11 @@ def read_inventory(*sources: Any) -> Inventory:
             collector.fail("", f"cannot be read ({reason})")
         elif isinstance(content, bytes):
             digests.add_bytes(name, content)
-            kind = next((told for mark, told in _NO_TEXTS if content.startswith(mark)), "")
-            if kind:
-                collector.fail("", f"{kind}, not a text; give the JSON or CSV itself")
-                continue
-            try:
-                collector.take_text(decode(content))
-            except UnicodeDecodeError:
-                collector.fail("", "neither UTF-8 nor UTF-16 text; is it a JSON or CSV file?")
+            text, reason = text_of(content)
+            if reason:
+                collector.fail("", reason)
+            else:
+                collector.take_text(text)
         else:
             digests.add_value(name, content)
             collector.take(content, "")
@@ -247,14 +244,6 @@ def read_inventory(*sources: Any) -> Inventory:
     return Inventory(
         vms, tuple(collector.records), tuple(collector.problems), tuple(collector.notes), digests
     )
-
-
-# How files begin that are handed over by mistake.
-_NO_TEXTS: Final = (
-    (b"PK\x03\x04", "a workbook or an archive"),
-    (b"\x1f\x8b", "a compressed file"),
-    (b"PAR1", "a Parquet file"),
-)
 
 
 class Digests(Mapping[str, str]):
@@ -316,7 +305,7 @@ def _canonical(value: Json) -> bytes:
         return type(value).__name__.encode()
 
 
-_READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".txt")
+_READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".txt", ".tfstate")
 
 
 def contents_of(sources: Iterable[Any]) -> Iterator[tuple[str, Any]]:

@@ -30,13 +30,14 @@ from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
 from rpmatrix.markup import joined, page, paragraph, word
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
+from rpmatrix.not_json import stand_in
 from rpmatrix.plan_names import PlanError
 from rpmatrix.samples import sample_names, sample_title, sample_vm
 from rpmatrix.schedule import ScheduleError
 from rpmatrix.summaries import FleetError
 from rpmatrix.table_problems import TablesError
 from rpmatrix.tables import Row
-from rpmatrix.texts import decode, storable
+from rpmatrix.texts import storable, text_of
 
 LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000
@@ -545,7 +546,8 @@ class VmPanel(Panel):
 
     def _uploaded(self) -> None:
         """Take uploaded files as if they had been pasted one after the other."""
-        contents = [decode(bytes(one["content"])) for one in self._controls["upload"].value]
+        files = self._controls["upload"].value
+        contents = [_text_of(one["name"], bytes(one["content"])) for one in files]
         if not contents:
             return
         self._quiet = True
@@ -759,6 +761,12 @@ def _hold(name: str, control: widgets.Widget, value: object) -> None:
         if value not in offered:
             raise LookupError(f"{name} may be {', '.join(map(repr, offered))}, not {value!r}")
     control.value = value
+
+
+def _text_of(name: str, content: bytes) -> str:
+    """Give the text of a file, or a line that says why it has none."""
+    text, reason = text_of(content)
+    return stand_in(name, reason) if reason else text
 
 
 def _inventory(kind: str, value: str) -> Inventory:

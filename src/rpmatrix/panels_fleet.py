@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as widgets
 
 from rpmatrix import report, report_fleet
-from rpmatrix.controls import choice, field, layout, show, strict_box, text_area, upload
+from rpmatrix.controls import (
+    RECORD_FILES,
+    choice,
+    field,
+    layout,
+    show,
+    strict_box,
+    text_area,
+    upload,
+)
 from rpmatrix.eligibility import VERDICTS, Assessment, Explanation, assess
 from rpmatrix.fleet_views import (
     FORMS,
@@ -709,7 +718,7 @@ def _goes_in_bulk(path: str) -> bool:
 
 
 def _is_plain(file: Path) -> bool:
-    return file.suffix.lower() in (".json", ".ndjson", ".jsonl", ".csv", ".txt")
+    return file.suffix.lower() in RECORD_FILES.split(",")
 
 
 def _contents(kind: str, value: Any) -> Sequence[Any]:

@@ -99,7 +99,7 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(path for path in paths if form_of(path) in _READABLE)
 
 
-_READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".parquet", ".txt")
+_READABLE: Final = (".json", ".ndjson", ".jsonl", ".csv", ".parquet", ".txt", ".tfstate")
 # How much of the time of a run over records goes by while they are read.
 _READING: Final = 0.7
 

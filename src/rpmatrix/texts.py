@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from rpmatrix.not_json import name_of_file, name_of_text, without_stand_ins
+
 Json = Any
 Body = dict[str, Any]
 
@@ -66,6 +68,16 @@ def _whole(data: bytes, encoding: str) -> str:
     return codecs.getincrementaldecoder(encoding)().decode(data)
 
 
+def text_of(content: bytes) -> tuple[str, str]:
+    """Give the text of a file, and why it holds none that could be read: one of both is empty."""
+    if reason := name_of_file(content):
+        return "", reason
+    try:
+        return decode(content), ""
+    except UnicodeDecodeError:
+        return "", "neither UTF-8 nor UTF-16 text; is it a JSON or CSV file?"
+
+
 _DECODER: Final = json.JSONDecoder(strict=False)
 _TOKENS: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
@@ -112,6 +124,14 @@ def read_text(text: str) -> Documents:
 
     Never raises: a text that holds nothing readable has a fault that says what to do.
     """
+    text, unread = without_stand_ins(text)
+    if not unread:
+        return _read_text(text)
+    found = _read_text(text) if text.strip() else Documents([], [], [])
+    return found._replace(faults=[*found.faults, *(("", reason) for reason in unread)])
+
+
+def _read_text(text: str) -> Documents:
     text = text.lstrip("\ufeff").strip().strip("\x00")
     if not text:
         return Documents([], [("", "the input is empty; save the command's output again")], [])
@@ -127,22 +147,47 @@ def read_text(text: str) -> Documents:
         text = html.unescape(text)
     if "\x1b" in text:
         text = _COLOURS.sub("", text)
-    found = _scan(text)
+    found, rest = _scan(text)
     if found.faults or not found.values:
         shortened, gaps = _ELLIPSIS.subn("", _without_comments(_typed(text)))
         # An object that is left out stands where something is not known: like an expression.
         shortened, more = _LEFT_OUT.subn(r'\1"[left out]"', shortened)
-        cleaned = _scan(shortened, projected=gaps + more > 0)
+        cleaned, less = _scan(shortened, projected=gaps + more > 0)
         if len(cleaned.faults) < len(found.faults) or len(cleaned.values) > len(found.values):
-            found = cleaned
+            found, rest = cleaned, less
+    if named := name_of_text(rest):
+        if not any(_may_be_record(value) for _, value, _ in found.values):
+            return Documents([], [("", named)], [])
+        return found._replace(notes=[f"what stands beside the JSON was not read: {named}"])
     if not found.values and not found.faults:
         advice = "no JSON and no table found; save the output with --output json"
         return Documents([], [("", advice)], [])
     return found
 
 
-def _scan(text: str, projected: bool = False) -> Documents:
+# Keys of which every record, and every answer that holds records, has at least one.
+_RECORD_KEYS: Final = frozenset(
+    {
+        *("id", "name", "type", "properties", "value", "values", "data", "resources", "changes"),
+        *("compute", "sku", "resource_changes", "planned_values", "deployment", "statuses"),
+    }
+)
+
+
+def _may_be_record(value: Json) -> bool:
+    """Tell JSON that may hold records from a piece of JSON that is part of another text."""
+    if isinstance(value, list):
+        return any(map(_may_be_record, value))
+    if not isinstance(value, dict):
+        return False
+    keys = {str(key).lower() for key in value}
+    return not _RECORD_KEYS.isdisjoint(keys) or any("profile" in key for key in keys)
+
+
+def _scan(text: str, projected: bool = False) -> tuple[Documents, str]:
+    """Read the JSON values of a text; give the text around them, too."""
     lines = _Lines(text)
+    pieces: list[str] = []
     values: list[tuple[str, Json, bool]] = []
     faults: list[tuple[str, str]] = []
     skipped = False
@@ -150,6 +195,7 @@ def _scan(text: str, projected: bool = False) -> Documents:
     while match := _CANDIDATE.search(text, position):
         start = match.start()
         skipped = skipped or bool(text[position:start].strip(" \t\r\n,;\ufeff"))
+        pieces.append(text[position:start])
         place = lines.at(start)
         try:
             value, position = _DECODER.raw_decode(text, start)
@@ -168,6 +214,7 @@ def _scan(text: str, projected: bool = False) -> Documents:
                 faults.append(fault)
             following = _NEXT_START.search(text, max(start + 1, reached))
             if following is None:
+                position, skipped = len(text), True
                 break
             position = following.start()
             continue
@@ -175,9 +222,10 @@ def _scan(text: str, projected: bool = False) -> Documents:
             values.append((place if values or skipped else "", value, projected))
         else:
             skipped = True
+    pieces.append(text[position:])
     skipped = skipped or bool(text[position:].strip(" \t\r\n,;"))
     notes = ["text around the JSON was passed over"] if skipped and values else []
-    return Documents(values, faults, notes)
+    return Documents(values, faults, notes), "\n".join(pieces)
 
 
 def _salvage(text: str, start: int, lines: _Lines) -> tuple[list[tuple[str, Json]], int]:
