@@ -42,6 +42,7 @@ ORDER = (
         "drift",
         "edition_overlay",
         "not_json",
+        "vm_kinds",
         "texts",
         "terraform_attributes",
         "terraform_documents",

@@ -75,6 +75,22 @@ def test_every_sample_is_what_it_is_alone(tmp_path: Path) -> None:
     assert differences(assess_files(path := as_file(records, tmp_path)), path) == []
 
 
+@pytest.mark.parametrize("shape", [azure.to_resource_graph, azure.to_cli, lambda record: record])
+def test_vms_of_kinds_that_are_not_covered_are_problems(
+    shape: Callable[[Body], Body], tmp_path: Path
+) -> None:
+    kinds = ("Microsoft.HybridCompute/machines", "Microsoft.ClassicCompute/virtualMachines")
+    others = [
+        {"id": azure.resource_id(kind, "other"), "name": "other", "type": kind, "properties": {}}
+        for kind in kinds
+    ]
+    path = as_file([shape(record) for record in (azure.vm(), *others, azure.disk())], tmp_path)
+    result = assess_files(path)
+    assert differences(result, path) == []
+    assert len(result.problems) == len(kinds)
+    assert all("this kind of VM is not covered" in one.message for one in result.problems)
+
+
 @pytest.mark.parametrize(
     "options",
     [

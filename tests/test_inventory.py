@@ -134,9 +134,7 @@ def test_a_record_is_recognised_by_what_it_is(kind: str, shape: Callable[[Body],
         ("Microsoft.Compute/images", {"storageProfile": {"osDisk": {"osType": "Linux"}}}),
         ("Microsoft.Compute/snapshots", {"creationData": {}, "diskSizeGB": 4, "osType": "Linux"}),
         ("Microsoft.Network/bastionHosts", {"ipConfigurations": []}),
-        ("Microsoft.ClassicCompute/virtualMachines", {"hardwareProfile": {"size": "A1"}}),
-        ("Microsoft.AzureStackHCI/virtualMachineInstances", {"storageProfile": {}}),
-        ("Microsoft.HybridCompute/machines", {"osName": "linux", "osProfile": {}}),
+        ("Microsoft.HybridCompute/licenses", {"osProfile": {}}),
         ("Microsoft.Compute/availabilitySets", {"virtualMachines": [{"id": vm_id()}]}),
     ],
 )
@@ -144,6 +142,34 @@ def test_what_looks_like_a_vm_or_disk_and_is_none_is_other(kind: str, properties
     record = {"id": resource_id(kind, "one"), "name": "one", "type": kind, "properties": properties}
     assert kinds(read(record)) == ["other"]
     assert kinds(read(azure.to_cli(record))) == ["other"]
+
+
+UNCOVERED = [
+    (row["title"], kind, row["remedy"])
+    for row in MATRIX.table("uncovered_vms")
+    for kind in row.members("resource_types")
+    if "/" in kind
+]
+
+
+@pytest.mark.parametrize(("title", "kind", "remedy"), UNCOVERED)
+def test_a_vm_of_a_kind_that_is_not_covered_is_a_problem(
+    title: str, kind: str, remedy: str
+) -> None:
+    names = [f"name{number}" for number in range(kind.count("/"))]
+    properties = {"storageProfile": {"osDisk": {}}, "hardwareProfile": {"vmSize": "Custom"}}
+    record = {"id": resource_id(kind, *names), "name": names[-1], "type": kind.lower()}
+    for shape in (
+        {**record, "properties": properties},
+        {**record, **properties},
+        {"id": record["id"], **properties},
+        {"type": kind, "properties": properties},
+    ):
+        inventory = read([shape])
+        assert not inventory.records
+        message = only_problem(inventory)
+        assert f"this kind of VM is not covered: {title}" in message
+        assert remedy in message
 
 
 def test_an_id_is_a_better_witness_than_a_type() -> None:
@@ -517,7 +543,6 @@ def test_a_pattern_or_a_home_is_a_path_too(tmp_path: Path, monkeypatch: pytest.M
     for nothing in (tmp_path / "no-*.json", tmp_path / "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
         assert "no file there that ends in .json, .ndjson" in only_problem(read(nothing))
-
 
 
 def test_files_that_were_joined_keep_their_marks() -> None:

@@ -231,7 +231,12 @@ def test_every_form_has_an_example() -> None:
     named = {name_of_file(content) for content, _, _ in BINARY.values()}
     named |= {name_of_text(content) for content, _, _ in TEXT.values()}
     names = {one.partition(", not ")[0] for one in named}
-    rare = {"a RAR archive", "a tar archive", "a file compressed with zstd", "a file compressed with xz"}
+    rare = {
+        "a RAR archive",
+        "a tar archive",
+        "a file compressed with zstd",
+        "a file compressed with xz",
+    }
     rare |= {"an SQLite database", "the overview page of the portal"}
     assert {form.name for form in (*FILES, *TEXTS)} - names == rare
 

@@ -347,6 +347,15 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "source": "A keeper's log",
         }
     ],
+    "uncovered_vms": [
+        {
+            "id": "uncovered-buoy",
+            "title": "Buoy",
+            "resource_types": "Harbour.Sea/buoys|azurerm_buoy",
+            "remedy": "Haul it in.",
+            "source": "A keeper's log",
+        }
+    ],
     "rulings": [
         {
             "id": "r-api",

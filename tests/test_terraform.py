@@ -878,6 +878,28 @@ def test_other_resources_are_counted_and_tell_nothing() -> None:
     assert inventory.counts["other"] == 4
 
 
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("azurerm_arc_machine", "Azure Arc"),
+        ("azurerm_dev_test_linux_virtual_machine", "DevTest"),
+        ("azapi_resource", "Azure Local"),
+    ],
+)
+def test_a_vm_of_a_kind_that_is_not_covered_is_named(kind: str, title: str) -> None:
+    body = {"properties": {"hardwareProfile": {"vmSize": "Custom"}, "storageProfile": {}}}
+    values: Body = {"id": "", "name": "vm-quay", "location": "westeurope", "body": body}
+    if kind == "azapi_resource":
+        values["type"] = "Microsoft.AzureStackHCI/virtualMachineInstances@2024-01-01"
+    for document in (shown_state, raw_state, plan):
+        inventory = read(document({f"{kind}.main": values}))
+        assert not inventory.records
+        (problem,) = inventory.problems
+        assert "this kind of VM is not covered" in problem.message
+        assert title in problem.message
+        assert problem.record == f"{kind}.main"
+
+
 def test_attributes_that_this_version_does_not_know_are_named() -> None:
     values = linux(disk_replication_mode="Sync")
     notes = read(shown_state({LINUX: values})).notes

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from rpmatrix import terraform
 from rpmatrix.texts import Body, Json, holds_json, read_text
+from rpmatrix.vm_kinds import uncovered_vm
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,10 +436,10 @@ class Collector:
         translation = terraform.translate(document)
         for address, body, kind, projected in translation.entries:
             place = f"{at}/{address}" if at else address
-            if kind:
+            if kind and not self._is_uncovered(body, place):
                 key = key_of(body["id"])
                 self.records.append(Record(kind, key, fold(body), body, self.file, place))
-            else:
+            elif not kind:
                 self.unwrap(body, place, projected)
         for address, message in translation.faults:
             self.fail(f"{at}/{address}" if at and address else at or address, message)
@@ -595,11 +596,27 @@ class Collector:
             shown = ", ".join(map(str, list(raw)[:6])) or "nothing"
             self.fail(at, f"not a resource that is known here; it holds {shown[:200]}")
             return
+        if kind == "other" and self._is_uncovered(body, at):
+            return
         joined_by = key_of(body.get("id"))
         if not joined_by.startswith("/"):
             joined_by = f"{self.file}#{at or '/'}"
         full = _is_full(kind, body, projected)
         self.records.append(Record(kind, joined_by, body, source, self.file, at or "/", full))
+
+    def _is_uncovered(self, body: Body, at: str) -> bool:
+        """Tell a VM of a kind that is not covered, which becomes a problem."""
+        by_id, by_type = body.get("id"), body.get("type")
+        kinds = [type_of_id(by_id) if isinstance(by_id, str) else "", by_type]
+        found = (uncovered_vm(kind) for kind in kinds if isinstance(kind, str) and kind)
+        uncovered = next(filter(None, found), None)
+        if uncovered is None:
+            return False
+        name = body.get("name") or last_part(by_id if isinstance(by_id, str) else "")
+        named = f" ({name})" if isinstance(name, str) and name else ""
+        title, remedy = uncovered
+        self.fail(at, f"this kind of VM is not covered: {title}{named}. {remedy}")
+        return True
 
 
 def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iterator[str]:
