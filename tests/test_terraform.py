@@ -30,6 +30,7 @@ from hashicorp import (
 )
 
 import rpmatrix as rp
+from rpmatrix.cases import save_case
 from rpmatrix.facts import FactReader
 from rpmatrix.fleet import assess_files
 from rpmatrix.inventory import Inventory
@@ -1012,6 +1013,28 @@ def test_a_broken_document_is_no_reason_to_stop(document: Any) -> None:
     inventory = read(document)
     for verdict in rp.assess(inventory, MATRIX).verdicts:
         assert verdict.verdict in ("unknown", "not_supported")
+
+
+CASES: dict[str, Body] = {
+    "a state": raw_state({**with_disk(max_shares=2), LINUX: linux(admin_password="Quay-Secret-1")}),
+    "an old state": old_state(with_disk()),
+    "a plan": plan(with_disk(max_shares=2), {**ID_GAPS, DISK: {}}, SIMPLE),
+    "a plan with gaps": plan(with_disk(), {ATTACHMENT: {"managed_disk_id": True}}),
+    "azapi": shown_state({AZAPI_VM: azapi_vm(), AZAPI_DISK: azapi_disk(maxShares=2)}),
+    "a plan of azapi": plan({AZAPI_VM: azapi_vm(), AZAPI_DISK: azapi_disk(maxShares=2)}),
+    "a VM of a scale set": shown_state({LINUX: linux(virtual_machine_scale_set_id=SCALE_SET)}),
+}
+
+
+@pytest.mark.parametrize("document", CASES.values(), ids=CASES)
+def test_a_case_of_terraform_can_be_masked(document: Body, tmp_path: Path) -> None:
+    given, saved = tmp_path / "in.json", tmp_path / "case.json"
+    given.write_text(json.dumps(document))
+    case = save_case(saved, given, mask=True)
+    assert not case.differences
+    text = saved.read_text()
+    assert not [name for name in ("Quay-Secret", "vm-quay", "rg-quay", "keeper") if name in text]
+    assert outcome(document) == tuple(one["verdict"] for one in case.verdicts)
 
 
 # --------------------------------------------------------------------------- fleets

@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from rpmatrix import terraform
 from rpmatrix.atomic_writing import write_file
 from rpmatrix.eligibility import (
     Answers,
@@ -30,7 +31,7 @@ from rpmatrix.eligibility import (
 from rpmatrix.facts import ADE_TYPES
 from rpmatrix.inventory import Inventory, contents_of, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
-from rpmatrix.records import is_expression, is_placeholder, last_part
+from rpmatrix.records import is_expression
 from rpmatrix.texts import Json, decode, read_text
 
 VERSION: Final = 1
@@ -154,6 +155,12 @@ class Masker:
         """Mask a name, or the expression that stands for one, which stays an expression."""
         return f"[variables('{self.name(text)}')]" if is_expression(text) else self.name(text)
 
+    def _part(self, part: str) -> str:
+        """Mask a part of an id; one that stands for what is not known yet still does."""
+        if part.startswith("{") and part.endswith("}"):
+            return f"{{{self.name(part[1:-1])}}}"
+        return self._named(part)
+
     def _digest(self, text: str) -> str:
         return hmac.new(self._secret, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
@@ -225,7 +232,7 @@ class Masker:
             else:
                 public = kind in _PUBLIC_PARTS or (part.isdigit() and len(part) < 6)
                 public = public and not _GUID.search(part) and not is_expression(part)
-                made.append(self._keep(part) if public else self._named(part))
+                made.append(self._keep(part) if public else self._part(part))
                 kind = ""
         return "/".join(made)
 
@@ -593,15 +600,21 @@ def _again(content: Any) -> Any:
 
 def _values(content: Any) -> Iterator[tuple[Json, bool]]:
     """Give the values of an input, and whether parts of them were left out."""
-    if not isinstance(content, bytes):
-        yield content, False
-        return
-    try:
-        text = decode(content)
-    except UnicodeDecodeError:
-        return
-    for _, value, projected in read_text(text).values:
-        yield value, projected
+    values = [(content, False)]
+    if isinstance(content, bytes):
+        try:
+            found = read_text(decode(content)).values
+        except UnicodeDecodeError:
+            return
+        values = [(value, projected) for _, value, projected in found]
+    for value, projected in values:
+        if terraform.is_document(value):
+            # Its resources refer to each other by names, which the records made of them do not.
+            for _, body, kind, partial in terraform.translate(value).entries:
+                if not kind:
+                    yield dict(body), partial
+        else:
+            yield value, projected
 
 
 def _unmasked(content: Any) -> dict[str, Any]:
@@ -659,9 +672,6 @@ def _compared(verdict: Verdict, masker: Masker | None) -> Any:
     told = verdict.to_dict()
 
     def name(text: str | None) -> str | None:
-        # A placeholder is made of the input, which masking changes.
-        if text and is_placeholder(text):
-            return last_part(text) if masker is None else masker.text(last_part(text))
         return masker.text(text) if masker and text else text
 
     disks = tuple(
