@@ -45,6 +45,7 @@ ORDER = (
         "vm_kinds",
         "texts",
         "terraform_attributes",
+        "pulumi",
         "terraform_documents",
         "terraform",
         "garbage",

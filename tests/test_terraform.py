@@ -531,6 +531,7 @@ AMBIGUOUS: dict[str, tuple[int, list[str], list[str]]] = {
     "more disks than VMs": (4, [NODE, "count.index"], [DATA, "count.index"]),
     "a key that is looked up": (2, [NODE, "each.value.vm", "each.value"], [DATA, "each.key"]),
     "a local value": (2, ["local.vm_ids"], ["local.disk_ids"]),
+    "any of them": (2, [NODE], [DATA, "count.index"]),
     "all of a module": (2, ["module.vms"], [DATA, "each.key"]),
 }
 
@@ -631,6 +632,31 @@ def test_a_value_that_is_masked_is_unknown(mask: str) -> None:
         if entry["address"] == DISK:
             entry["sensitive_values"] = {"max_shares": True}
     assert outcome(masked) == UNKNOWN
+
+
+def test_resources_of_one_address_are_all_judged() -> None:
+    entries = [
+        {"type": "azurerm_linux_virtual_machine", "values": linux(name)}
+        for name in ("vm-1", "vm-2")
+    ]
+    assert [vm.name for vm in read(entries).vms] == ["vm-1", "vm-2"]
+    assert [vm.name for vm in read({"resources": entries}).vms] == ["vm-1", "vm-2"]
+
+
+LOST: list[Body] = [
+    {"values": {"root_module": {"resources": [{"type": None, "values": {}}, 3]}}},
+    {"resource_changes": [{"type": "azurerm_managed_disk", "change": 3}, change(DISK, {})]},
+    {"terraform_version": "1", "resources": [{"type": "azurerm_managed_disk", "instances": [3]}]},
+    {"terraform_version": "0.11", "modules": [{"resources": {"azurerm_managed_disk.data": 3}}]},
+    {"terraform_version": "1", "resources": [3, None]},
+]
+
+
+@pytest.mark.parametrize("document", LOST, ids=range(len(LOST)))
+def test_an_entry_that_is_no_resource_is_a_problem(document: Body) -> None:
+    problems = read(document).problems
+    assert problems
+    assert "no resource of Terraform stands here" in problems[0].message
 
 
 def test_no_secret_of_a_state_reaches_a_record() -> None:
@@ -1013,6 +1039,86 @@ def test_a_broken_document_is_no_reason_to_stop(document: Any) -> None:
     inventory = read(document)
     for verdict in rp.assess(inventory, MATRIX).verdicts:
         assert verdict.verdict in ("unknown", "not_supported")
+
+
+# --------------------------------------------------------------------------- Pulumi
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+PLURAL = ("storage_data_disk", "data_disk")
+
+
+def bridged(values: Any) -> Any:
+    """Write attributes as the provider azure of Pulumi does."""
+    if isinstance(values, dict):
+        made = {}
+        for name, value in values.items():
+            block = isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict)
+            if name in PLURAL:
+                made[camel(name) + "s"] = bridged(value)
+            elif value not in (None, []):
+                made[camel(name)] = bridged(value[0] if block else value)
+        return made
+    return [bridged(one) for one in values] if isinstance(values, list) else values
+
+
+TOKENS = {
+    "azurerm_linux_virtual_machine": "azure:compute/linuxVirtualMachine:LinuxVirtualMachine",
+    "azurerm_windows_virtual_machine": "azure:compute/windowsVirtualMachine:WindowsVirtualMachine",
+    "azurerm_virtual_machine": "azure:compute/virtualMachine:VirtualMachine",
+    "azurerm_managed_disk": "azure:compute/managedDisk:ManagedDisk",
+    "azurerm_virtual_machine_data_disk_attachment": (
+        "azure:compute/dataDiskAttachment:DataDiskAttachment"
+    ),
+}
+
+
+def stack(resources: Resources) -> Body:
+    """Give what ``pulumi stack export`` prints."""
+    states: list[Body] = [{"urn": "urn:pulumi:dev::quay::pulumi:pulumi:Stack::quay", "type": "x"}]
+    for address, values in resources.items():
+        token = TOKENS[address.partition(".")[0]]
+        urn = f"urn:pulumi:dev::quay::{token}::{address}"
+        told = bridged({name: value for name, value in values.items() if name != "id"})
+        state = {"urn": urn, "custom": True, "id": values["id"], "type": token}
+        states.append({**state, "inputs": {}, "outputs": told})
+    return {"version": 3, "deployment": {"manifest": {}, "resources": states}}
+
+
+@pytest.mark.parametrize(("resources", "expected"), MEANINGS.values(), ids=MEANINGS)
+def test_a_stack_of_pulumi_means_the_same(resources: Resources, expected: tuple[str, str]) -> None:
+    document = stack(resources)
+    assert not read(document).problems
+    assert outcome(document) == expected
+    assert outcome({"resources": document["deployment"]["resources"]}) == expected
+
+
+def native(kind: str, name: str, record_id: str, outputs: Body) -> Body:
+    token = f"azure-native:compute:{name}"
+    urn = f"urn:pulumi:dev::quay::{token}::it"
+    told = {**outputs, "type": kind, "name": record_id.rpartition("/")[2]}
+    return {"urn": urn, "id": record_id, "type": token, "inputs": {}, "outputs": told}
+
+
+def test_native_resources_of_pulumi_are_records() -> None:
+    machine = native(
+        *("Microsoft.Compute/virtualMachines", "VirtualMachine", vm_id()), VM_BODY["properties"]
+    )
+    for shares, expected in ((None, SUPPORTED), (2, EXCLUDE)):
+        outputs = {"sku": {"name": "Premium_LRS"}, "creationData": {"createOption": "Empty"}}
+        if shares:
+            outputs["maxShares"] = shares
+        held = native("Microsoft.Compute/disks", "Disk", disk_id(), outputs)
+        states = [machine, {**held, "urn": f"{held['urn']}-disk"}]
+        assert outcome({"version": 3, "deployment": {"resources": states}}) == expected
+    unknown = {"maxShares": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}
+    held = native("Microsoft.Compute/disks", "Disk", disk_id(), {**outputs, **unknown})
+    steps = [{"op": "create", "urn": one["urn"], "newState": one} for one in (machine, held)]
+    assert outcome({"config": {}, "steps": steps}) == UNKNOWN
 
 
 CASES: dict[str, Body] = {

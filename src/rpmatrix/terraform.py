@@ -33,6 +33,7 @@ Body = dict[str, Any]
 
 NOT_KNOWN: Final = "[known after apply]"
 _MASKED: Final = "[sensitive value]"
+_UNREADABLE: Final = "[not readable]"
 
 
 class Translated(dict[str, Json]):
@@ -154,7 +155,7 @@ class _Draft:
         spelled.append(last.lower())
         if steps[-1].endswith("[]"):
             node.setdefault(last, []).append(value)
-        elif node.get(last) in (*EMPTY, NOT_KNOWN, _MASKED):
+        elif node.get(last) in EMPTY or _is_mark(node[last]):
             node[last] = value
         else:
             return
@@ -188,15 +189,18 @@ def _read(
         return
     step, *rest = steps
     name = step.removesuffix("[]")
-    if unknown is True or (values in EMPTY and sensitive is True):
+    if _is_gap(unknown) or (values in EMPTY and sensitive is True):
         yield places, origin or name, path, _mark(unknown)
+        return
+    if not isinstance(values, dict) and values not in EMPTY:
+        yield places, origin or name, path, _UNREADABLE
         return
     found = values.get(name) if isinstance(values, dict) else None
     missing = unknown.get(name) if isinstance(unknown, dict) else None
     secret = sensitive.get(name) if isinstance(sensitive, dict) else None
     origin = f"{origin}.{name}".lstrip(".")
     path = (*path, name)
-    if missing is True or (found in EMPTY and secret is True):
+    if _is_gap(missing) or (found in EMPTY and secret is True):
         yield places, origin, path, _mark(missing)
         return
     repeated = step.endswith("[]")
@@ -223,7 +227,7 @@ def _value(
     origin: str,
     path: tuple[str | int, ...],
 ) -> Iterator[_Value]:
-    if unknown is True or (value in EMPTY and sensitive is True):
+    if _is_gap(unknown) or (value in EMPTY and sensitive is True):
         yield places, origin, path, _mark(unknown)
     elif isinstance(value, str) and MASKS.fullmatch(value.strip()):
         yield places, origin, path, _MASKED
@@ -234,12 +238,17 @@ def _value(
         yield places, origin, path, value
 
 
+def _is_gap(unknown: Json) -> bool:
+    """Tell that a plan does not know a value, nor anything below it."""
+    return bool(unknown) and not isinstance(unknown, (dict, list))
+
+
 def _mark(unknown: Json) -> str:
-    return NOT_KNOWN if unknown is True else _MASKED
+    return NOT_KNOWN if _is_gap(unknown) else _MASKED
 
 
 def _is_mark(value: Json) -> bool:
-    return value in (NOT_KNOWN, _MASKED)
+    return value in (NOT_KNOWN, _MASKED, _UNREADABLE)
 
 
 class _Translator:
@@ -248,6 +257,8 @@ class _Translator:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._disks = {one.id.lower() for one in document.resources if _is_disk(one)}
+        self._disks_without_id = {_last(one) for one in self._disks if "{" in one}
+        self._vms = {one.id.lower(): one for one in document.resources if _is_vm(one)}
 
     def entries(self) -> Iterator[Entry]:
         """Translate all resources; attachments become disks of their VMs."""
@@ -276,8 +287,8 @@ class _Translator:
                 yield Entry(address, record, "", partial or not resource.complete)
         if any(map(_is_vm, document.resources)):
             document.notes.append(
-                "Terraform shows only the disks and extensions that it manages; if others were "
-                "added by hand or by another state, give the output of az vm list and az disk list"
+                "a plan or a state shows only the disks and extensions that it manages; if others "
+                "were added, give the output of az vm list and az disk list too"
             )
 
     def _draft(self, resource: Resource) -> _Draft | None:
@@ -290,14 +301,14 @@ class _Translator:
         for attribute, path in kind.attributes.items():
             for places, origin, at, value in self._values(resource, attribute):
                 if isinstance(value, (dict, list)):
-                    continue
+                    value = _UNREADABLE
                 if value == NOT_KNOWN:
                     value = self._meant(resource, at, attribute)
-                if value == NOT_KNOWN and attribute == "name":
+                if _is_mark(value) and attribute == "name":
                     continue
                 if attribute == "max_shares" and str(value) == "0":
                     continue
-                if value == NOT_KNOWN and "[]." in path and len(places) < path.count("[]"):
+                if _is_mark(value) and "[]." in path and len(places) < path.count("[]"):
                     # Not even the number of blocks is known.
                     self._gap(draft, path.partition("[]")[0], origin)
                     continue
@@ -309,12 +320,15 @@ class _Translator:
             if rule.unless and draft.at(rule.unless) not in EMPTY:
                 continue
             for _, origin, _, value in self._values(resource, rule.attribute):
-                if rule.value is None or value == rule.value:
+                flag = {"true": True, "false": False}.get(str(value).lower())
+                if _is_mark(value) or (rule.value is not None and flag is None):
+                    draft.put(rule.property, (), _UNREADABLE if flag is None else value, origin)
+                elif rule.value in (None, flag):
                     draft.put(rule.property, (), rule.meaning, origin)
-                elif _is_mark(value):
-                    draft.put(rule.property, (), value, origin)
         if _is_vm(resource) and resource.mode == "managed":
             self._settle_disks(resource, draft)
+            # Extensions are resources of their own, and others may have added some.
+            draft.body["resources"] = NOT_KNOWN
         self._note_unread(resource)
         draft.body = {"id": resource.id, "type": kind.azure_type, **draft.body}
         draft.origins |= {"id": "id", "type": "type"}
@@ -353,18 +367,21 @@ class _Translator:
         system = storage.get("osDisk")
         if isinstance(system, dict):
             made = _is_made(system)
+            # A block in which nothing stands was cut out of its resource.
+            resource.complete = resource.complete and system.keys() > {"osType"}
             if resource.type not in ("azurerm_virtual_machine", "azapi_resource"):
                 system.setdefault("managedDisk", {})
                 made = bool(storage.get("imageReference"))
             if not _settle(system, made):
                 system["managedDisk"] = NOT_KNOWN
-        members = storage.setdefault("dataDisks", [])
+        members = storage.get("dataDisks") or []
+        if not isinstance(members, list):
+            return
+        storage["dataDisks"] = members
         for disk in [one for one in members if isinstance(one, dict)]:
             if not _settle(disk, _is_made(disk)) or self._may_be_another(disk):
                 members.remove(disk)
                 self._gap(draft, f"{path}.dataDisks", path)
-        # Extensions are resources of their own, and others may have added some.
-        draft.body.setdefault("resources", NOT_KNOWN)
 
     def _may_be_another(self, disk: Body) -> bool:
         """Tell a disk of which the record may be here, under an id that is not known yet."""
@@ -372,8 +389,7 @@ class _Translator:
         told = managed.get("id") if isinstance(managed, dict) else None
         if not isinstance(told, str) or told.lower() in self._disks:
             return False
-        name = told.rpartition("/")[2].lower()
-        return any("{" in one and one.rpartition("/")[2] in (name, "") for one in self._disks)
+        return _last(told.lower()) in self._disks_without_id
 
     def _of_azapi(self, resource: Resource) -> _Draft | None:
         """Take the record that stands in ``body``, and what Azure answered beside it."""
@@ -395,6 +411,9 @@ class _Translator:
             _complete(draft.body, output, (), draft.origins)
         if _is_vm(resource) and resource.type == "azapi_resource" and resource.mode == "managed":
             self._settle_disks(resource, draft)
+            inside = draft.body.get("properties")
+            if not isinstance(inside, dict) or "resources" not in inside:
+                draft.body.setdefault("resources", NOT_KNOWN)
         return draft
 
     def _attach(self, resource: Resource, drafts: Mapping[str, _Draft]) -> _Draft | None:
@@ -407,27 +426,31 @@ class _Translator:
                     meant = self._document.configuration.meant(resource, at, wanted)
                     value = meant.resources[0].id if meant.sure else value
                 entry.put(path, places, value, f"{resource.address}.{origin}")
-        if "managedDisk" not in entry.body:
-            entry.body["managedDisk"] = {}
-        vms = {one.id.lower(): one for one in self._document.resources if _is_vm(one)}
-        told = resource.text("virtual_machine_id")
-        disk_unknown = _is_mark(entry.at("managedDisk.id"))
-        if told and told.lower() not in vms:
-            if told.lower() in self._document.gone:
+        managed = entry.body.setdefault("managedDisk", {})
+        known = isinstance(managed.get("id"), str) and managed["id"].startswith("/")
+        known = known or "managed_disk_id" not in ATTACHMENTS[resource.type]
+        vms = self._vms
+        told = resource.text("virtual_machine_id").lower()
+        if told[:1] == "/" and told not in vms:
+            if told in self._document.gone:
                 return None
+            for owner in vms.values():
+                same = "{" in owner.id and _last(owner.id.lower()) == _last(told)
+                if same and owner.address in drafts:
+                    self._add(drafts[owner.address], entry, True, resource)
             draft = _Draft()
-            draft.body = {"id": told, "type": VM, "storageProfile": {}}
-            self._add(draft, entry, disk_unknown, resource)
+            draft.body = {"id": resource.text("virtual_machine_id"), "type": VM}
+            self._add(draft, entry, not known, resource)
             return draft
-        if told:
-            owners, sure = [vms[told.lower()]], True
+        if told in vms:
+            owners = [vms[told]]
         else:
             meant = self._document.configuration.meant(resource, ("virtual_machine_id",), _is_vm)
-            owners, sure = meant.resources or list(vms.values()), meant.sure
+            owners, known = meant.resources or list(vms.values()), known and meant.sure
         for owner in owners:
             if owner.address in drafts:
-                self._add(drafts[owner.address], entry, disk_unknown or not sure, resource)
-        if disk_unknown or not sure:
+                self._add(drafts[owner.address], entry, not known, resource)
+        if not known:
             self._document.notes.append(
                 f"{resource.address}: which disk it attaches to which VM is not known yet"
             )
@@ -462,6 +485,10 @@ class _Translator:
         ]
         if unread:
             self._document.notes.append(f"not read: {', '.join(unread)} of {resource.type}")
+
+
+def _last(resource_id: str) -> str:
+    return resource_id.rpartition("/")[2]
 
 
 def _is_made(disk: Body) -> bool:
@@ -543,7 +570,7 @@ def _is_disk(resource: Resource) -> bool:
 
 def _with_gaps(value: Json, unknown: Json) -> Json:
     """Put a mark wherever a value is not known."""
-    if unknown is True:
+    if _is_gap(unknown):
         return NOT_KNOWN
     if isinstance(unknown, dict) and isinstance(value, (dict, type(None))):
         given = value or {}

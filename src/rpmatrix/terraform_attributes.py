@@ -195,7 +195,7 @@ def _scale_set(orchestration: str, profile: Mapping[str, str], system: str = "")
         _SCALE_SET,
         {
             **_VM_AND_SET,
-            "sku": "sku.name",
+            **({} if "sku.name" in profile else {"sku": "sku.name"}),
             "sku_name": "sku.name",
             "instances": "sku.capacity",
             "upgrade_mode": "upgradePolicy.mode",

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from rpmatrix.pulumi import is_pulumi, resources_of
 from rpmatrix.terraform_attributes import KINDS, VM, ResourceKind
 
 Json = Any
 Body = dict[str, Any]
 
 MASKS: Final = re.compile(
-    r"[(<]?(?:sensitive(?: value)?|known after apply|redacted|masked)[)>]?|\*+", re.IGNORECASE
+    r"[(<\[]?(?:sensitive(?: value)?|known after apply|redacted|masked)[)>\]]?|\*+", re.IGNORECASE
 )
 """What is written in place of a value that is secret or not known."""
 EMPTY: Final[tuple[Json, ...]] = (None, "", [], {})
@@ -34,6 +36,7 @@ _DOCUMENT_KEYS: Final = frozenset(
         *("planned_values", "resource_changes", "prior_state", "root_module", "values"),
         *("terraform_version", "format_version", "modules", "encrypted_data", "resource"),
         *("instances", "change", "resources", "child_modules", "@level"),
+        *("deployment", "steps"),
     }
 )
 _PROVIDERS: Final = ("azurerm_", "azapi_")
@@ -45,6 +48,8 @@ def is_document(value: Json) -> bool:
         return bool(value) and isinstance(value[0], dict) and is_resource(value[0])
     if not isinstance(value, dict) or _DOCUMENT_KEYS.isdisjoint(value):
         return False
+    if is_pulumi(value):
+        return True
     if is_resource(value) or _is_configuration(value) or _is_log(value):
         return True
     if "encrypted_data" in value:
@@ -98,7 +103,6 @@ class Resource:
     unknown: Json = None
     sensitive: Json = None
     complete: bool = True
-    planned: bool = False
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -161,6 +165,11 @@ class Document:
     notes: list[str] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
 
+    def fail(self, address: str, entry: Json) -> None:
+        """Note an entry that stands where a resource should and is none."""
+        shown = json.dumps(entry, default=str)[:40]
+        self.faults.append((address, f"no resource of Terraform stands here but {shown}; {SHOW}"))
+
 
 def _resources(document: Json, into: Document) -> list[Resource]:
     if isinstance(document, list):
@@ -180,44 +189,44 @@ def _resources(document: Json, into: Document) -> list[Resource]:
         return []
     if is_resource(document):
         return list(_one_entry(document, into))
-    found: dict[str, Resource] = {}
-
-    def add(resources: Iterable[Resource]) -> None:
-        for one in resources:
-            found.setdefault(one.address, one)
-
-    changes = [
-        *_dicts(document.get("resource_changes")),
-        *(one.get("resource_change") for one in _dicts(document.get("deferred_changes"))),
-    ]
+    if is_pulumi(document):
+        return [
+            Resource(one.address, one.type, "managed", one.values, None, None, one.complete)
+            for one in resources_of(document)
+        ]
+    found: list[Resource] = []
     gone: list[str] = []
-    for change in _dicts(changes):
-        add(_changed(change, gone, into))
+    deferred = [one.get("resource_change") for one in _dicts(document.get("deferred_changes"))]
+    for change in _dicts([*_list(document.get("resource_changes")), *deferred]):
+        found += _changed(change, gone, into)
     if gone:
         into.notes.append(f"the plan deletes {_some(gone)}: not judged")
-    planned = document.get("planned_values")
-    if isinstance(planned, dict):
-        known = {*found, *gone}
-        add(
-            one for one in _of_module(planned.get("root_module"), False) if one.address not in known
-        )
+    planned = _values_of(document.get("planned_values"), False, into)
+    known = {*gone, *(one.address for one in found)}
+    found += [one for one in planned if one.address not in known]
     prior = document.get("prior_state")
-    if isinstance(prior, dict) and isinstance(prior.get("values"), dict):
-        shown = _of_module(prior["values"].get("root_module"), True)
-        only = "planned_values" not in document and "resource_changes" not in document
-        add(one for one in shown if only or one.mode == "data")
-    if isinstance(document.get("values"), dict):
-        add(_of_module(document["values"].get("root_module"), True))
-    add(_of_module(document.get("root_module"), True))
+    if isinstance(prior, dict):
+        # What a plan changes, or keeps, it shows itself, but not the data that it has read before.
+        whole = "planned_values" not in document and "resource_changes" not in document
+        known = {one.address for one in found}
+        for one in _values_of(prior.get("values"), True, into):
+            if (whole or one.mode == "data") and one.address not in known:
+                found.append(one)
+    found += _values_of(document.get("values"), True, into)
+    found += _values_of(document, True, into)
     for child in _dicts(document.get("child_modules")):
-        add(_of_module(child, True))
+        found += _of_module(child, True, into)
     for module in _dicts(document.get("modules")):
-        add(_of_old_module(module))
-    for entry in _dicts(document.get("resources")):
-        add(_one_entry(entry, into))
+        found += _of_old_module(module, into)
+    for entry in _list(document.get("resources")):
+        found += _one_entry(entry, into)
     if document.get("errored") or document.get("complete") is False:
         into.notes.append("the plan is not complete: resources may be missing")
-    return list(found.values())
+    return found
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _dicts(value: Json) -> list[Body]:
@@ -229,17 +238,19 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:5])}{more}"
 
 
-def _one_entry(entry: Body, into: Document) -> Iterator[Resource]:
+def _one_entry(entry: Json, into: Document) -> Iterator[Resource]:
     """Read a resource of a list: of a plan, of an output for people, or of a raw state."""
-    if "change" in entry:
+    if not isinstance(entry, dict):
+        into.fail("resources", entry)
+    elif "change" in entry:
         gone: list[str] = []
         yield from _changed(entry, gone, into)
         if gone:
             into.notes.append(f"the plan deletes {_some(gone)}: not judged")
     elif "instances" in entry:
-        yield from _of_raw_state(entry)
-    elif isinstance(entry.get("values"), dict) and not entry.get("deposed_key"):
-        yield _shown(entry, True)
+        yield from _of_raw_state(entry, into)
+    else:
+        yield from _shown(entry, True, into)
 
 
 def _address(entry: Body) -> str:
@@ -250,35 +261,44 @@ def _address(entry: Body) -> str:
     return f"{module}{data}{entry.get('type')}.{entry.get('name')}"
 
 
-def _shown(entry: Body, complete: bool) -> Resource:
-    # What exists has an id; without one it is planned, and what it leaves out may be unknown.
-    complete = complete and bool(entry["values"].get("id"))
-    return Resource(
-        _address(entry),
-        str(entry.get("type")),
-        str(entry.get("mode") or "managed"),
-        entry["values"],
-        None,
-        entry.get("sensitive_values"),
-        complete,
-        planned=not complete,
-    )
+def _shown(entry: Json, complete: bool, into: Document) -> Iterator[Resource]:
+    """Read a resource as it is shown for programs, with its values."""
+    values = entry.get("values") if isinstance(entry, dict) else None
+    if not isinstance(values, dict) or not isinstance(entry.get("type"), str):
+        into.fail(_address(entry) if isinstance(entry, dict) else "resources", entry)
+    elif not entry.get("deposed_key"):
+        yield Resource(
+            _address(entry),
+            entry["type"],
+            str(entry.get("mode") or "managed"),
+            values,
+            None,
+            entry.get("sensitive_values"),
+            # What exists has an id; what is planned may leave out what is not known.
+            complete and bool(values.get("id")),
+        )
 
 
-def _of_module(module: Json, complete: bool) -> Iterator[Resource]:
+def _values_of(state: Json, complete: bool, into: Document) -> list[Resource]:
+    """Read the resources of all modules of a state, or of the values that a plan leads to."""
+    root = state.get("root_module") if isinstance(state, dict) else None
+    return list(_of_module(root, complete, into))
+
+
+def _of_module(module: Json, complete: bool, into: Document) -> Iterator[Resource]:
     if not isinstance(module, dict):
         return
-    for entry in _dicts(module.get("resources")):
-        if isinstance(entry.get("values"), dict) and not entry.get("deposed_key"):
-            yield _shown(entry, complete)
+    for entry in _list(module.get("resources")):
+        yield from _shown(entry, complete, into)
     for child in _dicts(module.get("child_modules")):
-        yield from _of_module(child, complete)
+        yield from _of_module(child, complete, into)
 
 
 def _changed(entry: Body, gone: list[str], into: Document) -> Iterator[Resource]:
     change = entry.get("change")
     address = _address(entry)
-    if not isinstance(change, dict):
+    if not isinstance(change, dict) or not isinstance(entry.get("type"), str):
+        into.fail(address, entry)
         return
     actions = change.get("actions")
     actions = [str(one) for one in actions] if isinstance(actions, list) else []
@@ -292,13 +312,12 @@ def _changed(entry: Body, gone: list[str], into: Document) -> Iterator[Resource]
     values = before if forgotten else after
     found = Resource(
         address,
-        str(entry.get("type")),
+        entry["type"],
         str(entry.get("mode") or "managed"),
         values if isinstance(values, dict) else {},
         None if forgotten else change.get("after_unknown", {}),
         change.get("before_sensitive" if forgotten else "after_sensitive"),
         complete=forgotten or "after_unknown" in change,
-        planned="create" in actions,
     )
     if isinstance(before, dict) and not found.text("id"):
         # A resource that is replaced under its name keeps its id.
@@ -310,8 +329,11 @@ def _changed(entry: Body, gone: list[str], into: Document) -> Iterator[Resource]
 _GROUP: Final = "resource_group_name"
 
 
-def _of_raw_state(entry: Body) -> Iterator[Resource]:
-    for instance in _dicts(entry.get("instances")):
+def _of_raw_state(entry: Body, into: Document) -> Iterator[Resource]:
+    for instance in _list(entry.get("instances")):
+        if not isinstance(instance, dict) or not isinstance(entry.get("type"), str):
+            into.fail(_address(entry), instance)
+            continue
         if instance.get("deposed"):
             continue
         values = instance.get("attributes")
@@ -319,25 +341,25 @@ def _of_raw_state(entry: Body) -> Iterator[Resource]:
             values = _expanded(instance.get("attributes_flat"))
         key = instance.get("index_key")
         index = f"[{json.dumps(key)}]" if isinstance(key, (int, str)) else ""
-        address = f"{_address(entry)}{index}"
-        yield Resource(address, str(entry.get("type")), str(entry.get("mode") or "managed"), values)
+        mode = str(entry.get("mode") or "managed")
+        yield Resource(f"{_address(entry)}{index}", entry["type"], mode, values)
 
 
-def _of_old_module(module: Body) -> Iterator[Resource]:
+def _of_old_module(module: Body, into: Document) -> Iterator[Resource]:
     """Read a module of a state of version 3, whose attributes are flat."""
     path = module.get("path")
-    path = path[1:] if isinstance(path, list) else []
-    prefix = "".join(f"module.{name}." for name in path)
+    prefix = "".join(f"module.{name}." for name in _list(path)[1:])
     resources = module.get("resources")
     for name, entry in resources.items() if isinstance(resources, dict) else ():
         primary = entry.get("primary") if isinstance(entry, dict) else None
-        if not isinstance(primary, dict):
+        if not isinstance(primary, dict) or not isinstance(entry.get("type"), str):
+            into.fail(f"{prefix}{name}", entry)
             continue
         mode = "data" if name.startswith("data.") else "managed"
         plain = re.sub(r"\.(\d+)$", r"[\1]", name)
         values = _expanded(primary.get("attributes"))
         values.setdefault("id", primary.get("id"))
-        yield Resource(f"{prefix}{plain}", str(entry.get("type")), mode, values)
+        yield Resource(f"{prefix}{plain}", entry["type"], mode, values)
 
 
 def _expanded(flat: Json) -> Body:
@@ -349,7 +371,7 @@ def _expanded(flat: Json) -> Body:
         for step in above:
             inner = node.setdefault(step, {})
             node = inner if isinstance(inner, dict) else {}
-        node[last] = {"true": True, "false": False}.get(value, value)
+        node[last] = value == "true" if value in ("true", "false") else value
 
     def built(node: Json) -> Json:
         if not isinstance(node, dict):
@@ -373,34 +395,48 @@ class Candidates(NamedTuple):
     sure: bool
 
 
+_Group = tuple[tuple[str, ...], str]
+"""All instances of one resource: the modules it is in, and its type and name."""
+
+
+def _under(value: Json, *names: str) -> Body:
+    """Follow keys through objects; an empty object where one leads nowhere."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
 class Configuration:
     """The expressions of a plan, which tell what a value is made of before it is known."""
 
     def __init__(self, document: Json, resources: Iterable[Resource]) -> None:
-        configuration = document.get("configuration") if isinstance(document, dict) else None
-        root = configuration.get("root_module") if isinstance(configuration, dict) else None
-        self._root: Body = root if isinstance(root, dict) else {}
-        self._instances: dict[tuple[tuple[str, ...], str], list[Resource]] = {}
+        self._root = _under(document, "configuration", "root_module")
+        self._instances: dict[_Group, list[Resource]] = {}
+        self._by_key: dict[tuple[_Group, str], list[Resource]] = {}
         for one in resources:
-            self._instances.setdefault((one.modules, one.name), []).append(one)
+            group = (one.modules, one.name)
+            self._instances.setdefault(group, []).append(one)
+            for key in one.keys[-1:]:
+                self._by_key.setdefault((group, key), []).append(one)
+        self._entries: dict[_Group, Body] = {}
 
     def _module(self, path: Sequence[str]) -> Body:
         module = self._root
         for name in path:
-            call = module.get("module_calls", {}).get(name)
-            module = call.get("module", {}) if isinstance(call, dict) else {}
+            module = _under(module, "module_calls", name, "module")
         return module
 
     def _entry(self, resource: Resource) -> Body:
-        for entry in _dicts(self._module(resource.modules).get("resources")):
-            if entry.get("address") == resource.name:
-                return entry
-        return {}
+        group = (resource.modules, resource.name)
+        if group not in self._entries:
+            listed = _dicts(self._module(resource.modules).get("resources"))
+            found = (one for one in listed if one.get("address") == resource.name)
+            self._entries[group] = next(found, {})
+        return self._entries[group]
 
     def leaves_out(self, resource: Resource, attribute: str) -> bool:
         """Tell an attribute of a resource that its configuration does not set."""
-        entry = self._entry(resource)
-        expressions = entry.get("expressions")
+        expressions = self._entry(resource).get("expressions")
         return isinstance(expressions, dict) and attribute not in expressions
 
     def meant(
@@ -427,20 +463,52 @@ class Configuration:
         named: list[tuple[tuple[str, ...], str, str]] = []
         others: set[str] = set()
         self._gather(resource.modules, node, entry, named, others, 0)
-        groups: dict[tuple[tuple[str, ...], str], set[str]] = {}
+        groups: dict[_Group, set[str]] = {}
         for modules, name, index in named:
             groups.setdefault((modules, name), set()).add(index)
         found: list[Resource] = []
         sure = True
-        for (modules, name), indexes in groups.items():
-            instances = [one for one in self._instances.get((modules, name), ()) if wanted(one)]
-            mine = _narrowed(resource, instances, indexes - {""}, others, self._count(resource))
+        for group, indexes in groups.items():
+            mine = self._narrowed(resource, group, indexes - {""}, others, wanted)
             sure = sure and len(mine) <= 1
             found += mine
         return Candidates(found, sure and len(found) == 1)
 
-    def _count(self, resource: Resource) -> int:
-        return len(self._instances.get((resource.modules, resource.name), ()))
+    def _narrowed(
+        self,
+        resource: Resource,
+        group: _Group,
+        indexes: set[str],
+        others: set[str],
+        wanted: Callable[[Resource], bool],
+    ) -> list[Resource]:
+        """Give the instances of a resource that another one may mean."""
+        instances = self._instances.get(group, [])
+        # All instances are of one type.
+        if not instances or not wanted(instances[0]):
+            return []
+        if indexes:
+            instances = [
+                one for key in sorted(indexes) for one in self._by_key.get((group, key), ())
+            ]
+        if len(instances) < 2:
+            return instances
+        # The index may be worked out of the key: it is the key if nothing else is named, and of
+        # numbers only where there are as many of both.
+        own = (resource.modules, resource.name)
+        by_key = others == {"each.key"} or {*others} in (
+            {"each.value"},
+            {"each.value", "each.value.id"},
+        )
+        by_number = others == {"count.index"}
+        by_number = by_number and len(instances) == len(self._instances.get(own, ()))
+        if resource.keys and not indexes and (by_key or by_number):
+            instances = self._by_key.get((group, resource.keys[-1])) or instances
+        if len(instances) > 1 and resource.modules == group[0] and resource.modules:
+            shared = sum(bool(key) for _, key in resource.steps[: 2 * len(resource.modules)])
+            within = [one for one in instances if one.keys[:shared] == resource.keys[:shared]]
+            instances = within or instances
+        return instances
 
     def _gather(
         self,
@@ -458,15 +526,14 @@ class Configuration:
             steps = _steps(reference)
             head = steps[0][0] if steps else ""
             if head == "var" and modules and len(steps) > 1:
-                calls = self._module(modules[:-1]).get("module_calls", {})
-                call = calls.get(modules[-1], {})
-                passed = call.get("expressions", {}).get(steps[1][0])
+                call = _under(self._module(modules[:-1]), "module_calls", modules[-1])
+                passed = _under(call, "expressions", steps[1][0])
                 self._gather(modules[:-1], passed, call, named, others, depth + 1)
             elif head == "module" and len(steps) > 2:
                 inner = (*modules, steps[1][0])
-                output = self._module(inner).get("outputs", {}).get(steps[2][0], {})
+                output = _under(self._module(inner), "outputs", steps[2][0], "expression")
                 others.update({f"[{steps[1][1]}]"} if steps[1][1] else ())
-                self._gather(inner, output.get("expression"), {}, named, others, depth + 1)
+                self._gather(inner, output, {}, named, others, depth + 1)
             elif head in ("each", "count"):
                 others.add(reference)
                 if reference.startswith("each.value"):
@@ -478,32 +545,6 @@ class Configuration:
                 length = 3 if head == "data" else 2
                 name = ".".join(step for step, _ in steps[:length])
                 named.append((modules, name, steps[min(length, len(steps)) - 1][1]))
-
-
-def _narrowed(
-    resource: Resource,
-    instances: list[Resource],
-    indexes: set[str],
-    others: set[str],
-    count: int,
-) -> list[Resource]:
-    """Narrow the instances of a resource down to those that another resource may mean."""
-    if indexes:
-        instances = [one for one in instances if one.keys[-1:] and one.keys[-1] in indexes]
-    if len(instances) < 2:
-        return instances
-    if instances[0].modules == resource.modules and resource.modules:
-        shared = sum(bool(key) for _, key in resource.steps[: 2 * len(resource.modules)])
-        within = [one for one in instances if one.keys[:shared] == resource.keys[:shared]]
-        instances = within or instances
-    # The index may be worked out of the key; it is the key if nothing else is named, and of
-    # numbers only where there are as many of both.
-    by_key = others <= {"each.key"} or others <= {"each.value", "each.value.id"}
-    by_number = others == {"count.index"} and len(instances) == count
-    if len(instances) > 1 and resource.keys and (by_key or by_number):
-        same = [one for one in instances if one.keys[-1:] == resource.keys[-1:]]
-        instances = same or instances
-    return instances
 
 
 # --------------------------------------------------------------------------- ids
@@ -519,7 +560,9 @@ class _Ids:
         self._configuration = document.configuration
         self._given = given
         for one in self._resources:
-            one.id = one.text(ID_OF.get(one.type, "id")) or one.text("id") or one.id
+            told = (one.text(ID_OF.get(one.type, "id")), one.text("id"), one.id)
+            # What is no id of Azure joins nothing: it is as if there were none.
+            one.id = next((text for text in told if text[:1] == "/" or not one.azure_type), "")
         without = [one for one in self._resources if not one.id]
         for one in without:
             one.id = self._made_up(one)
@@ -614,6 +657,11 @@ def open_document(given: Json) -> Document:
     """
     document = Document()
     document.resources = _resources(given, document)
+    seen: Counter[str] = Counter()
+    for one in document.resources:
+        seen[one.address] += 1
+        if seen[one.address] > 1:
+            one.address = f"{one.address} ({seen[one.address]})"
     document.configuration = Configuration(given, document.resources)
     _Ids(document, given)
     return document
