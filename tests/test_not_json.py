@@ -271,3 +271,9 @@ def test_a_panel_names_what_is_uploaded() -> None:
     assert [one.name for one in inventory.vms] == ["vm-harbour"]
     assert "screen.png: a picture" in inventory.problems[0].message
     assert "PowerShell" in problem(uploaded(panel, ("vm.txt", LISTING.encode())))
+
+
+def test_the_document_names_the_commands_that_the_problems_name() -> None:
+    document = (Path(__file__).resolve().parents[1] / "docs/inputs.md").read_text(encoding="utf-8")
+    for command in (TERRAFORM, POWERSHELL, "az bicep build", "pulumi stack export"):
+        assert command in document

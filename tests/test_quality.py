@@ -53,6 +53,9 @@ SAME_WORD = {
     "disk_sku": "what a restored disk is asked for with, and a heading",
     "double-encryption": "a sample",
     "flatcar": "a sample",
+    "hyper_v_generation": "an attribute of Terraform",
+    "license_type": "an attribute of Terraform",
+    "max_shares": "an attribute of Terraform",
     "priority": "a property of a VM",
     "windows-11": "a sample, and the offer of an image",
     "windows-server-2012-r2": "a sample",
@@ -114,7 +117,7 @@ def test_every_word_that_may_look_like_a_row_is_needed() -> None:
     [
         ("SETTLING = ('step-settle', 'step')", {"step-settle": 1}),
         ("def f():\n    'ultra-disk'\n    return 'ultra-disks'", {}),
-        ("if fact == 'license_type':\n    pass", {"license_type": 1}),
+        ("if fact == 'encryption_at_host':\n    pass", {"encryption_at_host": 1}),
         ("readers = {'image_source': read}", {}),
     ],
 )

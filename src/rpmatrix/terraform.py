@@ -306,7 +306,7 @@ class _Translator:
                     value = self._meant(resource, at, attribute)
                 if _is_mark(value) and attribute == "name":
                     continue
-                if attribute == "max_shares" and str(value) == "0":
+                if attribute in kind.unset_by_zero and str(value) == "0":
                     continue
                 if _is_mark(value) and "[]." in path and len(places) < path.count("[]"):
                     # Not even the number of blocks is known.

@@ -48,6 +48,8 @@ class ResourceKind:
         Properties that follow from attributes.
     parent : str
         The attribute that holds the id of the resource which this one belongs to.
+    unset_by_zero : tuple of str
+        Attributes for which a state holds 0 where they were not set.
     """
 
     azure_type: str
@@ -55,6 +57,7 @@ class ResourceKind:
     constants: Mapping[str, str] = field(default_factory=dict)
     implied: tuple[Implied, ...] = ()
     parent: str = ""
+    unset_by_zero: tuple[str, ...] = ()
 
 
 def _below(block: str, path: str, attributes: Mapping[str, str]) -> dict[str, str]:
@@ -253,6 +256,7 @@ _MANAGED_DISK: Final = ResourceKind(
         ),
         Implied("public_network_access_enabled", False, "publicNetworkAccess", "Disabled"),
     ),
+    unset_by_zero=("max_shares",),
 )
 
 _LINUX: Final = {"disable_password_authentication": "disablePasswordAuthentication"}
