@@ -419,9 +419,16 @@ def refer(*names: str) -> list[str]:
     return [name for one in names for name in (f"{one}.id", one)]
 
 
-ID_GAPS = {
-    LINUX: {"os_disk": [{"id": True}], "virtual_machine_id": True},
-    DISK: {"max_shares": True},
+# What the provider works out itself, as it stands in a plan for new resources.
+COMPUTED = ("computer_name", "disk_controller_type", "network_interface_ids", "os_managed_disk_id")
+COMPUTED += ("patch_mode", "private_ip_address", "provision_vm_agent", "virtual_machine_id")
+ID_GAPS: dict[str, Any] = {
+    LINUX: {
+        **dict.fromkeys(COMPUTED, True),
+        "os_disk": [{"disk_size_gb": True, "id": True, "name": True, "diff_disk_settings": []}],
+        "source_image_reference": [{}],
+    },
+    DISK: dict.fromkeys(("max_shares", "tier", "source_uri", "disk_iops_read_write"), True),
     ATTACHMENT: {"managed_disk_id": True, "virtual_machine_id": True},
 }
 
@@ -613,6 +620,12 @@ def test_what_a_plan_deletes_is_not_judged(actions: list[str], judged: bool) -> 
         assert fact({"resource_changes": [entry]}, "encryption_at_host") == "yes"
     else:
         assert any("deletes azurerm_linux_virtual_machine.main" in note for note in inventory.notes)
+
+
+def test_what_a_plan_for_some_resources_leaves_alone_is_judged_as_it_is() -> None:
+    document = plan({}, prior=with_disk(max_shares=2))
+    document["planned_values"] = {"root_module": shown_state(with_disk())["values"]["root_module"]}
+    assert outcome(document) == EXCLUDE
 
 
 def test_a_vm_that_is_replaced_keeps_its_id() -> None:

@@ -278,7 +278,8 @@ class _Translator:
             if template := _template_in(resource):
                 yield Entry(address, template)
             elif address not in drafts:
-                body = {"id": resource.id, "type": resource.azure_type or resource.type}
+                kind = resource.azure_type or resource.type
+                body = {"id": resource.id, "type": kind, "name": resource.text("name")}
                 yield Entry(address, body, "other")
             else:
                 draft = drafts[address]

@@ -202,16 +202,19 @@ def _resources(document: Json, into: Document) -> list[Resource]:
     if gone:
         into.notes.append(f"the plan deletes {_some(gone)}: not judged")
     planned = _values_of(document.get("planned_values"), False, into)
-    known = {*gone, *(one.address for one in found)}
-    found += [one for one in planned if one.address not in known]
     prior = document.get("prior_state")
-    if isinstance(prior, dict):
-        # What a plan changes, or keeps, it shows itself, but not the data that it has read before.
-        whole = "planned_values" not in document and "resource_changes" not in document
-        known = {one.address for one in found}
-        for one in _values_of(prior.get("values"), True, into):
-            if (whole or one.mode == "data") and one.address not in known:
-                found.append(one)
+    before = {
+        one.address: one
+        for one in _values_of(prior.get("values") if isinstance(prior, dict) else None, True, into)
+    }
+    known = {*gone, *(one.address for one in found)}
+    # What a plan shows among its values alone, it leaves as it was.
+    found += [before.get(one.address, one) for one in planned if one.address not in known]
+    known = {*gone, *(one.address for one in found)}
+    whole = "planned_values" not in document and "resource_changes" not in document
+    found += [
+        one for one in before.values() if (whole or one.mode == "data") and one.address not in known
+    ]
     found += _values_of(document.get("values"), True, into)
     found += _values_of(document, True, into)
     for child in _dicts(document.get("child_modules")):
