@@ -32,7 +32,7 @@ from rpmatrix.facts import FactReader, VmFacts
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Vm, join
 from rpmatrix.matrix import Matrix
 from rpmatrix.readings import Reading
-from rpmatrix.record_blocks import Block, BlockParser
+from rpmatrix.record_blocks import Block, BlockParser, marks_of_ids
 from rpmatrix.record_columns import (
     Glance,
     LazyDisk,
@@ -126,6 +126,9 @@ class BulkReader:
         self._odd: dict[str, dict[str, list[_Stand]]] = {"vm": {}, "disk": {}}
         self._kept: dict[_Stand, list[Record]] = {}
         self._names_of_odd: dict[str, set[str]] = {}
+        # Which odd VMs list a disk, and which odd disks name a VM as their owner, all by key.
+        self._listed_by_odd: dict[str, set[str]] = {}
+        self._owned_odd: dict[str, list[_Stand]] = {}
         self._place_of_odd: dict[tuple[int, int, str], int] = {}
         self._memories: dict[str, Memory] = {}
         self.problems: dict[Problem, None] = {}
@@ -255,7 +258,11 @@ class BulkReader:
         stands = known.setdefault(record.key, [])
         if stands[-1:] != [stand]:
             stands.append(stand)
+        if record.kind == "disk" and (owner := key_of(record.body.get("managedby"))):
+            self._owned_odd.setdefault(owner, []).append(stand)
         if record.kind == "vm":
+            for disk in _disks_named_in(record):
+                self._listed_by_odd.setdefault(disk, set()).add(record.key)
             self._place_of_odd.setdefault((*stand, record.key), place)
             named = (("name",), ("osprofile", "computername"))
             names = {str(look(record.body, path)).lower() for path in named}
@@ -278,7 +285,8 @@ class BulkReader:
         self._vm_ids = vms.whole("id")
         odd_disks = self._join_disks()
         self._slow = _twice(self._vm_ids) | _among(self._vm_ids, self._odd["vm"])
-        self._slow[held["attachment"].numbers("owner")[odd_disks]] = True
+        self._slow[held["attachment"].numbers("owner")[odd_disks | self._shared_disks()]] = True
+        self._slow |= self._owns_unlisted_disks()
         self._belongings = {
             "extension": self._gathered(*self._extension_edges()),
             "network_interface": self._gathered(*self._interface_edges()),
@@ -333,6 +341,41 @@ class BulkReader:
         if others.any():
             odd |= _are_in(wanted, keys.filter(pa.array(others)))
         return odd
+
+    def _shared_disks(self) -> Bools:
+        """Tell which attachments are of a disk that another VM attaches, too."""
+        ids = self._held["attachment"].whole("manageddisk.id")
+        shared = _among(ids, self._listed_by_odd)
+        given = np.flatnonzero(pc.greater(pc.binary_length(ids).fill_null(0), 0).to_numpy(False))
+        if len(given):
+            shared[given] |= _twice(ids.take(pa.array(given)))
+        return shared
+
+    def _owns_unlisted_disks(self) -> Bools:
+        """Tell which VMs the record of a disk names as its owner, though they do not list it."""
+        self._marks_of_vms = marks_of_ids(self._vm_ids)
+        named = self._held["disk"].numbers("managed_by")
+        unlisted = named != 0
+        owners = self._held["attachment"].numbers("owner")
+        records = self._record_of_disk
+        known = np.flatnonzero(records >= 0)
+        agree = named[records[known]] == self._marks_of_vms[owners[known]]
+        unlisted[records[known[agree]]] = False
+        found: Bools = np.isin(self._marks_of_vms, named[unlisted])
+        return found | _among(self._vm_ids, self._owned_odd)
+
+    def _stands_around(self, keys: Iterable[str], disks: Iterable[str]) -> set[_Stand]:
+        """Give where VMs stand that list the same disks, and disks that name one of the VMs."""
+        rows = np.zeros(self._held["vm"].count, bool)
+        attached = _among(self._held["attachment"].whole("manageddisk.id"), disks)
+        rows[self._held["attachment"].numbers("owner")[attached]] = True
+        found = self._stands_of("vm", rows)
+        others = {key for disk in disks for key in self._listed_by_odd.get(disk, ())}
+        found |= {stand for key in others for stand in self._odd["vm"][key]}
+        found |= {stand for key in keys for stand in self._owned_odd.get(key, ())}
+        marks = marks_of_ids(pa.array(sorted(keys), pa.string()))
+        owned = np.isin(self._held["disk"].numbers("managed_by"), marks)
+        return found | self._stands_of("disk", owned)
 
     def _extension_edges(self) -> tuple[Numbers, Numbers]:
         """Give pairs of VM and extension, those with a record of their own first."""
@@ -681,12 +724,11 @@ class BulkReader:
         of_vms = [one for found in records.values() for one in found if one.kind == "vm"]
         disks, interfaces = set(), set()
         for record in of_vms:
-            storage = ("storageprofile",)
-            for path in (("osdisk", "manageddisk", "id"), ("datadisks", "[]", "manageddisk", "id")):
-                disks |= _texts(look(record.body, (*storage, *path)))
+            disks |= _disks_named_in(record)
             named = look(record.body, ("networkprofile", "networkinterfaces", "[]", "id"))
             interfaces |= _texts(named)
         more = {stand for key in disks for stand in self._odd["disk"].get(key, ())}
+        more |= self._stands_around(wanted, disks)
         more |= {stand for key in interfaces for stand in self._odd_interfaces.get(key, ())}
         more |= self._stands_of("disk", _among(self._held["disk"].whole("key"), disks))
         held = self._held["network_interface"]
@@ -789,6 +831,14 @@ def _whole_number(lun: int) -> int | None:
 def _group(vm: Vm, path: tuple[str, ...]) -> str | None:
     found = (look(record.body, path) for record in vm.records)
     return next((one for one in found if isinstance(one, str)), None)
+
+
+def _disks_named_in(record: Record) -> set[str]:
+    """Give the keys of the managed disks that the record of a VM lists."""
+    found: set[str] = set()
+    for path in (("osdisk", "manageddisk", "id"), ("datadisks", "[]", "manageddisk", "id")):
+        found |= _texts(look(record.body, ("storageprofile", *path)))
+    return found
 
 
 def _texts(value: Json) -> set[str]:

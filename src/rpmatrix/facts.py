@@ -15,33 +15,44 @@ from functools import lru_cache, reduce
 from types import MappingProxyType
 from typing import Any, Final
 
+from rpmatrix.client_names import plain_name
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Inventory, Vm, restore_points
 from rpmatrix.matrix import Fact, Matrix
-from rpmatrix.readings import CUT as _CUT
-from rpmatrix.readings import NOTHING as _NOTHING
-from rpmatrix.readings import UNKNOWN, Reading
-from rpmatrix.readings import Place as _Place
-from rpmatrix.readings import Shown as _Shown
-from rpmatrix.readings import agreed as _both
-from rpmatrix.readings import os_disk_of as _os_disk
-from rpmatrix.readings import value_in as _told
-from rpmatrix.readings import value_shown as _shown
+from rpmatrix.readings import (
+    CUT,
+    NOTHING,
+    UNKNOWN,
+    Place,
+    Reading,
+    Shown,
+    agreed,
+    os_disk_of,
+    value_in,
+    value_shown,
+)
 from rpmatrix.records import (
+    CONFLICT,
     EMPTY,
     METADATA,
     MISSING,
     UNREADABLE,
     Record,
+    follow,
     id_parts,
     is_expression,
     last_part,
     look,
     region,
     text_at,
+    type_of_id,
 )
-from rpmatrix.systems import OperatingSystems as _OperatingSystems
-from rpmatrix.systems import extended_security_updates, operating_system, os_family
-from rpmatrix.texts import Json
+from rpmatrix.systems import (
+    OperatingSystems,
+    extended_security_updates,
+    operating_system,
+    os_family,
+)
+from rpmatrix.texts import Body, Json
 
 # --------------------------------------------------------------------------- VMs to facts
 
@@ -75,7 +86,7 @@ class FactReader:
     """
 
     def __init__(self, matrix: Matrix, facts: Iterable[str] | None = None) -> None:
-        self._systems = matrix.prepared("operating systems", _OperatingSystems)
+        self._systems = matrix.prepared("operating systems", OperatingSystems)
         wanted = matrix.facts if facts is None else facts
         plans = [_FactPlan(matrix.facts[fact_id]) for fact_id in wanted]
         self._plans = {plan.fact.id: plan for plan in plans}
@@ -87,7 +98,7 @@ class FactReader:
 
     def read(self, vm: Vm) -> VmFacts:
         """Read every fact of one VM and of its disks."""
-        places: dict[str, Sequence[_Place]] = {"vm": _whole_records(vm.records)}
+        places: dict[str, Sequence[Place]] = {"vm": _whole_records(vm.records)}
         for disk in vm.disks:
             if disk.role == "os" and disk.records:
                 places["os_disk"] = _whole_records(disk.records)
@@ -99,9 +110,13 @@ class FactReader:
             fact_id: plan.derive(vm, systems) if plan.derive else plan.read(places, answered)
             for fact_id, plan in self._of_vm
         }
-        return VmFacts(vm, readings, tuple([self._read_disk(disk) for disk in vm.disks]))
+        unread = {mark for record in vm.records for mark in record.unread}
+        if unread:
+            readings = _doubted(readings, unread)
+        disks = tuple([self._read_disk(disk, unread) for disk in vm.disks])
+        return VmFacts(vm, readings, disks)
 
-    def read_one(self, fact_id: str, owner: Any, places: Mapping[str, Sequence[_Place]]) -> Reading:
+    def read_one(self, fact_id: str, owner: Any, places: Mapping[str, Sequence[Place]]) -> Reading:
         """Read one fact of a VM or of a disk.
 
         Parameters
@@ -121,8 +136,8 @@ class FactReader:
             return plan.derive_disk(owner)
         return plan.read(places, answered=False)
 
-    def _read_disk(self, disk: Disk) -> DiskFacts:
-        places: dict[str, Sequence[_Place]] = {"attachment": disk.attachments}
+    def _read_disk(self, disk: Disk, unread: set[tuple[str, str]]) -> DiskFacts:
+        places: dict[str, Sequence[Place]] = {"attachment": disk.attachments}
         if disk.records:
             places["disk"] = _whole_records(disk.records)
         answered = self._answered(disk.records)
@@ -130,7 +145,8 @@ class FactReader:
             fact_id: plan.derive_disk(disk) if plan.derive_disk else plan.read(places, answered)
             for fact_id, plan in self._of_disk
         }
-        return DiskFacts(disk, readings)
+        unread = unread.union(mark for record in disk.records for mark in record.unread)
+        return DiskFacts(disk, _doubted(readings, unread) if unread else readings)
 
     def _answered(self, records: Sequence[Record]) -> bool:
         """Tell whether a person wrote an answer into a column of any of these records."""
@@ -139,8 +155,78 @@ class FactReader:
         )
 
 
-def _whole_records(records: Sequence[Record]) -> list[_Place]:
+def _doubted(
+    readings: Mapping[str, Reading], unread: Iterable[tuple[str, str]]
+) -> dict[str, Reading]:
+    """Keep what would be assumed, or taken from silence, from contradicting what was not read."""
+    doubted = dict(readings)
+    for fact_id, key in unread:
+        reading = doubted.get(fact_id)
+        if reading is not None and reading.how in ("absent", "unknown") and not reading.why:
+            why = f"the input has {key!r}, which is not a name that is read"
+            doubted[fact_id] = Reading(None, why=why)
+    return doubted
+
+
+def _whole_records(records: Sequence[Record]) -> list[Place]:
     return [(record, "", record.body) for record in records]
+
+
+# PowerShell writes this enumeration as a number, most others as words.
+_NUMBERED: Final[Mapping[str, Mapping[int, str]]] = {
+    "caching": {0: "None", 1: "ReadOnly", 2: "ReadWrite"},
+}
+_FLAGS: Final = {"true": "yes", "false": "no", "yes": "yes", "no": "no", "1": "yes", "0": "no"}
+_NOTHING_GIVEN: Final = ("none", "null", "n/a", "na", "-", "false", "undefined", "nan")
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,9}(?:\.0{0,9})?", re.ASCII)
+
+
+def whole_number(value: Json) -> int | None:
+    """Read a whole number, which some clients write as a text or with decimal places.
+
+    Returns
+    -------
+    int or None
+        None for what is no whole number of at most nine digits.
+
+    Examples
+    --------
+    >>> whole_number(2.0), whole_number(" 2 "), whole_number("--5"), whole_number(True)
+    (2, 2, None, None)
+    """
+    if type(value) is int:
+        return value if abs(value) < 10**9 else None
+    if type(value) is float:
+        return int(value) if value.is_integer() and abs(value) < 10**9 else None
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    return None
+
+
+def flag_of(value: Json) -> str | None:
+    """Read a flag as ``yes`` or ``no``; None for anything else."""
+    return _FLAGS.get(str(value).strip().lower()) if type(value) in (bool, int, str) else None
+
+
+def is_given(value: Json) -> bool:
+    """Return whether an id, an object or a list is given; numbers and words for nothing are not."""
+    if isinstance(value, str):
+        return value.strip().lower() not in _NOTHING_GIVEN
+    return isinstance(value, (dict, list))
+
+
+def left_empty(record: Record, body: Body, path: Sequence[str]) -> bool:
+    """Return whether the instance metadata service shows a place as empty: nothing is there.
+
+    It writes an empty text for what a VM does not have, and leaves out what its version does not
+    know.
+    """
+    if METADATA not in record.body:
+        return False
+    inner: Json = body
+    for step in path:
+        inner = inner.get(step) if isinstance(inner, dict) else None
+    return isinstance(inner, str) and not inner
 
 
 class _FactPlan:
@@ -148,7 +234,7 @@ class _FactPlan:
 
     __slots__ = (
         *("fact", "paths", "canonical", "derive", "derive_disk", "column", "absence"),
-        "absent_from",
+        *("absent_from", "numbers"),
     )
 
     def __init__(self, fact: Fact) -> None:
@@ -159,34 +245,36 @@ class _FactPlan:
             for spelled in [path.lower().replace("[]", ".[]")]
         ]
         self.canonical = {value.lower(): value for value in fact.allowed_values}
+        self.numbers = _NUMBERED.get(fact.id, {})
         derived = fact.reading == "derived"
         self.derive = _VM_DERIVATIONS.get(fact.id) if derived else None
         self.derive_disk = _DISK_DERIVATIONS.get(fact.id) if derived else None
-        self.column = fact.id if "_" in fact.id else f"fact_{fact.id}"
+        self.column = plain_name(fact.id if "_" in fact.id else f"fact_{fact.id}")
         self.absence: str | int = (
             int(fact.absence) if fact.type == "integer" and fact.absence else fact.absence
         )
         # The kind of record of which absence tells something.
         self.absent_from = self.paths[0][0] if fact.absence and self.paths else ""
 
-    def read(self, places: Mapping[str, Sequence[_Place]], answered: bool) -> Reading:
+    def read(self, places: Mapping[str, Sequence[Place]], answered: bool) -> Reading:
         """Read the fact where it shows first; an answer in a column comes next."""
         if not (self.paths or answered):
             return UNKNOWN
+        found: Reading | None = None
         blocked: Reading | None = None
         for kind, path, spelled in self.paths:
-            found: Reading | None = None
             for record, prefix, body in places.get(kind, ()):
                 value = look(body, path)
                 if value is MISSING:
                     continue
                 at = f"{prefix}.{spelled}" if prefix else spelled
                 reading = self._reading(value, record, at)
-                found = reading if found is None else _both(found, reading)
-            if found is not None:
-                if found.value is not None or found.options:
-                    return found
-                blocked = blocked or found
+                if reading.value is None:
+                    blocked = blocked or reading
+                else:
+                    found = reading if found is None else agreed(found, reading)
+        if found is not None:
+            return found if blocked is None else self._beside(found, blocked)
         if answered and (answer := self._column(places)):
             return answer
         if blocked is not None:
@@ -195,7 +283,7 @@ class _FactPlan:
 
     def _reading(self, value: Json, record: Record, at: str) -> Reading:
         if value is UNREADABLE:
-            return Reading(None, "unknown", record, at, None, _CUT)
+            return Reading(None, "unknown", record, at, None, CUT)
         known = self._value(value)
         if known is not None:
             return Reading(known, "read", record, at, value)
@@ -205,34 +293,56 @@ class _FactPlan:
     def _value(self, value: Json) -> str | int | None:
         reading, kind = self.fact.reading, self.fact.type
         if reading == "present":
-            return "yes"
+            return "yes" if is_given(value) else None
         if reading == "true":
-            values = value if isinstance(value, list) else [value]
-            words = {str(one).lower() for one in values}
-            return "yes" if "true" in words else ("no" if words == {"false"} else None)
+            flags = {flag_of(one) for one in (value if isinstance(value, list) else [value])}
+            return "yes" if "yes" in flags else ("no" if flags == {"no"} else None)
         if isinstance(value, (list, dict)):
             return None
         if kind == "integer":
-            text = str(value).strip()
-            return int(text) if text.lstrip("-").isdigit() else None
-        text = str(value)
-        if kind == "flag" and isinstance(value, bool):
-            text = "yes" if value else "no"
+            return whole_number(value)
+        if kind == "flag":
+            return flag_of(value)
+        if self.numbers and type(value) in (int, float) and value in self.numbers:
+            return self.numbers[int(value)]
+        text = str(value).strip()
+        if self.canonical:
+            return self.canonical.get(text.lower())
+        return text if isinstance(value, str) else None
+
+    def _answer(self, value: Json) -> str | int | None:
+        """Read what a person wrote into a column that has the name of the fact."""
+        if self.fact.type == "integer":
+            return whole_number(value)
+        if self.fact.type == "flag":
+            return flag_of(value)
+        text = str(value).strip()
         return self.canonical.get(text.lower()) if self.canonical else text
 
-    def _column(self, places: Mapping[str, Sequence[_Place]]) -> Reading | None:
+    def _beside(self, found: Reading, blocked: Reading) -> Reading:
+        """Put together a reading and something beside it that could not be read."""
+        if blocked.shown is None or found.options:
+            return found
+        why = f"{blocked.why}, and {found.shown!r} is shown elsewhere"
+        return blocked._replace(why=why)
+
+    def _column(self, places: Mapping[str, Sequence[Place]]) -> Reading | None:
         """Take an answer that a person wrote into a column of the inventory."""
         for kind in ("disk", "vm"):
             for record, _, body in places.get(kind, ()):
                 value = body.get(self.column)
-                if value not in EMPTY:
-                    return self._reading(value, record, self.column)
+                if value in EMPTY or isinstance(value, (dict, list)) or is_expression(value):
+                    continue
+                known = self._answer(value)
+                how = "unknown" if known is None else "read"
+                why = "" if known is not None else f"{value!r} is not among the values known"
+                return Reading(known, how, record, self.column, value, why)
         return None
 
-    def _absent(self, places: Mapping[str, Sequence[_Place]]) -> Reading:
+    def _absent(self, places: Mapping[str, Sequence[Place]]) -> Reading:
         """Take the documented default, if a full record of the first kind leaves it out."""
-        for record, _, _ in places.get(self.absent_from, ()):
-            if record.full:
+        for record, _, body in places.get(self.absent_from, ()):
+            if record.full or left_empty(record, body, self.paths[0][1]):
                 return Reading(self.absence, "absent", record)
         return UNKNOWN
 
@@ -247,7 +357,7 @@ def _full(vm: Vm) -> Record | None:
 _UNIFORM_PATH: Final = re.compile(r"/virtualmachinescalesets/[^/]+/virtualmachines/")
 
 
-def _scale_set_orchestration(vm: Vm, _: _OperatingSystems) -> Reading:
+def _scale_set_orchestration(vm: Vm, _: OperatingSystems) -> Reading:
     for record in vm.records:
         if _UNIFORM_PATH.search(record.key):
             return Reading("uniform", "read", record, "id", record.body.get("id"))
@@ -255,36 +365,68 @@ def _scale_set_orchestration(vm: Vm, _: _OperatingSystems) -> Reading:
         if kind.endswith("virtualmachinescalesets/virtualmachines"):
             return Reading("uniform", "read", record, "type", record.body["type"])
     if not vm.key.startswith("/"):
-        value, found, at = _told(vm.records, "instanceid")
+        value, found, at = value_in(vm.records, "instanceid")
         if found is not None and "vmid" in found.body:
             return Reading("uniform", "read", found, at, value)
-    value, found, at = _told(vm.records, "virtualmachinescaleset", "id")
+    value, found, at = value_in(vm.records, "virtualmachinescaleset", "id")
     if found is not None and value is not UNREADABLE:
         return Reading("flexible", "read", found, at, value)
     if found is not None:
+        if METADATA in found.body:
+            return Reading(None, "unknown", found, at, None, _NAMED_SET)
         # Whatever the expression becomes: a uniform set has instances, which have ids of their own.
-        return Reading(None, "unknown", found, at, None, _CUT, ("none", "flexible"))
+        return Reading(None, "unknown", found, at, None, CUT, ("none", "flexible"))
     full = _full(vm)
-    return Reading("none", "absent", full) if full else UNKNOWN
+    if full:
+        return Reading("none", "absent", full)
+    for record in vm.records:
+        if left_empty(record, record.body, ("vmscalesetname",)):
+            return Reading("none", "absent", record)
+    if type_of_id(vm.key) == _PLAIN_VM:
+        # The id is that of a VM, so it is no instance of a uniform set.
+        return Reading(None, "unknown", vm.records[0], "id", vm.id, "", ("none", "flexible"))
+    return UNKNOWN
 
 
+_NAMED_SET: Final = (
+    "instances of both kinds of scale set show the name of their set, and only those of a flexible "
+    "one show its id, which is not there"
+)
+_PLAIN_VM: Final = "microsoft.compute/virtualmachines"
 _SECURITY_TYPES: Final = ("ConfidentialVM", "TrustedLaunch", "Standard")
 
 
-def _security_type(vm: Vm, _: _OperatingSystems) -> Reading:
-    if told := _named_security(vm.records):
-        return reduce(_both, told)
-    path = ("storageprofile", "osdisk", "manageddisk", "securityprofile")
-    value, found, at = _told(vm.records, *path, "securityencryptiontype")
-    if isinstance(value, str):
-        return Reading("ConfidentialVM", "read", found, at, value)
-    os_disk = _os_disk(vm)
-    if os_disk is not None and (told := _named_security(os_disk.records)):
-        return reduce(_both, told)
-    if value is UNREADABLE:
-        return Reading(None, "unknown", found, at, None, _CUT)
+def _security_type(vm: Vm, _: OperatingSystems) -> Reading:
+    """Put together what the VM, its OS disk in it and the record of that disk say."""
+    told = [*_named_security(vm.records), *_confidential_disks(vm)]
+    os_disk = os_disk_of(vm)
+    of_disk = _named_security(os_disk.records) if os_disk is not None else []
+    if told and of_disk:
+        # A disk shows a security type only where it has one; the VM may be of another beside.
+        told += of_disk
+    elif of_disk:
+        told = of_disk
+    if told:
+        return reduce(agreed, told)
     full = _full(vm)
     return Reading("Standard", "absent", full) if full else UNKNOWN
+
+
+def _confidential_disks(vm: Vm) -> list[Reading]:
+    """Give the security type that an encryption of the guest state tells."""
+    found = []
+    path = ("storageprofile", "osdisk", "manageddisk", "securityprofile", "securityencryptiontype")
+    for record in vm.records:
+        value = look(record.body, path)
+        at = ".".join(path)
+        if value is UNREADABLE:
+            found.append(Reading(None, "unknown", record, at, None, CUT))
+        elif isinstance(value, str) and value.strip().lower() not in _NOTHING_GIVEN:
+            found.append(Reading("ConfidentialVM", "read", record, at, value))
+        elif value is not MISSING and not isinstance(value, str):
+            why = f"{value!r} is no kind of encryption"
+            found.append(Reading(None, "unknown", record, at, value, why))
+    return found
 
 
 def _named_security(records: Iterable[Record]) -> list[Reading]:
@@ -294,10 +436,12 @@ def _named_security(records: Iterable[Record]) -> list[Reading]:
     for record in records:
         value = look(record.body, ("securityprofile", "securitytype"))
         if value is UNREADABLE:
-            found.append(Reading(None, "unknown", record, at, None, _CUT))
+            found.append(Reading(None, "unknown", record, at, None, CUT))
         elif value is not MISSING:
-            text = str(value).lower()
+            text = str(value).strip().lower()
             known = next((one for one in _SECURITY_TYPES if text.startswith(one.lower())), None)
+            if text in ("none", "null"):
+                continue
             why = "" if known else f"{value!r} is no known security type"
             found.append(Reading(known, "read" if known else "unknown", record, at, value, why))
     return found
@@ -312,7 +456,7 @@ _SIZE_NAME: Final = re.compile(
 def _size(vm: Vm) -> tuple[Mapping[str, str] | None, Record | None, str, Json]:
     """Take the name of the size apart: family in upper case, features in lower case, version."""
     for path in (("hardwareprofile", "vmsize"), ("sku", "name")):
-        value, found, at = _told(vm.records, *path)
+        value, found, at = value_in(vm.records, *path)
         if isinstance(value, str):
             return _parts_of_size(value), found, at, value
     return None, None, "", None
@@ -327,7 +471,7 @@ def _parts_of_size(name: str) -> Mapping[str, str] | None:
     return MappingProxyType({**parts, "features": parts["features"].lower()})
 
 
-def _vm_size_series(vm: Vm, _: _OperatingSystems) -> Reading:
+def _vm_size_series(vm: Vm, _: OperatingSystems) -> Reading:
     name, record, at, shown = _size(vm)
     if name is None:
         return UNKNOWN
@@ -335,7 +479,7 @@ def _vm_size_series(vm: Vm, _: _OperatingSystems) -> Reading:
     return Reading(f"{name['family']}{name['features']}{version}", "read", record, at, shown)
 
 
-def _vm_size_version(vm: Vm, _: _OperatingSystems) -> Reading:
+def _vm_size_version(vm: Vm, _: OperatingSystems) -> Reading:
     name, record, at, shown = _size(vm)
     if name is None:
         return UNKNOWN
@@ -343,7 +487,7 @@ def _vm_size_version(vm: Vm, _: _OperatingSystems) -> Reading:
     return Reading(int(name["version"] or 1), "read", record, at, shown)
 
 
-def _vm_size_processor(vm: Vm, _: _OperatingSystems) -> Reading:
+def _vm_size_processor(vm: Vm, _: OperatingSystems) -> Reading:
     name, record, at, shown = _size(vm)
     if name is None:
         return UNKNOWN
@@ -356,7 +500,7 @@ def _vm_size_processor(vm: Vm, _: _OperatingSystems) -> Reading:
 _PREMIUM_FAMILIES: Final = ("DS", "GS")
 
 
-def _premium_storage_size(vm: Vm, _: _OperatingSystems) -> Reading:
+def _premium_storage_size(vm: Vm, _: OperatingSystems) -> Reading:
     name, record, at, shown = _size(vm)
     if name is not None and ("s" in name["features"] or name["family"] in _PREMIUM_FAMILIES):
         return Reading("yes", "read", record, at, shown)
@@ -364,32 +508,32 @@ def _premium_storage_size(vm: Vm, _: _OperatingSystems) -> Reading:
     return UNKNOWN
 
 
-def _data_disk_count(vm: Vm, _: _OperatingSystems) -> Reading:
+def _data_disk_count(vm: Vm, _: OperatingSystems) -> Reading:
     disks = [disk for disk in vm.disks if disk.role == "data"]
     if any(not disk.listed for disk in disks) or not vm.records:
         return UNKNOWN
-    _, record, at = _told(vm.records, "storageprofile", "datadisks")
+    _, record, at = value_in(vm.records, "storageprofile", "datadisks")
     if disks:
         return Reading(len(disks), "read", record, at, f"{len(disks)} listed")
     full = _full(vm)
     return Reading(0, "absent", full) if full else UNKNOWN
 
 
-def _temporary_disk(vm: Vm, _: _OperatingSystems) -> Reading:
+def _temporary_disk(vm: Vm, _: OperatingSystems) -> Reading:
     name, record, at, shown = _size(vm)
     if name is not None and "d" in name["features"]:
         return Reading("yes", "read", record, at, shown)
     return UNKNOWN
 
 
-def _image_source(vm: Vm, _: _OperatingSystems) -> Reading:
+def _image_source(vm: Vm, _: OperatingSystems) -> Reading:
     image = ("storageprofile", "imagereference")
     for name in ("id", "sharedgalleryimageid", "communitygalleryimageid"):
-        value, found, at = _told(vm.records, *image, name)
+        value, found, at = value_in(vm.records, *image, name)
         if isinstance(value, str):
             return Reading("custom", "read", found, at, value)
     for path in ((*image, "publisher"), ("plan", "publisher"), ("plan", "name")):
-        value, found, at = _told(vm.records, *path)
+        value, found, at = value_in(vm.records, *path)
         if isinstance(value, str):
             return Reading("marketplace", "read", found, at, value)
     return UNKNOWN
@@ -401,11 +545,11 @@ def _lists_extensions(record: Record) -> bool:
     return record.full and not apart and not is_expression(record.body.get("resources"))
 
 
-def _extensions(vm: Vm, _: _OperatingSystems) -> Reading:
+def _extensions(vm: Vm, _: OperatingSystems) -> Reading:
     for record in vm.related.get("extension", ()):
         return Reading("yes", "read", record, "id", record.body.get("id"))
     for path in (("resources",), ("instanceview", "extensions")):
-        value, found, at = _told(vm.records, *path)
+        value, found, at = value_in(vm.records, *path)
         if isinstance(value, list):
             return Reading("yes", "read", found, at, f"{len(value)} listed")
     full = next((record for record in vm.records if _lists_extensions(record)), None)
@@ -415,19 +559,19 @@ def _extensions(vm: Vm, _: _OperatingSystems) -> Reading:
 ADE_TYPES: Final = ("azurediskencryption", "azurediskencryptionforlinux")
 
 
-def _azure_disk_encryption(vm: Vm, _: _OperatingSystems) -> Reading:
+def _azure_disk_encryption(vm: Vm, _: OperatingSystems) -> Reading:
     off: Reading | None = None
     for path in (
         ("storageprofile", "osdisk", "encryptionsettings", "enabled"),
         ("instanceview", "disks", "[]", "encryptionsettings", "[]", "enabled"),
     ):
-        value, found, at = _told(vm.records, *path)
+        value, found, at = value_in(vm.records, *path)
         if "true" in str(value).lower():
             return Reading("yes", "read", found, at, value)
         if found is not None and value is not UNREADABLE:
             off = Reading("no", "read", found, at, value)
     for disk in vm.disks:
-        value, found, at = _told(disk.records, "encryptionsettingscollection", "enabled")
+        value, found, at = value_in(disk.records, "encryptionsettingscollection", "enabled")
         if str(value).lower() == "true":
             return Reading("yes", "read", found, at, value)
     listed = _listed_ade(vm)
@@ -455,7 +599,7 @@ def _listed_ade(vm: Vm) -> Reading | None:
     return None
 
 
-def _accelerated_networking(vm: Vm, _systems: _OperatingSystems) -> Reading:
+def _accelerated_networking(vm: Vm, _systems: OperatingSystems) -> Reading:
     off: Reading | None = None
     for record in vm.related.get("network_interface", ()):
         value = look(record.body, ("enableacceleratednetworking",))
@@ -463,7 +607,7 @@ def _accelerated_networking(vm: Vm, _systems: _OperatingSystems) -> Reading:
             return Reading("yes", "read", record, "enableacceleratednetworking", value)
         if value is False:
             off = Reading("no", "read", record, "enableacceleratednetworking", value)
-    named, _, _ = _told(vm.records, "networkprofile", "networkinterfaces", "[]", "id")
+    named, _, _ = value_in(vm.records, "networkprofile", "networkinterfaces", "[]", "id")
     count = len(named) if isinstance(named, list) else 0
     whole = len({record.key for record in vm.related.get("network_interface", ())}) >= count > 0
     return off if off and whole else UNKNOWN
@@ -473,39 +617,74 @@ def _accelerated_networking(vm: Vm, _systems: _OperatingSystems) -> Reading:
 _TYPE_NAMES: Final = ("Microsoft.Azure.", "System.", "@{")
 
 
-def _is_given(value: Json) -> bool:
-    """Tell an object that is there, be it shown or only named."""
+def _names_managed_disk(value: Json) -> bool:
+    """Return whether a managed disk is given, be it shown or only named."""
     return isinstance(value, dict) or (isinstance(value, str) and value.startswith(_TYPE_NAMES))
+
+
+def _is_hollow(body: Body) -> bool:
+    """Return whether the managed disk of an attachment has nothing but empty values."""
+    inner = body.get("manageddisk")
+    return isinstance(inner, dict) and all(value in EMPTY for value in inner.values())
 
 
 def _storage(disk: Disk) -> Reading:
     places = disk.attachments
     managed: tuple[Record, str] | None = None
     for record, at, body in places:
-        if _is_given(body.get("manageddisk")):
+        if _names_managed_disk(body.get("manageddisk")):
             managed = (record, at)
             break
-    blob, found, place = _shown(places, "vhd", "uri")
+    blob, found, place = value_shown(places, "vhd", "uri")
+    if blob is UNREADABLE or blob is MISSING:
+        vhd, holder, where = value_shown(places, "vhd")
+        if isinstance(vhd, str):
+            blob, found, place = vhd, holder, where
+    if blob is not MISSING and all(_is_hollow(body) for _, _, body in places):
+        managed = None
     if blob is not MISSING and managed:
         why = "both a managed disk and a page blob are shown"
         return Reading(None, "unknown", found, place, None, why)
-    if isinstance(blob, str):
-        return Reading("unmanaged", "read", found, place, blob)
+    if isinstance(blob, str) or (blob is UNREADABLE and _is_address(found, place)):
+        # Whatever an expression becomes, the address is that of a blob.
+        shown = blob if isinstance(blob, str) else "a template expression"
+        return Reading("unmanaged", "read", found, place, shown)
     if managed:
         shown = disk.id or "given"
         return Reading("managed", "read", managed[0], f"{managed[1]}.manageddisk", shown)
-    cut, found, place = _shown(places, "manageddisk")
+    cut, found, place = value_shown(places, "manageddisk")
     if found is not None or blob is UNREADABLE:
-        return Reading(None, "unknown", found, place, None if cut is UNREADABLE else cut, _CUT)
+        return Reading(None, "unknown", found, place, None if cut is UNREADABLE else cut, CUT)
     return UNKNOWN
 
 
+def _is_address(record: Record | None, path: str) -> bool:
+    """Return whether a template expression stands where the address of a blob should."""
+    if record is None:
+        return False
+    _, shown = follow(record.raw, path.replace("[", ".[").split("."))
+    return is_expression(shown) and shown != CONFLICT
+
+
 def _ephemeral(disk: Disk) -> Reading:
-    value, found, at = _shown(disk.attachments, "diffdisksettings", "option")
-    if value is UNREADABLE:
-        return Reading(None, "unknown", found, at, None, _CUT)
-    if found is not None:
-        return Reading("yes" if str(value).lower() == "local" else "no", "read", found, at, value)
+    told: list[Reading] = []
+    for record, prefix, body in disk.attachments:
+        at = f"{prefix}.diffdisksettings.option" if prefix else "diffdisksettings.option"
+        value = look(body, ("diffdisksettings", "option"))
+        if value is MISSING and left_empty(record, body, ("diffdisksettings", "option")):
+            told.append(Reading("no", "absent", record))
+            continue
+        if value is MISSING and look(body, ("diffdisksettings", "placement")) is MISSING:
+            continue
+        if isinstance(value, str) and value.strip().lower() == "local":
+            told.append(Reading("yes", "read", record, at, value))
+        elif value is UNREADABLE or value is MISSING:
+            told.append(Reading(None, "unknown", record, at, None, CUT))
+        else:
+            why = f"{value!r} is not among the values known for this"
+            told.append(Reading(None, "unknown", record, at, value, why))
+    if told:
+        return reduce(agreed, told)
     full = next((record for record, _, _ in disk.attachments if record.full), None)
     return Reading("no", "absent", full) if full else UNKNOWN
 
@@ -517,15 +696,15 @@ def _full_disk(disk: Disk) -> Record | None:
 def _from_trusted_launch_os_disk(disk: Disk) -> Reading:
     if not disk.records:
         return UNKNOWN
-    value, found, at = _told(disk.records, "securityprofile", "securitytype")
+    value, found, at = value_in(disk.records, "securityprofile", "securitytype")
     if value is UNREADABLE:
-        return Reading(None, "unknown", found, at, None, _CUT)
+        return Reading(None, "unknown", found, at, None, CUT)
     if str(value).lower() == "trustedlaunch":
         return Reading("yes", "read", found, at, value)
-    system, found, at = _told(disk.records, "ostype")
+    system, found, at = value_in(disk.records, "ostype")
     if disk.role == "data" and isinstance(system, str):
-        copied, _, _ = _told(disk.records, "creationdata", "createoption")
-        generation, _, _ = _told(disk.records, "hypervgeneration")
+        copied, _, _ = value_in(disk.records, "creationdata", "createoption")
+        generation, _, _ = value_in(disk.records, "hypervgeneration")
         if str(copied).lower() in ("copy", "restore") and str(generation).upper() == "V2":
             of = "the disk is a copy of a generation 2 OS disk"
             why = f"{of}; whether of a trusted launch VM is open"
@@ -534,6 +713,7 @@ def _from_trusted_launch_os_disk(disk: Disk) -> Reading:
     return Reading("no", "absent", full) if full else UNKNOWN
 
 
+_PLATFORM_KEY: Final = "EncryptionAtRestWithPlatformKey"
 _ENCRYPTION_TYPES: Final = {
     name.lower(): name
     for name in (
@@ -544,39 +724,61 @@ _ENCRYPTION_TYPES: Final = {
 }
 
 
-def _named_set(disk: Disk) -> _Shown:
+def _named_set(disk: Disk) -> Shown:
     """Give the disk encryption set that the disk, or else the VM, names."""
     own, *attached = ENCRYPTION_SET_PATHS
-    named = _told(disk.records, *own)
+    named = value_in(disk.records, *own)
     for path in attached:
-        if named is _NOTHING:
-            named = _shown(disk.attachments, *path)
+        if named is NOTHING:
+            named = value_shown(disk.attachments, *path)
     return named
 
 
 def _encryption_type(disk: Disk) -> Reading:
-    for records, path in (
-        (disk.records, ("encryption", "type")),
-        (disk.encryption_sets, ("encryptiontype",)),
-    ):
-        value, found, at = _told(records, *path)
-        if found is None:
-            continue
-        known = _ENCRYPTION_TYPES.get(str(value).lower())
-        why = "" if known else f"{value!r} is no known kind of encryption at rest"
-        return Reading(known, "read" if known else "unknown", found, at, value, why)
+    told = [
+        *_worded(disk.records, ("encryption", "type"), _ENCRYPTION_TYPES),
+        *_worded(disk.encryption_sets, ("encryptiontype",), _ENCRYPTION_TYPES),
+    ]
     value, found, at = _named_set(disk)
+    if told and isinstance(value, str):
+        kind = reduce(agreed, told)
+        if kind.value == _PLATFORM_KEY:
+            why = f"{kind.shown!r} is shown, and the disk encryption set {value!r}"
+            return kind._replace(value=None, how="unknown", why=why)
+    if told:
+        return reduce(agreed, told)
     if found is not None:
         why = "a disk encryption set is named, its kind is not shown"
         shown = value if isinstance(value, str) else None
         return Reading(None, "unknown", found, at, shown, why)
     full = _full_disk(disk)
-    return Reading("EncryptionAtRestWithPlatformKey", "absent", full) if full else UNKNOWN
+    return Reading(_PLATFORM_KEY, "absent", full) if full else UNKNOWN
+
+
+def _worded(
+    records: Iterable[Record], path: tuple[str, ...], words: Mapping[str, str]
+) -> list[Reading]:
+    """Give what each of these records says at a path, in known words."""
+    found = []
+    at = ".".join(path)
+    for record in records:
+        value = look(record.body, path)
+        if value is UNREADABLE:
+            found.append(Reading(None, "unknown", record, at, None, CUT))
+        elif value is not MISSING:
+            known = words.get(str(value).strip().lower())
+            why = "" if known else f"{value!r} is not among the values known for this"
+            how = "read" if known else "unknown"
+            found.append(Reading(known, how, record, at, value, why))
+    return found
 
 
 def _customer_key(disk: Disk) -> Reading:
     value, found, at = _named_set(disk)
     if isinstance(value, str):
+        kind = _encryption_type(disk)
+        if kind.value is None and kind.record is not found and kind.shown is not None:
+            return kind
         return Reading("yes", "read", found, at, value)
     if found is None and not disk.records:
         return UNKNOWN
@@ -589,17 +791,71 @@ def _customer_key(disk: Disk) -> Reading:
 def _private_link(disk: Disk) -> Reading:
     if not disk.records:
         return UNKNOWN
-    value, found, at = _told(disk.records, "networkaccesspolicy")
-    if value is UNREADABLE:
-        return Reading(None, "unknown", found, at, None, _CUT)
-    if found is not None:
-        private = str(value).lower() == "allowprivate"
-        return Reading("yes" if private else "no", "read", found, at, value)
+    if told := _worded(disk.records, ("networkaccesspolicy",), _NETWORK_POLICIES):
+        return reduce(agreed, told)
     full = _full_disk(disk)
     return Reading("no", "absent", full) if full else UNKNOWN
 
 
-_VM_DERIVATIONS: Final[dict[str, Callable[[Vm, _OperatingSystems], Reading]]] = {
+_NETWORK_POLICIES: Final = {"allowprivate": "yes", "allowall": "no", "denyall": "no"}
+
+
+def _max_shares(disk: Disk) -> Reading:
+    """Read how many VMs may attach a disk; those that do are a witness of their own."""
+    told: list[Reading] = []
+    for record in disk.records:
+        value = look(record.body, ("maxshares",))
+        if value is UNREADABLE:
+            told.append(Reading(None, "unknown", record, "maxshares", None, CUT))
+        elif value is not MISSING:
+            number = whole_number(value)
+            why = "" if number is not None else f"{value!r} is no number of VMs"
+            how = "unknown" if number is None else "read"
+            told.append(Reading(number, how, record, "maxshares", value, why))
+    for record, prefix, body in disk.attachments:
+        shared = flag_of(body.get("isshareddisk"))
+        at = f"{prefix}.isshareddisk" if prefix else "isshareddisk"
+        if shared is not None:
+            number = _SHARED if shared == "yes" else 1
+            told.append(Reading(number, "read", record, at, body["isshareddisk"]))
+    owners = disk.owners
+    most = max((one.value for one in told if isinstance(one.value, int)), default=None)
+    if len(owners) > 1 and (most is None or most < _SHARED):
+        shown = "; ".join(owners)
+        why = f"{len(owners)} VMs attach the disk: {shown}"
+        if most is None:
+            return Reading(_SHARED, "read", *_witness(disk), why)
+        why = f"{why}; while {told[0].shown!r} is shown"
+        return told[0]._replace(value=None, how="unknown", why=why, options=(most, _SHARED))
+    if told:
+        return reduce(agreed, told)
+    full = _full_disk(disk)
+    if full is not None:
+        return Reading(1, "absent", full)
+    if disk.also_attached_by:
+        # Two VMs list it. One of the lists may be old, or the disk is shared: nothing tells.
+        others = ", ".join(disk.also_attached_by)
+        why = f"another VM lists the same disk: {others}"
+        return Reading(None, "unknown", *_witness(disk), None, why, (1, _SHARED))
+    return UNKNOWN
+
+
+# More than one is shared; how many more, no rule asks.
+_SHARED: Final = 2
+
+
+def _witness(disk: Disk) -> tuple[Record | None, str]:
+    """Give the record that says who has attached a disk, and where."""
+    for record in disk.records:
+        for at in ("managedbyextended", "shareinfo", "managedby"):
+            if record.body.get(at) not in EMPTY:
+                return record, at
+    for record, prefix, _ in disk.attachments:
+        return record, prefix
+    return None, ""
+
+
+_VM_DERIVATIONS: Final[dict[str, Callable[[Vm, OperatingSystems], Reading]]] = {
     "accelerated_networking": _accelerated_networking,
     "azure_disk_encryption": _azure_disk_encryption,
     "data_disk_count": _data_disk_count,
@@ -622,6 +878,7 @@ _DISK_DERIVATIONS: Final[dict[str, Callable[[Disk], Reading]]] = {
     "encryption_type": _encryption_type,
     "ephemeral": _ephemeral,
     "from_trusted_launch_os_disk": _from_trusted_launch_os_disk,
+    "max_shares": _max_shares,
     "private_link": _private_link,
     "storage": _storage,
 }

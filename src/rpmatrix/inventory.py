@@ -11,7 +11,7 @@ import marshal
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +59,8 @@ class Disk:
         Records of the disk itself.
     encryption_sets : tuple of Record
         Records of the disk encryption sets that the disk or the VM names for it.
+    also_attached_by : tuple of str
+        The ids of other VMs in the inventory that list the same disk.
     """
 
     role: str
@@ -69,6 +71,21 @@ class Disk:
     attachments: tuple[tuple[Record, str, Body], ...]
     records: tuple[Record, ...]
     encryption_sets: tuple[Record, ...] = ()
+    also_attached_by: tuple[str, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The ids of the VMs that the records of the disk say have attached it."""
+        owners: dict[str, str] = {}
+        for record in self.records:
+            named = [record.body.get("managedby")]
+            extended = record.body.get("managedbyextended")
+            named += extended if isinstance(extended, list) else [extended]
+            shares = record.body.get("shareinfo")
+            for share in shares if isinstance(shares, list) else [shares]:
+                named.append(share.get("vmuri") if isinstance(share, dict) else share)
+            owners |= {key: str(owner) for owner in named if (key := key_of(owner))[:1] == "/"}
+        return tuple(owners.values())
 
     @property
     def label(self) -> str:
@@ -381,7 +398,62 @@ def join(records: Iterable[Record]) -> tuple[Vm, ...]:
     for key, records in grouped.items():
         mine = {kind: tuple(found) for kind, found in related.get(key, {}).items()}
         vms.append(_vm(key, tuple(records), _disks(records, disks, encryption_sets), mine))
-    return tuple(vms)
+    return _with_owners(vms, by_kind.get("disk", ()))
+
+
+def _with_owners(vms: Sequence[Vm], disks: Iterable[Record]) -> tuple[Vm, ...]:
+    """Tell VMs what the disks of others, and the records of disks, say about them.
+
+    A disk that two VMs list names the other one; a VM that a disk names as its owner, and that does
+    not list it, is one of which not all disks are listed.
+    """
+    attached: dict[str, list[str]] = {}
+    for vm in vms:
+        for key in {key_of(disk.id) for disk in vm.disks if disk.id}:
+            attached.setdefault(key, []).append(vm.key)
+    owned: dict[str, list[Record]] = {}
+    for record in disks:
+        owner = key_of(record.body.get("managedby"))
+        if owner and owner not in attached.get(record.key, ()):
+            owned.setdefault(owner, []).append(record)
+    ids = {vm.key: vm.id for vm in vms}
+    found = []
+    for vm in vms:
+        changed = [_beside_others(vm, disk, attached, ids) for disk in vm.disks]
+        for record in owned.get(vm.key, ()):
+            changed = _with_owned(changed, record)
+        same = all(one is other for one, other in zip(changed, vm.disks, strict=False))
+        if same and len(changed) == len(vm.disks):
+            found.append(vm)
+        else:
+            found.append(replace(vm, disks=_in_order(changed)))
+    return tuple(found)
+
+
+def _beside_others(
+    vm: Vm, disk: Disk, attached: Mapping[str, list[str]], ids: Mapping[str, str]
+) -> Disk:
+    others = [key for key in attached.get(key_of(disk.id), ()) if key != vm.key]
+    return replace(disk, also_attached_by=tuple(ids[key] for key in others)) if others else disk
+
+
+def _with_owned(disks: list[Disk], record: Record) -> list[Disk]:
+    """Add what a disk says that names its VM as its owner, though the VM lists no such id."""
+    name = text_at(record.body, "name").lower() or last_part(record.key)
+    for place, disk in enumerate(disks):
+        if disk.listed and disk.id is None and (disk.name or "").lower() == name:
+            named = replace(disk, id=text_at(record.body, "id"), records=(*disk.records, record))
+            return [*disks[:place], named, *disks[place + 1 :]]
+    if any(not disk.listed and disk.role == "data" for disk in disks):
+        return disks
+    return [*disks, Disk("data", None, None, None, False, (), ())]
+
+
+def _in_order(disks: Iterable[Disk]) -> tuple[Disk, ...]:
+    """Put the OS disk first, then data disks by their logical unit number."""
+    return tuple(
+        sorted(disks, key=lambda disk: (disk.role != "os", disk.lun is None, disk.lun or 0))
+    )
 
 
 def _by_key(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -454,17 +526,20 @@ def _disks(
     found += [
         Disk(role, None, None, None, False, (), ()) for role, whole in listed.items() if not whole
     ]
-    return tuple(
-        sorted(found, key=lambda disk: (disk.role != "os", disk.lun is None, disk.lun or 0))
-    )
+    return _in_order(found)
+
+
+_LUN: Final = re.compile(r"\d{1,3}(?:\.0)?", re.ASCII)
 
 
 def _lun(body: Body) -> int | None:
-    """Read the logical unit number, which some clients give as a text."""
+    """Read the logical unit number, which some clients give as a text or with decimal places."""
     lun = body.get("lun")
-    if isinstance(lun, int):
-        return lun
-    return int(lun) if isinstance(lun, str) and lun.isdecimal() and len(lun) < 4 else None
+    if type(lun) is int:
+        return lun if 0 <= lun < 1000 else None
+    if isinstance(lun, (str, float)) and _LUN.fullmatch(str(lun).strip()):
+        return int(float(lun))
+    return None
 
 
 def _loops(storage: Body) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from rpmatrix.inventory import Disk, Vm
-from rpmatrix.records import MISSING, UNREADABLE, Record, brief, follow, look
+from rpmatrix.records import MISSING, UNREADABLE, Record, brief, flat_key, follow, look
 from rpmatrix.texts import Body, Json
 
 
@@ -81,20 +81,24 @@ class Reading(NamedTuple):
         if self.record is None:
             return Evidence(fact_id, value, how=self.how, why=self.why)
         steps = self.path.replace("[", ".[").split(".") if self.path else []
-        place = "" if self.how == "absent" else _spell(self.record.raw, steps)
+        place = "" if self.how == "absent" else _spell(self.record, steps)
         shown = "" if self.shown is None else brief(self.shown, 240)
         return Evidence(
             fact_id, value, self.record.file, self.record.pointer, place, shown, self.how, self.why
         )
 
 
-def _spell(raw: Json, steps: Sequence[str]) -> str:
+def _spell(record: Record, steps: Sequence[str]) -> str:
     """Spell a path, which may point into lists, as the record itself does."""
-    return follow(raw, steps)[0]
+    spelled, shown = follow(record.raw, steps)
+    return spelled if shown is not None else flat_key(record, steps) or spelled
 
 
 UNKNOWN: Final = Reading(None)
-CUT: Final = "the value is an expression, was cut off, or is not known yet"
+CUT: Final = (
+    "the value is an expression, was cut off, is of another type than Azure writes, contradicts "
+    "another one, or is not known yet"
+)
 
 
 # A place to look into: a record, the path down to a body inside it, and that body.
@@ -103,7 +107,7 @@ Place = tuple[Record, str, Body]
 
 def agreed(first: Reading, second: Reading) -> Reading:
     """Put together what two records of the same thing tell."""
-    if second.value == first.value and not first.options:
+    if second.value in (first.options or (first.value,)) and second.value is not None:
         return first
     why = f"records disagree: {first.shown!r} and {second.shown!r}"
     told = (*(first.options or (first.value,)), second.value)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rpmatrix.client_names import plain_name
 from rpmatrix.inventory import ENCRYPTION_SET_PATHS
 from rpmatrix.matrix import Matrix
 from rpmatrix.record_shapes import (
@@ -244,7 +245,8 @@ class BlockParser:
         self._shapes = shapes_of(matrix.facts[name] for name in facts)
         plans = [fact.id if "_" in fact.id else f"fact_{fact.id}" for fact in matrix.facts.values()]
         self._answers = frozenset(plans)
-        self.never = self._answers | UNUSUAL
+        shown = {name for shape in self._shapes.values() for name in shape.children}
+        self.never = self._answers | UNUSUAL | ({*map(plain_name, self._answers)} - shown)
         # By kind, and whether properties are kept apart: written once in a while, by any thread.
         self._usual: dict[tuple[str, bool], _Usual] = {}
         self._oddities = {
@@ -532,6 +534,9 @@ class BlockParser:
             if path.startswith("creationdata."):
                 shown |= _valid(cells)
         odd |= said & ~shown
+        owners = seen.leaves.get("managedby", pa.nulls(len(odd), pa.string()))
+        odd |= _unusual_texts(owners, of_ids=True)
+        rows.numbers["managed_by"] = marks_of_ids(owners)
         named = rows.leaves["sku.name"][0] > 0 if "sku.name" in rows.leaves else np.zeros(len(odd))
         rows.leaves["#full"] = ((said & (named > 0)).astype(np.uint8), [True])
         return {kind: rows}
@@ -719,7 +724,9 @@ _COUNTED: Final = (
     "instanceview.extensions",
     "networkprofile.networkinterfaces",
 )
-TEXTS_ALONE: Final = ("id", "name", "osprofile.computername", "lun", "storageprofile.osdisk.name")
+TEXTS_ALONE: Final = (
+    *("id", "name", "osprofile.computername", "lun", "storageprofile.osdisk.name", "managedby"),
+)
 _SET_PATHS: Final = tuple(
     f"{prefix}{'.'.join(path)}"
     for path in ENCRYPTION_SET_PATHS
@@ -733,6 +740,36 @@ def _flat(listed: pa.ListArray) -> tuple[Numbers, pa.StructArray]:
     """Give the members of lists, and which list each is of."""
     owners = pc.list_parent_indices(listed).to_numpy(zero_copy_only=False).astype(np.int64)
     return owners, listed.flatten()
+
+
+_LONGEST_ID: Final = 1024
+_ID_WEIGHTS: Final = np.random.default_rng(20261201).integers(
+    1, 2**63, _LONGEST_ID, dtype=np.uint64, endpoint=True
+)
+_MARKED_TOGETHER: Final = 1 << 16
+
+
+def marks_of_ids(ids: pa.Array) -> NDArray[np.uint64]:
+    """Return a number for each id that is the same in any letter case; 0 for no id.
+
+    Two ids may have one number, though hardly ever do: whoever compares by it must only take more
+    care of what seems to be the same, never less.
+    """
+    found = np.zeros(len(ids), np.uint64)
+    for first in range(0, len(ids), _MARKED_TOGETHER):
+        texts = pc.utf8_slice_codeunits(ids.slice(first, _MARKED_TOGETHER), 0, _LONGEST_ID)
+        texts = pa.concat_arrays([texts.fill_null("")])
+        _, raw_offsets, raw = texts.buffers()
+        offsets = np.frombuffer(raw_offsets, np.int32)[: len(texts) + 1].astype(np.int64)
+        lengths = np.diff(offsets)
+        given = np.flatnonzero(lengths)
+        if not len(given) or raw is None:
+            continue
+        letters = np.frombuffer(raw, np.uint8)[: offsets[-1]] | 0x20
+        places = np.arange(len(letters)) - np.repeat(offsets[:-1], lengths)
+        weighed = letters.astype(np.uint64) * _ID_WEIGHTS[places % _LONGEST_ID]
+        found[first + given] = np.add.reduceat(weighed, offsets[given]) | np.uint64(1)
+    return found
 
 
 def _unusual_texts(cells: pa.Array, *, of_ids: bool) -> Bools:

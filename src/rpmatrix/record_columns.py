@@ -301,6 +301,8 @@ class LazyDisk(_Shy):
     def __init__(self, glance: Glance, shapes: Mapping[str, Shape], which: int) -> None:
         self._glance, self._shapes, self._which = glance, shapes, which
         self.id, self.listed = GIVEN, True
+        # Disks of several VMs are read in the ordinary way.
+        self.owners, self.also_attached_by = (), ()
 
     @property
     def role(self) -> str:

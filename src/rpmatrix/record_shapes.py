@@ -8,13 +8,15 @@ keys in other letters, other clients' names, columns that a person added.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
 
+from rpmatrix.client_names import FLAT_NAMES, fact_like, plain_name, strange_names
 from rpmatrix.matrix import Fact
+from rpmatrix.records import READ_NAMES
 
 Json = Any
 
@@ -80,7 +82,7 @@ STRUCTURE: Final = {
     "disk": (
         *("id", "type", "sku.name", "creationData.createOption", "creationData.imageReference.id"),
         *("purchasePlan.publisher", "purchasePlan.product", "purchasePlan.name"),
-        "encryption.diskEncryptionSetId",
+        *("encryption.diskEncryptionSetId", "managedBy"),
     ),
     "network_interface": ("id", "type", "virtualMachine.id"),
     "extension": ("id", "type", "publisher", "typePropertiesType"),
@@ -145,10 +147,11 @@ _UNUSUAL: Final = (
     *("resource_group", "virtualMachineExtensionType", "extensionType"),
     *("availabilitySetReference", "contentVersion", "$schema", "copy", "log", "responses"),
     *("response", "response_body", "responseBody", "columns", "rows", "extensions"),
-    *("hardware_profile", "storage_profile", "creation_data", "virtual_machine_profile"),
-    *("ip_configurations", "active_key", "source_metadata", "restore_points", "vm_agent"),
-    *("type_handler_version", "incremental"),
+    *("virtual_machine_profile", "ip_configurations", "active_key", "source_metadata"),
+    *("restore_points", "vm_agent", "type_handler_version", "incremental"),
 )
+# What is odd if anything is given there: a disk that several VMs have attached.
+_ODD_IF_GIVEN: Final = ("managedbyextended", "shareinfo")
 # Keys that mean something by their mere presence.
 _TELLING: Final = ("tenantId", "extended", "typePropertiesType")
 # What is only seen to be there, whatever it is: most ids differ from VM to VM.
@@ -175,9 +178,39 @@ def oddity_pattern(shape: Shape, answers: Iterable[str]) -> str:
     variants = [one for spellings in names.values() for one in _variants(sorted(spellings))]
     unusual = "|".join(re.escape(name) for name in (*_UNUSUAL, *answers))
     starts = "|".join(re.escape(name) for name in names)
-    keys = f'(?:{"|".join(variants)}|(?i:{unusual})|(?i:properties_|(?:{starts})\\.)[^"]*)'
+    parted = "|".join(sorted(set(filter(None, map(_parted_pattern, _every_spelling(names))))))
+    strange = "|".join(sorted(_strange_patterns(names)))
+    shared = "|".join(_ODD_IF_GIVEN)
+    keys = (
+        f'(?:{"|".join(variants)}|(?i:{unusual})|(?i:properties_|(?:{starts})\\.)[^"]*'
+        f"|(?i:{parted})|(?i:{strange})|(?i:{shared}))"
+    )
     # Each alternative begins with the same letter, for which a text can be gone through at once.
     return f'"{keys}"\\s*:|"(?:{"|".join(_TELLING)})"\\s*:\\s*null'
+
+
+def _every_spelling(names: Mapping[str, set[str]]) -> Iterator[str]:
+    for spellings in names.values():
+        yield from spellings
+
+
+_WORD: Final = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+")
+_BETWEEN: Final = r"[\s_-]+"
+_PERHAPS_BETWEEN: Final = r"[\s_-]*"
+
+
+def _parted_pattern(name: str) -> str:
+    """Give a pattern for a name whose words are kept apart, or nothing for a single word."""
+    words = _WORD.findall(name)
+    return _BETWEEN.join(map(re.escape, words)) if len(words) > 1 else ""
+
+
+def _strange_patterns(names: Mapping[str, set[str]]) -> Iterator[str]:
+    """Give patterns for names of other tools, and for those that only seem to be about a fact."""
+    for name in strange_names():
+        plain = plain_name(name)
+        if plain not in names and plain not in READ_NAMES:
+            yield _PERHAPS_BETWEEN.join(map(re.escape, _WORD.findall(name)))
 
 
 def _variants(spellings: Sequence[str], at: int = 0, begun: str = "") -> Iterator[str]:
@@ -209,6 +242,8 @@ def fits(value: Json, node: Shape, answers: frozenset[str], outermost: bool = Tr
     lowered = [str(key).lower() for key in value]
     if outermost and not all(_usual(key, answers) for key in lowered):
         return False
+    if any(_is_strange(key, value[key], node) for key in value):
+        return False
     if len(set(lowered)) < len(lowered) or ("copy" in lowered and not outermost):
         return False
     for key, name in zip(value, lowered, strict=True):
@@ -230,6 +265,21 @@ def _usual(key: str, answers: frozenset[str]) -> bool:
         return False
     names_path = "." in key and not key.startswith(("@", "odata"))
     return not names_path and not key.startswith("properties_")
+
+
+def _is_strange(key: str, value: Json, node: Shape) -> bool:
+    """Return whether a key is a name of another tool, or seems to be about a fact."""
+    name = plain_name(str(key))
+    if value in (None, "", [], {}):
+        return False
+    if name in _ODD_IF_GIVEN:
+        return True
+    if name in node.children:
+        return name != str(key).lower()
+    if name in READ_NAMES:
+        return False
+    flat = any(name in known for known in FLAT_NAMES.values()) and name != "properties"
+    return flat or bool(fact_like(name))
 
 
 UNUSUAL: Final = frozenset(name.lower() for name in _UNUSUAL)

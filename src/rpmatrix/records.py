@@ -16,6 +16,14 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from rpmatrix import terraform
+from rpmatrix.client_names import (
+    COMMON_NAMES,
+    FLAT_NAMES,
+    Path,
+    fact_like,
+    has_bearing,
+    plain_name,
+)
 from rpmatrix.texts import Body, Json, holds_json, read_text
 from rpmatrix.vm_kinds import uncovered_vm
 
@@ -66,6 +74,8 @@ class Record:
         Where it came from.
     full : bool
         The record holds all that its kind has, so what it leaves out is at its default.
+    unread : tuple of (str, str)
+        Keys that no reader knows, each after the id of the fact that it seems to be about.
     """
 
     kind: str
@@ -75,6 +85,7 @@ class Record:
     file: str
     pointer: str
     full: bool = False
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 # --------------------------------------------------------------------------- small helpers
@@ -147,7 +158,15 @@ def _resource_type(parts: list[str]) -> str:
 
 def key_of(resource_id: Json) -> str:
     """Give a resource id as it is joined by; empty if it is no text."""
-    return resource_id.strip().rstrip("/").lower() if isinstance(resource_id, str) else ""
+    return whole_id(resource_id).lower() if isinstance(resource_id, str) else ""
+
+
+def whole_id(resource_id: str) -> str:
+    """Return a resource id without what people and tools leave around it."""
+    return resource_id.strip(_AROUND_IDS).rstrip(f"/{_AROUND_IDS}")
+
+
+_AROUND_IDS: Final = " \t\r\n\f\v\u00a0\u200b\ufeff'\""
 
 
 class _Remembered(dict[str, T]):
@@ -165,26 +184,30 @@ class _Remembered(dict[str, T]):
 
 # Tags make up keys of their own, without end.
 _KEYS_REMEMBERED: Final = 10_000
-_LOWER: Final = _Remembered(str.lower)
-_LOWER_WITHOUT_UNDERSCORES: Final = _Remembered(lambda key: key.lower().replace("_", ""))
+_NAMES: Final = _Remembered(plain_name)
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
-def fold(value: Json, names: Mapping[str, str] = _LOWER) -> Json:
-    """Bring a JSON value to the one form: keys in lower case, properties moved up.
+CONFLICT: Final = "[values that contradict each other]"
+"""Takes the place of values that contradict each other; like an expression, it is not known."""
 
-    Where both levels use a name, the outer keeps it; the inner ``type`` of an extension is kept
-    as ``typepropertiestype``, as Azure CLI spells it.
+# What both levels of a record name, each for itself.
+_OF_EACH_LEVEL: Final = frozenset({"type", "name", "id", "location"})
+
+
+def fold(value: Json) -> Json:
+    """Bring a JSON value to the one form: plain names as keys, properties moved up.
+
+    Where both levels use a name, the outer keeps it, unless they contradict each other; the inner
+    ``type`` of an extension is kept as ``typepropertiestype``, as Azure CLI spells it.
     """
     if isinstance(value, dict):
         folded = {
-            names[key]: child if child is None or type(child) in _PLAIN else fold(child, names)
+            _NAMES[key]: child if child is None or type(child) in _PLAIN else fold(child)
             for key, child in value.items()
         }
-        if len(folded) < len(value):  # one name in two cases
-            for key, child in value.items():
-                if child not in EMPTY and folded[names[key]] in EMPTY:
-                    folded[names[key]] = fold(child, names)
+        if len(folded) < len(value):
+            _merge_spellings(value, folded)
         inner = folded.get("properties")
         if isinstance(inner, dict):
             del folded["properties"]
@@ -192,12 +215,36 @@ def fold(value: Json, names: Mapping[str, str] = _LOWER) -> Json:
                 inner = dict(inner)
                 folded.setdefault("typepropertiestype", inner.pop("type"))
             for key, child in inner.items():
-                if folded.get(key) in EMPTY:
+                outer = folded.get(key)
+                if outer in EMPTY:
                     folded[key] = child
+                elif contradict(outer, child) and key not in _OF_EACH_LEVEL:
+                    folded[key] = CONFLICT
         return folded
     if isinstance(value, list):
-        return [child if type(child) in _PLAIN else fold(child, names) for child in value]
+        return [child if type(child) in _PLAIN else fold(child) for child in value]
     return value
+
+
+def _merge_spellings(value: Body, folded: Body) -> None:
+    """Give each name that is spelled in several ways the one value that is given, if they agree."""
+    for key, child in value.items():
+        name = _NAMES[key]
+        if child in EMPTY:
+            continue
+        if folded[name] in EMPTY:
+            folded[name] = fold(child)
+        elif folded[name] != fold(child):
+            folded[name] = CONFLICT
+
+
+def contradict(first: Json, second: Json) -> bool:
+    """Return whether two values are given and differ by more than letter case."""
+    if first in EMPTY or second in EMPTY or isinstance(first, (dict, list)):
+        return False
+    if isinstance(second, (dict, list)):
+        return False
+    return str(first).strip().lower() != str(second).strip().lower()
 
 
 def look(body: Json, path: Sequence[str]) -> Json:
@@ -211,19 +258,18 @@ def look(body: Json, path: Sequence[str]) -> Json:
     steps = iter(path)
     for key in steps:
         if isinstance(body, dict):
+            outer = body
             body = body.get(key)
             if body is None:
-                return MISSING
+                return UNREADABLE if key == "[]" and outer else MISSING
         elif isinstance(body, list) and key == "[]":
             rest = tuple(steps)
             found = [look(member, rest) for member in body]
             return [member for member in found if member is not MISSING] or MISSING
-        elif isinstance(body, (str, int, float)) and body != "":
-            return UNREADABLE
         else:
-            return MISSING
+            return MISSING if body is None or body in EMPTY else UNREADABLE
     if isinstance(body, str):
-        if not body:
+        if not body or body.isspace():
             return MISSING
         return UNREADABLE if body[0] == "[" and is_expression(body) else body
     return MISSING if body is None or body in EMPTY else body
@@ -346,25 +392,27 @@ def _is_full(kind: str, body: Body, projected: bool) -> bool:
     if projected:
         return False
     if kind == "vm":
-        size = look(body, ("hardwareprofile", "vmsize"))
-        if size is MISSING:
-            size = look(body, ("sku", "name"))
-        return size is not MISSING and isinstance(look(body, ("storageprofile", "osdisk")), dict)
+        sized = _names(body, "hardwareprofile", "vmsize") or _names(body, "sku", "name")
+        return sized and isinstance(look(body, ("storageprofile", "osdisk")), dict)
     if kind == "disk":
-        named = look(body, ("sku", "name")) is not MISSING
-        return named and look(body, ("creationdata",)) is not MISSING
+        return _names(body, "sku", "name") and isinstance(look(body, ("creationdata",)), dict)
     return True
 
 
+def _names(body: Body, outer: str, inner: str) -> bool:
+    """Return whether an object holds a text, which may be a template expression."""
+    holder = body.get(outer)
+    if not isinstance(holder, dict):
+        return False
+    name = holder.get(inner)
+    return isinstance(name, str) and bool(name.strip()) and name != CONFLICT
+
+
 # Where recorders of HTTP traffic put the answer and the request.
-_EXCHANGES: Final = (
-    ("response_body", "request_body"),
-    ("responsebody", "requestbody"),
-    ("response", "request"),
-)
+_EXCHANGES: Final = (("responsebody", "requestbody"), ("response", "request"))
 # What clients and recorders wrap around records.
 _ENVELOPES: Final = (
-    *("value", "data", "content", "body", "entries", "interactions", "http_interactions"),
+    *("value", "data", "content", "body", "entries", "interactions", "httpinteractions"),
     "compute",
 )
 
@@ -391,6 +439,7 @@ class Collector:
     def take_text(self, text: str) -> None:
         """Take all records out of a text, and list what it holds besides."""
         found = read_text(text)
+        first = len(self.records)
         values = found.values
         if len(values) > 1:
             # Resources one after the other are those of one plan or state.
@@ -399,10 +448,21 @@ class Collector:
             values += [("", parts, False)] if parts else []
         for place, value, projected in values:
             self.take(value, place, projected)
+        self._drop_fragments(first)
         for place, message in found.faults:
             self.fail(place, message)
         for note in found.notes:
             self.note(note)
+
+    def _drop_fragments(self, first: int) -> None:
+        """List pieces of a VM that name none as problems, if there is a VM with a name."""
+        given = [record for record in self.records[first:] if record.kind == "vm"]
+        pieces = {record for record in given if record.body.keys() <= _PARTS_OF_VMS}
+        if len(pieces) == len(given):
+            return
+        self.records[first:] = [record for record in self.records[first:] if record not in pieces]
+        for record in pieces:
+            self.fail(record.pointer, "a piece of a VM that names no VM; give the whole record")
 
     def take(self, value: Json, at: str, projected: bool = False) -> None:
         """Take all records out of a value, however deep the value is."""
@@ -590,7 +650,6 @@ class Collector:
                 self.fail(at, "the column is not whole JSON; export the table again", key)
                 return
         body = _one_form(source)
-        projected = projected or shape.names_paths or not _tells_security(body)
         kind = kind_of(body)
         if kind is None:
             shown = ", ".join(map(str, list(raw)[:6])) or "nothing"
@@ -598,11 +657,37 @@ class Collector:
             return
         if kind == "other" and self._is_uncovered(body, at):
             return
+        flat = _place_flat_names(kind, body)
+        projected = projected or shape.names_paths or flat or not _tells_security(body)
         joined_by = key_of(body.get("id"))
         if not joined_by.startswith("/"):
             joined_by = f"{self.file}#{at or '/'}"
         full = _is_full(kind, body, projected)
-        self.records.append(Record(kind, joined_by, body, source, self.file, at or "/", full))
+        unread = self._note_unread(kind, source, body, flat or "properties" not in shape.spelled)
+        self.records.append(
+            Record(kind, joined_by, body, source, self.file, at or "/", full, unread)
+        )
+        if kind == "scale_set":
+            self._instances(body.get("resources"), at)
+
+    def _instances(self, inside: Json, at: str) -> None:
+        """Take the instances that the record of a scale set carries inside."""
+        for position, instance in enumerate(inside if isinstance(inside, list) else ()):
+            if isinstance(instance, dict) and kind_of(instance) == "vm":
+                self._record(instance, f"{at}/resources/{position}")
+
+    def _note_unread(
+        self, kind: str, source: Body, body: Body, is_row: bool
+    ) -> tuple[tuple[str, str], ...]:
+        """List, once for each shape, keys that were not read and may say something of a fact."""
+        if kind not in _READ_NAMES:
+            return ()
+        found = dict(_unread(kind, source, body, is_row))
+        if not found:
+            return ()
+        shown = ", ".join(sorted(found))
+        self.note(f"not read in records of a {kind.replace('_', ' ')}: {shown}")
+        return tuple((fact_id, key) for key, fact_id in found.items() if fact_id)
 
     def _is_uncovered(self, body: Body, at: str) -> bool:
         """Tell a VM of a kind that is not covered, which becomes a problem."""
@@ -634,71 +719,261 @@ def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iter
     for name in ("nextlink", "odata.nextlink", "$skiptoken", "skiptoken", "skip_token"):
         if name in names and value[names[name]]:
             yield "there are further pages of this list that were not given"
-    total = value[names["total_records"]] if "total_records" in names else None
-    total = value[names["totalrecords"]] if "totalrecords" in names else total
+    spelled = next((names[name] for name in ("totalrecords", "total_records") if name in names), "")
+    total = value[spelled] if spelled else None
     if isinstance(total, int) and shown is not None and total > shown:
         yield f"the query found {total} records and this answer holds {shown}"
 
 
 def _one_form(source: Body) -> Body:
     """Bring a whole record to the one form, whichever client named its parts."""
-    body: Body = fold(source)
-    if _shape(body).of_python:
-        body = fold(source, _LOWER_WITHOUT_UNDERSCORES)
-    if _shape(body).names_paths:
-        body = _nest(body)
+    body: Body = fold(_nest(source) if _shape(source).names_paths else source)
     give_usual_names(body)
+    if isinstance(resource_id := body.get("id"), str):
+        body["id"] = whole_id(resource_id)
     if METADATA in body:
         _from_metadata(body)
     return body
 
 
-# What the objects of the SDK for Python call their parts when they are turned into JSON.
-_OF_PYTHON: Final = {
-    *("hardware_profile", "storage_profile", "creation_data", "virtual_machine_profile"),
-    *("ip_configurations", "active_key", "source_metadata", "restore_points", "vm_agent"),
-    "type_handler_version",
-}
-
-
 def _is_path(key: str) -> bool:
     """Tell a column that names a path: ``properties_storageProfile`` or with dots."""
-    return key.startswith("properties_") or ("." in key and not key.startswith(("@", "odata")))
+    lowered = key.lower()
+    return lowered.startswith("properties_") or (
+        "." in key and not lowered.startswith(("@", "odata", "tags.", "tag."))
+    )
 
 
-def _nest(body: Body) -> Body:
+def _nest(source: Body) -> Body:
     """Build objects out of columns that name a path."""
     nested: Body = {}
-    for key, value in body.items():
-        name = key.removeprefix("properties_").removeprefix("properties.")
-        parts = name.split(".") if _is_path(key) and "." in name else [name]
+    for key, value in source.items():
+        name = str(key)
+        if not _is_path(name):
+            parts = [name]
+        elif "." in name:
+            parts = name.split(".")
+        else:
+            parts = name.split("_")
+        if parts[0].lower() == "properties" and len(parts) > 1:
+            parts = parts[1:]
         target = nested
         for part in parts[:-1]:
             inner = target.setdefault(part, {})
             target = inner if isinstance(inner, dict) else {}
-        if value not in EMPTY or parts[-1] not in target:
-            target[parts[-1]] = value
+        last = parts[-1]
+        if contradict(target.get(last), value):
+            target[last] = CONFLICT
+        elif value not in EMPTY or last not in target:
+            target[last] = value
     return nested
 
 
-_OTHER_NAMES: Final = {
-    "resourceid": "id",
-    "resourcetype": "type",
-    "resourcename": "name",
-    "resourcegroupname": "resourcegroup",
-    "resource_group": "resourcegroup",
-    "virtualmachineextensiontype": "typepropertiestype",
-    "extensiontype": "typepropertiestype",
-    "availabilitysetreference": "availabilityset",
-    "extensions": "resources",
+# --------------------------------------------------------------------------- flat names
+
+# Objects that some tools put at the top of a record instead of into its storage profile.
+_OBJECTS: Final = frozenset({"image", "imagereference", "osdisk", "datadisks"})
+
+
+def _place_flat_names(kind: str, body: Body) -> bool:
+    """Put what a tool has flattened where Azure keeps it; return whether there was any of that."""
+    found = _placed(_flat_keys(kind, body), body) if kind in ("vm", "disk") else False
+    storage = body.get("storageprofile")
+    if kind != "vm" or not isinstance(storage, dict):
+        return found
+    image = storage.get("imagereference")
+    if isinstance(image, str) and not is_expression(image):
+        storage["imagereference"] = _image_of(image)
+    data_disks = storage.get("datadisks")
+    if isinstance(data_disks, dict) and {"lun", "manageddisk", "createoption"} & data_disks.keys():
+        # PowerShell writes a list of one member as the member.
+        data_disks = storage["datadisks"] = [data_disks]
+    attached = [*(data_disks if isinstance(data_disks, list) else ()), storage.get("osdisk")]
+    for disk in attached:
+        if isinstance(disk, dict):
+            found = _placed(_flat_keys("attachment", disk), disk) or found
+    return found
+
+
+def _flat_keys(kind: str, body: Body) -> tuple[tuple[str, Path], ...]:
+    """Return the keys of an object that lead elsewhere, and where; worked out once for a shape."""
+    keys = (kind, *body)
+    found = _FLAT.get(keys)
+    if found is None:
+        known = FLAT_NAMES[kind]
+        found = tuple((key, known[key]) for key in body if key in known)
+        found = tuple((key, path) for key, path in found if path != (key,))
+        if len(_FLAT) >= _SHAPES_REMEMBERED:
+            _FLAT.clear()
+        _FLAT[keys] = found
+    return found
+
+
+_FLAT: Final[dict[tuple[str, ...], tuple[tuple[str, Path], ...]]] = {}
+
+
+def flat_key(record: Record, steps: Sequence[str]) -> str:
+    """Return the key under which a tool has put, flattened, what stands at a path; else nothing."""
+    path = tuple(step for step in steps if not step.startswith("["))
+    for kind in (record.kind, "attachment"):
+        for name, leads_to in FLAT_NAMES.get(kind, {}).items():
+            if path[-len(leads_to) :] == leads_to:
+                for key in _every_key(record.raw):
+                    if plain_name(key) == name:
+                        return key
+    return ""
+
+
+def _every_key(value: Json, depth: int = 6) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from map(str, value)
+    if isinstance(value, (dict, list)) and depth:
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _every_key(child, depth - 1)
+
+
+def _placed(keys: Iterable[tuple[str, Path]], body: Body) -> bool:
+    placed = False
+    for key, path in keys:
+        value = body[key]
+        if value in EMPTY or (isinstance(value, (dict, list)) and key not in _OBJECTS):
+            continue
+        target = body
+        for step in path[:-1]:
+            inner = target.get(step)
+            if inner in EMPTY:
+                inner = target[step] = {}
+            if not isinstance(inner, dict):
+                break
+            target = inner
+        else:
+            known = target.get(path[-1])
+            if known in EMPTY:
+                target[path[-1]] = value
+                placed = True
+            elif contradict(known, value):
+                target[path[-1]] = CONFLICT
+                placed = True
+    return placed
+
+
+def _image_of(text: str) -> Body:
+    """Read an image that is named in one text: an id, or publisher, offer, SKU and version."""
+    parts = text.strip().split(":")
+    if text.strip().startswith("/"):
+        return {"id": text.strip()}
+    if len(parts) in (3, 4):
+        return dict(zip(("publisher", "offer", "sku", "version"), parts, strict=False))
+    return {"offer": text}
+
+
+# --------------------------------------------------------------------------- what was not read
+
+# A piece of a record that names no VM, as documentation shows it.
+_PARTS_OF_VMS: Final = frozenset(
+    ("storageprofile", "hardwareprofile", "osprofile", "networkprofile", "securityprofile")
+)
+
+
+# What readers look at in each object of a record, besides the last steps of flat names. Names at
+# which Azure keeps something else than they seem to say are here, too, so that nobody is alarmed.
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_READ_NAMES: Final[Mapping[str, frozenset[str]]] = {
+    "vm": _words(
+        """
+        id name type location sku plan identity tags zones kind tenantid resources extended
+        instanceview availabilityset hardwareprofile host hostgroup licensetype networkprofile
+        osprofile priority proximityplacementgroup resiliencyprofile securityprofile storageprofile
+        virtualmachinescaleset vmsize instanceid vmid azenvironment vmscalesetname publisher
+        """
+    ),
+    "disk": _words(
+        """
+        id name type location sku managedby managedbyextended maxshares shareinfo creationdata
+        encryption encryptionsettingscollection networkaccesspolicy diskaccessid ostype
+        hypervgeneration securityprofile purchaseplan publicnetworkaccess supportedcapabilities
+        tags zones
+        """
+    ),
+    "attachment": _words(
+        """
+        lun name caching createoption manageddisk vhd image diffdisksettings encryptionsettings
+        ostype writeacceleratorenabled disksizegb deleteoption tobedetached detachoption
+        sourceresource diskiopsreadwrite diskmbpsreadwrite isshareddisk isultradisk
+        """
+    ),
+    "manageddisk": _words("id storageaccounttype diskencryptionset securityprofile resourcegroup"),
+    "securityprofile": _words(
+        """
+        securitytype encryptionathost uefisettings encryptionidentity proxyagentsettings
+        securityencryptiontype diskencryptionset securevmdiskencryptionsetid
+        """
+    ),
 }
 
 
+READ_NAMES: Final = frozenset(name for names in _READ_NAMES.values() for name in names)
+"""Every key that a reader looks at in some object of a record."""
+
+
+def _unread(kind: str, source: Body, body: Body, is_row: bool) -> Iterator[tuple[str, str]]:
+    """Give keys that no reader looked at, each with the fact that it seems to be about."""
+    answers = source.keys()
+    yield from _unread_keys(kind, body, is_row, answers)
+    yield from _unread_keys("securityprofile", body.get("securityprofile"), False, answers)
+    storage = body.get("storageprofile") if kind == "vm" else None
+    if not isinstance(storage, dict):
+        return
+    data_disks = storage.get("datadisks")
+    for disk in (storage.get("osdisk"), *(data_disks if isinstance(data_disks, list) else ())):
+        yield from _unread_keys("attachment", disk, False, answers)
+        if isinstance(disk, dict):
+            yield from _unread_keys("manageddisk", disk.get("manageddisk"), False, answers)
+
+
+def _unread_keys(
+    kind: str, body: Json, is_row: bool, answers: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    if not isinstance(body, dict):
+        return
+    keys = (kind, str(is_row), *body)
+    names = _UNREAD.get(keys)
+    if names is None:
+        names = tuple(_strange_names(kind, body, is_row))
+        if len(_UNREAD) >= _SHAPES_REMEMBERED:
+            _UNREAD.clear()
+        _UNREAD[keys] = names
+    for name in names:
+        if body[name] not in EMPTY:
+            spelled = next((key for key in answers if plain_name(str(key)) == name), name)
+            yield str(spelled), fact_like(name)
+
+
+def _strange_names(kind: str, body: Body, is_row: bool) -> Iterator[str]:
+    known = _READ_NAMES[kind]
+    flat = FLAT_NAMES.get(kind, {})
+    for key in body:
+        if key in known or key in flat or key in COMMON_NAMES:
+            continue
+        if fact_like(key) or (is_row and _is_value(body[key]) and has_bearing(key)):
+            yield key
+
+
+_UNREAD: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
+
+
+def _is_value(value: Json) -> bool:
+    return value is None or type(value) in _PLAIN
+
+
 def give_usual_names(body: Body) -> None:
-    """Give PowerShell's names their usual form."""
+    """Give what every record has its usual name."""
     if not _shape(body).named_otherwise:
         return
-    for other, usual in _OTHER_NAMES.items():
+    for other, usual in COMMON_NAMES.items():
         if other in body and body.get(usual) in EMPTY:
             body[usual] = body[other]
 
@@ -710,18 +985,16 @@ class _Shape:
     Attributes
     ----------
     spelled : mapping of str to str
-        The keys by their lower-case spelling.
+        The keys by their plain names.
     usual : mapping of str to str
-        The same, and those of PowerShell also by their usual name.
-    names_paths, of_python, named_otherwise : bool
-        Whether a key names a path, is one of the SDK for Python, or one that
-        :func:`give_usual_names` replaces.
+        The same, and those that clients name otherwise also by their usual name.
+    names_paths, named_otherwise : bool
+        Whether a key names a path, or is one that :func:`give_usual_names` replaces.
     """
 
     spelled: Mapping[str, str]
     usual: Mapping[str, str]
     names_paths: bool
-    of_python: bool
     named_otherwise: bool
 
 
@@ -734,17 +1007,16 @@ def _shape(value: Mapping[str, Json]) -> _Shape:
     keys = tuple(value)
     known = _SHAPES.get(keys)
     if known is None:
-        spelled = {_LOWER[key]: key for key in keys}
+        spelled = {_NAMES[key]: key for key in keys}
         usual = dict(spelled)
-        for other, name in _OTHER_NAMES.items():
+        for other, name in COMMON_NAMES.items():
             if other in spelled:
                 usual.setdefault(name, spelled[other])
         known = _Shape(
             spelled,
             usual,
-            any(map(_is_path, spelled)),
-            not _OF_PYTHON.isdisjoint(spelled),
-            not _OTHER_NAMES.keys().isdisjoint(spelled),
+            any(_is_path(str(key)) for key in keys),
+            not COMMON_NAMES.keys().isdisjoint(spelled),
         )
         if len(_SHAPES) >= _SHAPES_REMEMBERED:
             _SHAPES.clear()
@@ -761,8 +1033,15 @@ def _from_metadata(body: Body) -> None:
     """Give what the instance metadata service tells the names of a VM record."""
     if body.get("vmsize"):
         body.setdefault("hardwareprofile", {"vmsize": body["vmsize"]})
-    if body.get("vmscalesetname"):
-        body.setdefault("virtualmachinescaleset", {"id": body["vmscalesetname"]})
+    if body.get("vmscalesetname") and text_at(body, "virtualmachinescaleset", "id") == "":
+        # Instances of both kinds of scale set have the name; only a flexible set shows its id.
+        body["virtualmachinescaleset"] = {"id": f"[of scale set {body['vmscalesetname']}]"}
+    storage = body.setdefault("storageprofile", {})
+    if isinstance(storage, dict) and isinstance(body.get("publisher"), str) and body["publisher"]:
+        image = storage.get("imagereference")
+        if image in EMPTY or (isinstance(image, dict) and not any(image.values())):
+            parts = ("publisher", "offer", "sku", "version")
+            storage["imagereference"] = {part: body.get(part) for part in parts}
 
 
 def _tells_security(body: Body) -> bool:

@@ -60,7 +60,7 @@ def extended_security_updates(vm: Vm, systems: OperatingSystems) -> Reading:
         return system._replace(value="not_reached")
     if updates and systems.today > updates:
         return system._replace(value="reached")
-    answer, record, at = value_in(vm.records, "extended_security_updates")
+    answer, record, at = value_in(vm.records, "extendedsecurityupdates")
     for value in ("reached", "not_reached"):
         if str(answer).lower() == value:
             return Reading(value, "read", record, at, answer)
