@@ -43,6 +43,7 @@ ORDER = (
         "edition_overlay",
         "not_json",
         "vm_kinds",
+        "client_names",
         "texts",
         "terraform_attributes",
         "pulumi",

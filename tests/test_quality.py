@@ -46,16 +46,17 @@ MODULES = {path.name: path for path in sorted((ROOT / "src" / "rpmatrix").glob("
 READ_BY_CODE = {"derived", "asked"}
 # What happens to be written like the id of a row, and what else it is.
 SAME_WORD = {
+    "ade": "what people call a column",
     "almalinux": "the publisher of an image",
     "availability-set": "a sample",
     "availability_set": "a kind of group",
     "caching": "a property of an attached disk",
     "disk_sku": "what a restored disk is asked for with, and a heading",
     "double-encryption": "a sample",
+    "encryption_at_host": "what a column seems to be about, by its name",
     "flatcar": "a sample",
     "hyper_v_generation": "an attribute of Terraform",
     "license_type": "an attribute of Terraform",
-    "max_shares": "an attribute of Terraform",
     "priority": "a property of a VM",
     "windows-11": "a sample, and the offer of an image",
     "windows-server-2012-r2": "a sample",

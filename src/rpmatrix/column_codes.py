@@ -10,7 +10,6 @@ several values of which one is true (``a|b``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from functools import cached_property, partial
@@ -21,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from rpmatrix.eligibility import FAMILY
+from rpmatrix.facts import whole_number
 from rpmatrix.matrix import Fact
 from rpmatrix.rules import RuleSet, Words
 
@@ -42,7 +42,6 @@ class Told(NamedTuple):
     usable: bool = True
 
 
-_WHOLE: Final = re.compile(r"[+-]?\d+(?:\.0*)?")
 # What programs write into a table where there is nothing.
 _NOTHING: Final = ("", "nan", "nat", "<na>", "null")
 _FLAGS: Final = {"true": "yes", "1": "yes", "1.0": "yes", "false": "no", "0": "no", "0.0": "no"}
@@ -81,7 +80,7 @@ def told(fact: Fact, cell: Any) -> Told:
 
 def _value(fact: Fact, text: str) -> str | int | None:
     if fact.type == "integer":
-        return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else None
+        return whole_number(text)
     if not fact.allowed_values:
         return text
     spelled = {value.lower(): value for value in fact.allowed_values}

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from rpmatrix.facts import DiskFacts, FactReader, VmFacts, request_readings
+from rpmatrix.facts import DiskFacts, FactReader, VmFacts, request_readings, whole_number
 from rpmatrix.inventory import Disk, Inventory, Vm
 from rpmatrix.matrix import DECISIVE, MODES, Citation, Fact, Matrix, T, load_matrix
 from rpmatrix.readings import Evidence, Reading
@@ -754,7 +754,8 @@ def _answered(readings: Mapping[str, Reading], answers: Answers) -> Mapping[str,
 
 
 def _plain(value: str) -> str | int:
-    return int(value) if value.isdigit() else value
+    number = whole_number(value) if value.isdigit() else None
+    return value if number is None else number
 
 
 def _sorted_answers(matrix: Matrix, answers: Answers) -> dict[tuple[str, str], dict[str, str]]:
@@ -808,8 +809,12 @@ def check_answer(matrix: Matrix, fact_id: str, value: str) -> str:
         close = get_close_matches(fact_id, list(matrix.facts), n=1)
         meant = f"did you mean {close[0]}?" if close else "see the table facts"
         raise AnswerError(f"there is no fact {fact_id!r}; {meant}")
-    if fact.type == "integer" and not str(value).isdigit():
-        raise AnswerError(f"{fact_id} is a whole number, not {value!r}")
+    if fact.type == "integer":
+        number = whole_number(value)
+        if number is None or number < 0:
+            shown = f"{str(value)[:40]!r}"
+            raise AnswerError(f"{fact_id} is a whole number, not {shown}")
+        return str(number)
     spelled = {one.lower(): one for one in fact.allowed_values}
     if spelled and str(value).lower() not in spelled:
         raise AnswerError(f"{fact_id} may be {', '.join(fact.allowed_values)}, not {value!r}")

@@ -316,8 +316,9 @@ class _FactPlan:
             return whole_number(value)
         if self.fact.type == "flag":
             return flag_of(value)
-        text = str(value).strip()
-        return self.canonical.get(text.lower()) if self.canonical else text
+        if self.canonical:
+            return self.canonical.get(str(value).strip().lower())
+        return value.strip() if isinstance(value, str) else None
 
     def _beside(self, found: Reading, blocked: Reading) -> Reading:
         """Put together a reading and something beside it that could not be read."""
@@ -382,9 +383,11 @@ def _scale_set_orchestration(vm: Vm, _: OperatingSystems) -> Reading:
     for record in vm.records:
         if left_empty(record, record.body, ("vmscalesetname",)):
             return Reading("none", "absent", record)
-    if type_of_id(vm.key) == _PLAIN_VM:
-        # The id is that of a VM, so it is no instance of a uniform set.
-        return Reading(None, "unknown", vm.records[0], "id", vm.id, "", ("none", "flexible"))
+    for record in vm.records:
+        named = record.body.get("type")
+        if _PLAIN_VM in (type_of_id(vm.key), str(named).strip().lower()):
+            # The id or the type is that of a VM, so it is no instance of a uniform set.
+            return Reading(None, "unknown", record, "id", vm.id, "", ("none", "flexible"))
     return UNKNOWN
 
 

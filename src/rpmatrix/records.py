@@ -267,7 +267,7 @@ def look(body: Json, path: Sequence[str]) -> Json:
             found = [look(member, rest) for member in body]
             return [member for member in found if member is not MISSING] or MISSING
         else:
-            return MISSING if body is None or body in EMPTY else UNREADABLE
+            return MISSING if body is None or body is MISSING or body in EMPTY else UNREADABLE
     if isinstance(body, str):
         if not body or body.isspace():
             return MISSING
@@ -888,6 +888,8 @@ _READ_NAMES: Final[Mapping[str, frozenset[str]]] = {
         instanceview availabilityset hardwareprofile host hostgroup licensetype networkprofile
         osprofile priority proximityplacementgroup resiliencyprofile securityprofile storageprofile
         virtualmachinescaleset vmsize instanceid vmid azenvironment vmscalesetname publisher
+        apiversion billingprofile extensionstimebudget applicationprofile capacityreservation
+        scheduledeventsprofile scheduledeventspolicy systemdata dependson condition copy scale
         """
     ),
     "disk": _words(
@@ -895,7 +897,8 @@ _READ_NAMES: Final[Mapping[str, frozenset[str]]] = {
         id name type location sku managedby managedbyextended maxshares shareinfo creationdata
         encryption encryptionsettingscollection networkaccesspolicy diskaccessid ostype
         hypervgeneration securityprofile purchaseplan publicnetworkaccess supportedcapabilities
-        tags zones
+        tags zones apiversion supportshibernation lastownershipupdatetime readonly dependson
+        condition copy scale systemdata dataaccessauthmode optimizedforfrequentattach
         """
     ),
     "attachment": _words(

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from rpmatrix.client_names import COMMON_NAMES, plain_name
 from rpmatrix.not_json import name_of_file, name_of_text, without_stand_ins
 
 Json = Any
@@ -249,7 +250,14 @@ def _salvage(text: str, start: int, lines: _Lines) -> tuple[list[tuple[str, Json
         saved.append((place, value))
 
 
-_CSV_COLUMNS: Final = {"id", "name", "type", "properties", "resourceid", "resourcetype"}
+_CSV_COLUMNS: Final = {
+    "id",
+    "name",
+    "type",
+    "properties",
+    "resourceid",
+    "resourcetype",
+} | COMMON_NAMES.keys()
 
 
 # What Excel and Export-Csv of Windows PowerShell write before the header.
@@ -290,12 +298,12 @@ def table_rows(lines: Iterable[str]) -> tuple[bool, Iterator[tuple[str, Body | s
     while _PREAMBLE.match(header := next(waiting, "")):
         skipped += 1
     delimiter = max(",;\t", key=header.count)
-    names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
+    names = [plain_name(name.strip().strip('"')) for name in header.split(delimiter)]
     if delimiter not in header or not _CSV_COLUMNS & set(names):
         return None
     csv.field_size_limit(2**31 - 1)  # the most that every platform takes
     reader = csv.reader(chain([header], waiting), delimiter=delimiter)
-    columns = next(reader)
+    columns = _apart(next(reader))
 
     def rows() -> Iterator[tuple[str, Body | str]]:
         try:
@@ -312,6 +320,16 @@ def table_rows(lines: Iterable[str]) -> tuple[bool, Iterator[tuple[str, Body | s
             yield f"row {reader.line_num}", f"not a row of a table ({error})"
 
     return "properties" not in names, rows()
+
+
+def _apart(columns: Iterable[str]) -> list[str]:
+    """Keep columns of one name apart; a blank more is the same name to whoever reads it."""
+    found: list[str] = []
+    for column in columns:
+        while column in found:
+            column += " "
+        found.append(column)
+    return found
 
 
 def read_cell(text: str) -> Json:
