@@ -512,7 +512,15 @@ def test_every_example_is_known() -> None:
 def test_an_error_is_told_with_all_that_its_row_says(row: str) -> None:
     matrix = rp.load_matrix()
     known = matrix.row(row)
-    panel = ErrorPanel(" ".join([*known.members("code")[:1], *known.members("message_fragment")]))
+    panel = ErrorPanel(
+        " ".join(
+            [
+                *known.members("code")[:1],
+                *known.members("message_fragment"),
+                *known.members("message_alone"),
+            ]
+        )
+    )
     shown = texts(panel)
     assert known["meaning"] in shown
     assert known["action"] in shown

@@ -299,11 +299,22 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "id": "err-big",
             "code": "TooBig|VeryBig",
             "message_fragment": "is too big",
+            "origin": "restore_points",
             "kind": "matrix_refusal",
             "mode": "crash",
             "row_ids": "big-disk",
             "meaning": "The lamp is too big.",
             "action": "Leave it out.",
+            "source": "A keeper's log",
+        }
+    ],
+    "error_help": [
+        {
+            "id": "look-log",
+            "position": "10",
+            "title": "The log",
+            "advice": "Read its last page.",
+            "command": "",
             "source": "A keeper's log",
         }
     ],
@@ -1099,7 +1110,7 @@ FORM_CASES = [
         put("errors", "err-big", row_ids="big-disk|bigdisk"),
         at("errors", "row_ids", 2),
         'unknown row "bigdisk"; did you mean big-disk? '
-        "Write ids of scenarios.csv, limits.csv, encryption.csv, cross_region.csv",
+        "Write ids of scenarios.csv, limits.csv, encryption.csv, cross_region.csv, errors.csv",
     ),
     Case(
         "reference",
@@ -1462,7 +1473,8 @@ MEANING_CASES = [
         "error-is-recognisable",
         put("errors", "err-big", code="", message_fragment=""),
         at("errors", "code", 2),
-        "nothing tells this error from others; write its code, or a fragment of its message",
+        "nothing tells this error from others; "
+        "write its code, or words of its message in message_alone",
     ),
     Case(
         "refusal-names-row",
@@ -1543,8 +1555,8 @@ def test_all_problems_come_at_once_and_in_order(folder: Path) -> None:
         ("scenarios.csv", "D4", "formula", "old-vm"),
         ("scenarios.csv", "G4", "enumeration", "old-vm"),
         ("facts.csv", "B2", "enumeration", "age"),
-        ("errors.csv", "D2", "enumeration", "err-big"),
-        ("errors.csv", "E2", "required", "err-big"),
+        ("errors.csv", "F2", "enumeration", "err-big"),
+        ("errors.csv", "G2", "required", "err-big"),
     ]
 
 

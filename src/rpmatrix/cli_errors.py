@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rpmatrix.errors import ErrorAnswer, ErrorMatch, look_up
+from rpmatrix.errors import ORIGINS, ErrorAnswer, ErrorMatch, look_up
 from rpmatrix.matrix import Matrix
 from rpmatrix.shell import (
     FINE,
@@ -30,6 +30,14 @@ from rpmatrix.shell import (
 
 _ERROR_FILES: Final = (".json", ".txt", ".log")
 """What ends like this is meant for a file, whether there is one or not."""
+
+
+_NEAR: Final = {
+    "code": "Rows with the same code, whose messages are others",
+    "words": "Rows with some of the words, which is no answer",
+    "spelling": "Rows whose code is spelled alike, which is no answer",
+}
+_MOST_CODES: Final = 12
 
 
 def run_error(arguments: argparse.Namespace) -> int:
@@ -83,34 +91,57 @@ def _print_error(page: Page, matrix: Matrix, answer: ErrorAnswer) -> None:
         *([("status", str(answer.status))] if answer.status else []),
     ]
     if answer.state == "known":
+        whose = ORIGINS.get(answer.matches[0].origin)
         told = "known" + (f": {word(answer.kind)}" if answer.kind else "")
+        told += f", not of restore points themselves ({whose})" if whose else ""
         page.verdict_line("This error is ", "supported", told)
     elif answer.state == "possible":
         several = len(answer.matches) > 1
-        told = "one of several: its message decides" if several else "perhaps known"
+        told = "one of several: the message decides" if several else "known, if its message fits"
         page.verdict_line("This error is ", "exclude_disks", told)
     else:
-        page.verdict_line("This error is ", "unknown", "not in the tables")
+        page.verdict_line("This error is ", "unknown", "not known")
     page.entries(found)
     if answer.state != "known":
         page.prose("If this is a part of it, paste the whole: code and message.", indent=2)
+    if answer.state == "possible":
+        page.heading("Candidates, of which the message decides")
     for match in answer.matches:
         page.blank()
         _print_match(page, matrix, match)
-    if answer.nearest:
-        page.heading("Nearest, which is no answer")
-        for one in answer.nearest:
-            page.prose(cited(one.meaning, [one.row]), indent=2)
-            about = " and ".join(part for part in (one.code, one.fragment) if part)
+    for why, heading in _NEAR.items():
+        near = [candidate for candidate in answer.nearest if candidate.why == why]
+        if near:
+            page.heading(heading)
+        for candidate in near:
+            page.prose(cited(candidate.meaning, [candidate.row]), indent=2)
+            about = " and ".join(filter(None, (candidate.code, candidate.fragment)))
             page.prose(f"known for: {about}", indent=4, style="dim")
+    if answer.state == "unknown":
+        page.heading("Codes that are known")
+        page.prose(few_codes(answer), indent=2)
+    if answer.where_next:
+        page.heading("Where to look next")
+    for place in answer.where_next:
+        page.prose(cited(f"{place.title}: {place.advice}", [place.row]), indent=2)
+        if place.command:
+            page.line(place.command, indent=4)
     page.blank()
     page.prose(f"matrix {matrix_name(matrix)}")
 
 
+def few_codes(answer: ErrorAnswer) -> str:
+    """List the first of the codes that are known, and count the others."""
+    shown = answer.known_codes[:_MOST_CODES]
+    more = len(answer.known_codes) - len(shown)
+    return ", ".join(shown) + (f" and {more} more (--json lists them)" if more else "")
+
+
 def _print_match(page: Page, matrix: Matrix, match: ErrorMatch) -> None:
-    perhaps = "" if match.certain else "Perhaps: "
+    perhaps = "" if match.certain else "Candidate: "
+    whose = f"{ORIGINS[match.origin]}, " if match.origin in ORIGINS else ""
     modes = "both modes" if match.mode == "both" else f"{match.mode} consistency"
-    page.line(cited(f"{perhaps}{word(match.kind)}, {modes}", match.rows), style="bold")
+    page.line(cited(f"{perhaps}{whose}{word(match.kind)}, {modes}", match.rows), style="bold")
     page.prose(cited(match.meaning, match.rows[:1]), indent=2)
     if match.action:
         page.prose(cited(f"To do: {match.action}", match.rows[:1]), indent=2)

@@ -19,7 +19,7 @@ from rpmatrix.copies import ANSWERS, CLIENT
 from rpmatrix.durations import parse_duration
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.encryption import encryption_of
-from rpmatrix.errors import look_up
+from rpmatrix.errors import ORIGINS, look_up
 from rpmatrix.exercise_answers import solve, the_schedule, the_verdict
 from rpmatrix.exercise_cards import KEYS, KINDS, Choice, Exercise, ExerciseError, disk_key
 from rpmatrix.inventory import read_inventory
@@ -391,7 +391,7 @@ def _spoken(length: str) -> str:
 
 def _make_error(deal: _Deal) -> Exercise:
     matrix = deal.matrix
-    rows = list(matrix.table("errors"))
+    rows = [row for row in matrix.table("errors") if row["origin"] not in ORIGINS]
     order = [row for row in rows if _is_told_by_its_text(matrix, row)]
     if not order:
         raise ExerciseError("no row of errors is known by its text alone; choose other kinds")
@@ -418,7 +418,7 @@ def _make_error(deal: _Deal) -> Exercise:
 def _printed(row: Row) -> str:
     """Write an error down as a client does."""
     code = next(iter(row.members("code")), "")
-    words = next(iter(row.members("message_fragment")), "")
+    words = next(iter((*row.members("message_fragment"), *row.members("message_alone"))), "")
     return f"ERROR: ({code}) … {words} …" if code and words else f"ERROR: {code or words}"
 
 

@@ -482,7 +482,8 @@ def _examples(matrix: Matrix) -> list[tuple[str, str]]:
     """Make an example of each row: its first code, and the first words that it knows."""
     found = []
     for row in matrix.table("errors"):
-        told = [*row.members("code")[:1], *row.members("message_fragment")[:1]]
+        words = (*row.members("message_fragment"), *row.members("message_alone"))
+        told = [*row.members("code")[:1], *words[:1]]
         found.append((row["meaning"], ": ".join(told)))
     return found
 

@@ -18,7 +18,7 @@ from rpmatrix.eligibility import (
     Verdict,
     fill_command,
 )
-from rpmatrix.errors import Candidate, ErrorAnswer, ErrorMatch
+from rpmatrix.errors import ORIGINS, Candidate, ErrorAnswer, ErrorMatch
 from rpmatrix.inventory import Disk, Vm
 from rpmatrix.markup import (
     SHOWN_VMS,
@@ -521,6 +521,8 @@ _ERROR_KINDS: Final = {
     "guest_readiness": "the guest is not ready; the support matrix does not forbid it",
     "service": "a fault or a limit of the service",
     "operation": "the request itself cannot be carried out like this",
+    "access": "a missing permission, a policy or a lock",
+    "request": "the request names what is not there, not registered or not valid",
 }
 
 
@@ -536,7 +538,7 @@ def error_answer(found: ErrorAnswer, matrix: Matrix) -> str:
     """
     told = {
         "known": "This error is known.",
-        "possible": "The code is known, the words of the message are not. It may be one of these.",
+        "possible": "The code is known; the message decides. It may be one of these.",
         "unknown": "No row of the matrix knows this error.",
     }[found.state]
     kind = _ERROR_KINDS.get(found.kind, found.kind.replace("_", " "))
@@ -555,6 +557,19 @@ def error_answer(found: ErrorAnswer, matrix: Matrix) -> str:
             *(_nearest(matrix, one) for one in found.nearest),
             level=2,
         ),
+        details("Codes that are known", paragraph(codes(found.known_codes)))
+        if found.state == "unknown"
+        else None,
+        section(
+            "Where to look next",
+            bullets(
+                fragment([tag("strong", place.title), ": ", place.advice, *_command(place.command)])
+                for place in found.where_next
+            ),
+            level=2,
+        )
+        if found.where_next
+        else None,
         paragraph(
             "Look for the code at the end of a message, or paste the whole JSON answer: what is "
             "nested in it is searched too."
@@ -574,6 +589,7 @@ def _error_match(matrix: Matrix, found: ErrorMatch) -> Html:
             f"Recognised by its {found.level}",
             [": ", codes(filter(None, (found.code, found.fragment)))],
             f" · {_ERROR_KINDS.get(found.kind, found.kind)} · {modes}",
+            f" · {ORIGINS[found.origin]}" if found.origin in ORIGINS else None,
         ),
         source_line(matrix, found.row),
         section(
@@ -590,10 +606,19 @@ def _error_match(matrix: Matrix, found: ErrorMatch) -> Html:
     )
 
 
+def _command(command: str) -> list[Html | str]:
+    return [" ", code(command)] if command else []
+
+
 def _nearest(matrix: Matrix, found: Candidate) -> Html:
     near = found.fragment or found.code
     return paragraph(
-        found.meaning, " ", code(found.row), f" ({found.nearness:.0%} of ", code(near), ")"
+        found.meaning,
+        " ",
+        code(found.row),
+        " (the same code; its message: " if found.why == "code" else f" ({found.nearness:.0%} of ",
+        code(near),
+        ")",
     )
 
 

@@ -665,9 +665,9 @@ def _encryption_has_result(known: _Known) -> Iterator[_Found]:
 def _error_is_recognisable(known: _Known) -> Iterator[_Found]:
     """Give an error a code or a fragment of its message."""
     for row in known.rows("errors"):
-        if not row["code"] and not row["message_fragment"]:
+        if not row["code"] and not row["message_alone"]:
             message = "nothing tells this error from others"
-            yield row, "code", message, "write its code, or a fragment of its message"
+            yield row, "code", message, "write its code, or words of its message in message_alone"
 
 
 @_rule("refusal-names-row", "errors", alone=True)
