@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -1045,6 +1047,48 @@ BROKEN: list[Any] = [
         },
     },
 ]
+
+
+JUNK: list[Any] = [
+    *(None, True, -1, 2.5, 10**400, "", "[x", "{", [], {}, [[]], [{}], {"a": 1}, ["x"]),
+    *("(known after apply)", "/subscriptions/x", "a" * 300, "\ud800"),
+]
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """Give every place of a document: what holds a value, and its key there."""
+    if not isinstance(value, (dict, list)):
+        return []
+    keys: Any = value if isinstance(value, dict) else range(len(value))
+    return [place for key in keys for place in ((value, key), *places_in(value[key]))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_spoiled_document_is_no_reason_to_stop(seed: int) -> None:
+    chance = random.Random(seed)
+    documents = [
+        *(write(resources) for write in DOCUMENTS.values() for resources, _ in MEANINGS.values()),
+        *(plan(resources, unknown) for resources, unknown, _ in GAPS.values()),
+        *CASES.values(),
+    ]
+    for _ in range(100):
+        spoiled = copy.deepcopy(chance.choice(documents))
+        for _ in range(chance.randint(1, 3)):
+            home, key = chance.choice(places_in(spoiled) or [({}, "")])
+            home[key] = copy.deepcopy(chance.choice(JUNK))
+        rp.assess(read(spoiled), MATRIX)
+
+
+@pytest.mark.parametrize(("resources", "expected"), MEANINGS.values(), ids=MEANINGS)
+def test_no_verdict_is_better_because_less_is_known(
+    resources: Resources, expected: tuple[str, str]
+) -> None:
+    for address, values in resources.items():
+        for name in values.keys() - {"name", "resource_group_name"}:
+            for before, after in zip(
+                expected, outcome(plan(resources, {address: {name: True}})), strict=True
+            ):
+                assert after in (before, "unknown"), (address, name)
 
 
 @pytest.mark.parametrize("document", BROKEN, ids=range(len(BROKEN)))
