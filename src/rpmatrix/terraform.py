@@ -375,6 +375,7 @@ class _Translator:
                 made = bool(storage.get("imageReference"))
             if not _settle(system, made):
                 system["managedDisk"] = NOT_KNOWN
+                system.pop("vhd", None)
         members = storage.get("dataDisks") or []
         if not isinstance(members, list):
             return
@@ -504,6 +505,8 @@ def _settle(disk: Body, made: bool) -> bool:
     if not isinstance(managed, dict):
         return not _is_mark(managed)
     if "vhd" in disk and all(map(_is_mark, managed.values())):
+        if _is_mark(disk.get("createOption")):  # nothing at all is known of the disk
+            return False
         del disk["managedDisk"]
     elif _is_mark(managed.get("id")):
         if not made:
