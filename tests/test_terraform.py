@@ -576,6 +576,18 @@ def test_references_lead_through_modules(index: str) -> None:
     assert [one.pointer for one in read(document).vms[0].records] == [vm]
 
 
+def test_a_disk_that_two_vms_attach_is_never_surely_supported() -> None:
+    second = "azurerm_virtual_machine_data_disk_attachment.second"
+    other = {
+        "azurerm_linux_virtual_machine.other": linux("vm-other"),
+        second: attachment("vm-other"),
+    }
+    for document in (shown_state, raw_state, plan):
+        for shares, expected in ((0, "unknown"), (2, "exclude_disks")):
+            found = by_vm(document({**with_disk(max_shares=shares), **other}))
+            assert {one[:2] for one in found.values()} == {(expected, expected)}
+
+
 def test_an_id_that_is_written_out_joins_a_disk_that_has_none_yet() -> None:
     assert outcome(plan(with_disk(max_shares=2))) == EXCLUDE
 

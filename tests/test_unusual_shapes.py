@@ -398,6 +398,9 @@ def test_one_disk_of_two_vms_is_shared_or_not_known() -> None:
     found = crash_and_application(both)
     assert found == dict.fromkeys(("vm-quay", "vm-pier"), ("unknown", "unknown"))
     assert vm_id("vm-pier") in disk_fact(both, fact_id="max_shares").why
+    for shares in ({}, {"maxShares": 1}):
+        with_record = [*both, azure.merge(disk(), {"properties": shares})]
+        assert set(crash_and_application(with_record).values()) == {("unknown", "unknown")}
     shared = [*both, azure.merge(disk(), {"properties": {"maxShares": 2}})]
     assert set(crash_and_application(shared).values()) == {("exclude_disks", "exclude_disks")}
 
@@ -433,6 +436,10 @@ def test_a_disk_that_names_a_vm_which_does_not_list_it() -> None:
 
 ESTATES = {
     "one disk of two VMs": [vm(name, data=[data_disk(0)]) for name in ("vm-quay", "vm-pier")],
+    "one disk of two VMs, with its record": [
+        *(vm(name, data=[data_disk(0)]) for name in ("vm-quay", "vm-pier")),
+        disk(),
+    ],
     "one disk of two VMs, one of them odd": [
         vm("vm-quay", data=[data_disk(0)]),
         respelled(vm("vm-pier", data=[data_disk(0)]), str.upper),

@@ -830,17 +830,15 @@ def _max_shares(disk: Disk) -> Reading:
             return Reading(_SHARED, "read", *_witness(disk), why)
         why = f"{why}; while {told[0].shown!r} is shown"
         return told[0]._replace(value=None, how="unknown", why=why, options=(most, _SHARED))
-    if told:
-        return reduce(agreed, told)
-    full = _full_disk(disk)
-    if full is not None:
-        return Reading(1, "absent", full)
-    if disk.also_attached_by:
-        # Two VMs list it. One of the lists may be old, or the disk is shared: nothing tells.
+    if disk.also_attached_by and (most is None or most < _SHARED):
+        # One of the lists may be old, or the disk is shared, whatever its record leaves out.
         others = ", ".join(disk.also_attached_by)
         why = f"another VM lists the same disk: {others}"
         return Reading(None, "unknown", *_witness(disk), None, why, (1, _SHARED))
-    return UNKNOWN
+    if told:
+        return reduce(agreed, told)
+    full = _full_disk(disk)
+    return Reading(1, "absent", full) if full else UNKNOWN
 
 
 # More than one is shared; how many more, no rule asks.
