@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from rpmatrix.matrix import Matrix
 
+ENDS = ("support_ends", "security_updates_end")
+
 Value = str | int | None
 Truth = bool | None
 
@@ -59,7 +61,7 @@ class Answer:
 
 
 def answered(case: Case, answers: Mapping[str, Value], matrix: Matrix) -> Case:
-    """Put what a person answered where no record tells for sure; the family read stands."""
+    """Put what a person answered, and the calendar, where no record tells; the family stands."""
 
     def filled(facts: Mapping[str, Known]) -> dict[str, Known]:
         return {
@@ -73,6 +75,14 @@ def answered(case: Case, answers: Mapping[str, Value], matrix: Matrix) -> Case:
         listed = {row.id: row["family"] for row in matrix.table("operating_systems")}
         if family not in (None, listed[str(system.value)]):
             facts["operating_system"] = Known(shown=True)
+    for row in matrix.table("operating_systems"):
+        mine = facts["operating_system"].value == row.id
+        if mine and facts["extended_security_updates"].value is None:
+            today, until, sold = matrix.as_of.isoformat(), *(row[name] for name in ENDS)
+            if until and today <= until:
+                facts["extended_security_updates"] = Known("not_reached")
+            elif sold and today > sold:
+                facts["extended_security_updates"] = Known("reached")
     disks = tuple(KnownDisk(disk.role, filled(disk.facts)) for disk in case.disks)
     return Case(facts, disks)
 

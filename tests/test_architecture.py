@@ -31,6 +31,7 @@ ORDER = (
         "table_cells",
         "atomic_writing",
         "table_files",
+        "system_patterns",
         "table_rules",
         "table_folders",
         "matrix",

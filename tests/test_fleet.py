@@ -1045,8 +1045,10 @@ def test_disks_in_a_file_named_like_other_vms_are_found(held: bool, tmp_path: Pa
     ids = VMS["vm_id"]
     write(VMS[:half], tmp_path / "in" / "vms" / "1.parquet")
     write(VMS[half:], tmp_path / "in" / "vms" / "2.parquet")
-    astray = DISKS["vm_id"].isin([ids.iloc[0], ids.iloc[half]]) & (DISKS["role"] == "data")
     first = DISKS["vm_id"].isin(ids[:half])
+    of_data = DISKS["role"] == "data"
+    owners = [DISKS["vm_id"][of_data & mine].iloc[0] for mine in (first, ~first)]
+    astray = DISKS["vm_id"].isin(owners) & of_data
     write(DISKS[first ^ astray], tmp_path / "in" / "disks" / "1.parquet")
     write(DISKS[~first ^ astray], tmp_path / "in" / "disks" / "2.parquet")
     assert astray.sum() > 1

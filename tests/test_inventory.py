@@ -1088,7 +1088,7 @@ def test_templates_of_named_resources_and_of_many_levels() -> None:
 
 
 def test_powershell_gives_enumerations_as_numbers() -> None:
-    record = azure.to_powershell(vm())
+    record = azure.to_powershell(vm(image=None, osProfile=None))
     record["StorageProfile"]["OsDisk"]["OsType"] = 1
     assert fact(record, "os_family") == "Linux"
     record["StorageProfile"]["OsDisk"]["OsType"] = 0

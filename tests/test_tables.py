@@ -1312,7 +1312,7 @@ MEANING_CASES = [
     ),
     Case(
         "list-names-scenario",
-        add("operating_systems", id="stormy", scenario_id="old-vm"),
+        add("operating_systems", id="stormy", scenario_id="old-vm", precedence="2"),
         at("operating_systems", "scenario_id", 2),
         'the scenario "old-vm" does not ask for this '
         "list; give it a condition with listed_in, in conditions.csv",
@@ -1323,6 +1323,37 @@ MEANING_CASES = [
         at("conditions", "value", 6),
         "no row of operating_systems names the scenario "
         '"os-windy"; name it there in scenario_id, or test otherwise',
+    ),
+    Case(
+        "systems-differ",
+        add(
+            "operating_systems",
+            id="windy-east",
+            image_patterns="gale:wind-east*:*",
+            os_name_patterns="easterly*",
+        ),
+        at("operating_systems", "image_patterns", 3),
+        '"gale:wind-east*:*" and "gale:wind*:*" of the row "windy" fit the same name; '
+        "give the narrower one a row of higher precedence, or write it more narrowly",
+    ),
+    Case(
+        "examples-tell-system",
+        put("operating_systems", "windy", examples="gale:wind:1|storm:2"),
+        at("operating_systems", "examples", 2),
+        '"storm:2" leads to no row; change the patterns or the precedence, or the example',
+    ),
+    Case(
+        "examples-tell-system",
+        put("operating_systems", "windy", counterexamples="calm:1|windy:9"),
+        at("operating_systems", "counterexamples", 2),
+        '"windy:9" leads to windy; change the patterns or the precedence, or the example',
+    ),
+    Case(
+        "pattern",
+        put("operating_systems", "windy", listed_releases="gale:[wind:*"),
+        at("operating_systems", "listed_releases", 2),
+        'release pattern "gale:[wind:*" has not the right form; '
+        "write publisher:offer:sku or osName:osVersion, with a star for any text",
     ),
     Case(
         "allowed-values-are-given",

@@ -10,7 +10,7 @@ several values of which one is true (``a|b``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import cached_property, partial
 from threading import RLock
@@ -102,6 +102,7 @@ class Class(NamedTuple):
     answerable: bool  # not known for sure: an answer takes its place
     assumed: bool
     family: str | int | None = None  # of the operating system, which an answer must not contradict
+    dated: str = ""  # whether the system has reached extended security updates, by the calendar
 
 
 class Cells(NamedTuple):
@@ -143,8 +144,15 @@ _REFUSED: Final = 20
 class Column:
     """The classes of one fact, and the code of every value met so far."""
 
-    def __init__(self, rules: RuleSet, fact: Fact, assumption: str | int | None) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        fact: Fact,
+        assumption: str | int | None,
+        calendar: Callable[[str | int], str] | None = None,
+    ) -> None:
         self.fact = fact
+        self._calendar = calendar
         self.classes: list[Class] = []
         self._rules = rules
         self._assumption = assumption
@@ -184,7 +192,8 @@ class Column:
             strict, lenient = self._any_of(known.values)
             is_sure = len(known.values) == 1
             family = known.values[0] if is_sure and self.fact.id == FAMILY else None
-            return Class(strict, lenient, lenient, not is_sure, False, family)
+            dated = self._calendar(known.values[0]) if self._calendar and is_sure else ""
+            return Class(strict, lenient, lenient, not is_sure, False, family, dated)
         if known.usable and self._assumption is not None:
             strict, lenient = self._rules.words(self.fact.id, self._assumption)
             return Class(strict, lenient, everything, True, True)

@@ -29,7 +29,7 @@ from rpmatrix.column_cases import (
     any_of,
 )
 from rpmatrix.column_codes import Cells, Codes, Column, Growing, Numbering, Rows, told_apart
-from rpmatrix.eligibility import FAMILY, SYSTEM, AnswerError, Answers, Evaluator
+from rpmatrix.eligibility import FAMILY, SYSTEM, UPDATES, AnswerError, Answers, Evaluator
 from rpmatrix.matrix import DECISIVE, MODES, Matrix
 
 if TYPE_CHECKING:
@@ -189,7 +189,12 @@ class ColumnEvaluator:
         self.vm_facts = tuple(fact.id for fact in tested if fact.grain == "vm")
         self.disk_facts = tuple(fact.id for fact in tested if fact.grain == "disk")
         self._columns = {
-            name: Column(rules, matrix.facts[name], self.scalar.assumption(name))
+            name: Column(
+                rules,
+                matrix.facts[name],
+                self.scalar.assumption(name),
+                self.scalar.systems.by_calendar if name == SYSTEM else None,
+            )
             for name in (*self.vm_facts, *self.disk_facts)
         }
         on_disks = rules.masks["os"] | rules.masks["data"]
@@ -411,6 +416,17 @@ class ColumnEvaluator:
         if contradicted.any():
             place = self.vm_facts.index(SYSTEM)
             rows[contradicted, place] = self._columns[SYSTEM].taken_back
+        return self._dated(rows)
+
+    def _dated(self, rows: Numbers) -> Numbers:
+        """Let the calendar of a system tell what nothing else tells."""
+        if {SYSTEM, UPDATES} <= {*self.vm_facts}:
+            systems, updates = self._columns[SYSTEM], self._columns[UPDATES]
+            place = self.vm_facts.index(UPDATES)
+            for dated in {one.dated for one in systems.classes} - {""}:
+                known = np.array([one.dated == dated for one in systems.classes])
+                mine = known[rows[:, self.vm_facts.index(SYSTEM)]]
+                rows[mine, place] = updates.answered(rows[mine, place], dated)
         return rows
 
     def _contradicted(self, rows: Numbers, answers: Mapping[str, str | int]) -> Bools:

@@ -21,6 +21,7 @@ from rpmatrix.matrix import DECISIVE, MODES, Citation, Fact, Matrix, T, load_mat
 from rpmatrix.readings import Evidence, Reading
 from rpmatrix.records import Problem, is_expression, last_part
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
+from rpmatrix.systems import OperatingSystems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ VERDICTS: Final = ("supported", "exclude_disks", "not_supported", "unknown")
 DISKS_LEFT: Final = "disks_left"
 SYSTEM: Final = "operating_system"
 FAMILY: Final = "os_family"
+UPDATES: Final = "extended_security_updates"
 
 Answers = Mapping[str, str]
 
@@ -425,6 +427,7 @@ class Evaluator:
         self._ruled: FactReader = matrix.prepared(
             "reader of ruled facts", lambda one: FactReader(one, compile_rules(one).facts)
         )
+        self.systems = matrix.prepared("operating systems", OperatingSystems)
         self.strict = strict
         self._answers = _sorted_answers(matrix, answers or {})
         facts = [matrix.facts[name] for name in self.rules.facts]
@@ -436,9 +439,10 @@ class Evaluator:
         self._last: tuple[Vm | None, VmFacts | None] = (None, None)
 
     def settle(self, facts: VmFacts) -> VmFacts:
-        """Fill in what a person answered, where the payload leaves a fact unknown."""
+        """Fill in what a person answered, or the calendar, where the payload leaves a fact open."""
         if not self._answers:
-            return facts
+            dated = self._dated(facts.readings)
+            return facts if dated is facts.readings else replace(facts, readings=dated)
         vms = ("", facts.vm.name.lower(), facts.vm.key)
         on_vm = self._answers_about("vm", vms)
         disks = []
@@ -451,7 +455,7 @@ class Evaluator:
             else:
                 disks.append(one)
         settled = self._agreed(facts.readings, _answered(facts.readings, on_vm))
-        return VmFacts(facts.vm, settled, tuple(disks))
+        return VmFacts(facts.vm, self._dated(settled), tuple(disks))
 
     def _answers_about(self, grain: str, scopes: Iterable[str]) -> dict[str, str]:
         """Give the answers for any of these scopes; a later one counts more."""
@@ -459,6 +463,14 @@ class Evaluator:
         for scope in scopes:
             found |= self._answers.get((grain, scope), {})
         return found
+
+    def _dated(self, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
+        """Let the calendar tell of a system that was answered what nobody else tells."""
+        system, updates = readings.get(SYSTEM), readings.get(UPDATES)
+        if system is None or updates is None or updates.value is not None:
+            return readings
+        dated = self.systems.by_calendar(system.value)
+        return {**readings, UPDATES: system._replace(value=dated)} if dated else readings
 
     def _agreed(
         self, read: Mapping[str, Reading], answered: Mapping[str, Reading]

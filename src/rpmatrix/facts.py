@@ -48,6 +48,7 @@ from rpmatrix.records import (
 )
 from rpmatrix.systems import (
     OperatingSystems,
+    endorsed_release,
     extended_security_updates,
     operating_system,
     os_family,
@@ -860,6 +861,7 @@ _VM_DERIVATIONS: Final[dict[str, Callable[[Vm, OperatingSystems], Reading]]] = {
     "accelerated_networking": _accelerated_networking,
     "azure_disk_encryption": _azure_disk_encryption,
     "data_disk_count": _data_disk_count,
+    "endorsed_release": endorsed_release,
     "extended_security_updates": extended_security_updates,
     "extensions": _extensions,
     "image_source": _image_source,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from rpmatrix.system_patterns import SystemPatterns
 from rpmatrix.table_cells import FLAG_VALUES, wanted_form
 from rpmatrix.table_problems import FORM_CHECKS, Check, Problem, closest, shortened, suggest
 from rpmatrix.tables import SEPARATOR, Column, Row, Schema, Tables
@@ -105,6 +106,11 @@ class _Known:
     def citable(self) -> tuple[str, ...]:
         """The tables whose rows can be cited."""
         return tuple(name for name in self.schema if self.schema[name].citation)
+
+    @cached_property
+    def systems(self) -> SystemPatterns:
+        """The patterns of the operating systems."""
+        return SystemPatterns(self.rows("operating_systems"))
 
     @cached_property
     def facts(self) -> Mapping[str, _Fact]:
@@ -457,6 +463,33 @@ def _list_names_scenario(known: _Known) -> Iterator[_Found]:
             message = f'no row of operating_systems names the scenario "{scenario}"'
             advice = "name it there in scenario_id, or test otherwise"
             yield row, "value", message, advice
+
+
+@_rule("systems-differ", "operating_systems")
+def _systems_differ(known: _Known) -> Iterator[_Found]:
+    """Let no two systems of one family and precedence have patterns that fit the same name."""
+    for clash in known.systems.clashes():
+        message = (
+            f'"{shortened(clash.other_pattern)}" and "{shortened(clash.pattern)}" of the row '
+            f'"{clash.row.id}" fit the same name'
+        )
+        advice = "give the narrower one a row of higher precedence, or write it more narrowly"
+        yield clash.other, clash.column, message, advice
+
+
+@_rule("examples-tell-system", "operating_systems")
+def _examples_tell_system(known: _Known) -> Iterator[_Found]:
+    """Let the examples of a system lead to its row, and its counterexamples elsewhere."""
+    for row in known.rows("operating_systems"):
+        for column, wanted in (("examples", True), ("counterexamples", False)):
+            for name in row.members(column):
+                rows = known.systems.recognised(name, row["family"])
+                if (rows == (row.id,)) if wanted else (row.id not in rows):
+                    continue
+                leads = f"leads to {', '.join(rows)}" if rows else "leads to no row"
+                message = f'"{shortened(name)}" {leads}'
+                advice = "change the patterns or the precedence, or the example"
+                yield row, column, message, advice
 
 
 @_rule("allowed-values-are-given", "facts", alone=True)
