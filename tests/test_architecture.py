@@ -45,6 +45,8 @@ ORDER = (
         "not_json",
         "vm_kinds",
         "client_names",
+        "template_expressions",
+        "arm_templates",
         "texts",
         "terraform_attributes",
         "pulumi",

@@ -1051,10 +1051,11 @@ def test_an_expression_for_a_whole_object_leaves_it_open(where: str) -> None:
     assert verdicts(azure.to_template([record])) == {mode: ("unknown", []) for mode in MODES}
 
 
-def test_a_loop_of_vms_is_one_record_and_a_remark() -> None:
-    inventory = read(azure.to_template([{**vm(), "copy": {"name": "loop", "count": 3}}]))
+def test_a_loop_of_vms_of_unknown_length_is_one_record_and_a_remark() -> None:
+    loop = {"name": "loop", "count": "[parameters('count')]"}
+    inventory = read(azure.to_template([{**vm(), "copy": loop}]))
     assert len(inventory.vms) == 1
-    assert any("is a loop" in note for note in inventory.notes)
+    assert any("is a loop: one record stands for several" in note for note in inventory.notes)
 
 
 def test_a_template_tolerates_comments_commas_and_line_breaks() -> None:

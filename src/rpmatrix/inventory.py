@@ -257,6 +257,7 @@ def read_inventory(*sources: Any) -> Inventory:
         else:
             digests.add_value(name, content)
             collector.take(content, "")
+    collector.finish()
     vms = join(collector.records)
     return Inventory(
         vms, tuple(collector.records), tuple(collector.problems), tuple(collector.notes), digests

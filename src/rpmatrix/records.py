@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from rpmatrix import terraform
+from rpmatrix import arm_templates, terraform
 from rpmatrix.client_names import (
     COMMON_NAMES,
     FLAT_NAMES,
@@ -316,6 +316,9 @@ def follow(raw: Json, steps: Sequence[str]) -> tuple[str, Json]:
     spelled = spelled.lstrip(".")
     if isinstance(given, terraform.Translated):
         spelled = given.origin(steps, spelled)
+    elif isinstance(given, arm_templates.Expanded):
+        written = follow(given.given, steps)[1]
+        spelled += f" = {written}" if is_expression(written) else ""
     return spelled, raw
 
 
@@ -425,6 +428,8 @@ class Collector:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.file = ""
+        self._templates: list[tuple[str, Body, str]] = []
+        self._parameters: list[tuple[str, Mapping[str, Json]]] = []
 
     def note(self, text: str) -> None:
         """Remember, once, what a reader of this file should know."""
@@ -514,7 +519,13 @@ class Collector:
             return f"{at}/{names[name]}"
 
         if _is_template(value, names):
-            self._template(child("resources"), step("resources"))
+            self._templates.append((self.file, value, at))
+            return True
+        if (given := arm_templates.parameter_values(value)) is not None:
+            self._parameters.append((self.file, given))
+            return True
+        if (found := arm_templates.what_if_changes(value)) is not None:
+            self._what_if(*found, at)
             return True
         for body, request in _EXCHANGES:
             if body in names and request in names:
@@ -561,7 +572,13 @@ class Collector:
         names = _shape(template).spelled
         if not _is_template(template, names):
             return False
-        self._template(template[names["resources"]], f"{at}/{names['resources']}")
+        given = arm_templates.parameter_values(
+            {"parameters": inner.get("parameters"), "$schema": "deploymentParameters"}
+        )
+        if given and template is not inner:
+            self._expand(self.file, template, at, given)
+        else:
+            self._templates.append((self.file, template, at))
         return True
 
     def _bundle(self, value: Body, at: str, projected: bool) -> bool:
@@ -584,21 +601,41 @@ class Collector:
         for note in pages_left(value, names, len(inner) if isinstance(inner, list) else None):
             self.note(note)
 
-    def _template(self, resources: Json, at: str) -> None:
-        listed = resources.items() if isinstance(resources, dict) else enumerate(resources or [])
-        for position, resource in listed:
-            here = f"{at}/{position}"
-            if not isinstance(resource, dict):
-                advice = "an expression stands where a resource should; expand the template"
-                self.fail(here, advice)
-                continue
-            self._record(resource, here)
-            if "copy" in resource:
-                self.note(f"{here} is a loop: one record stands for several resources")
-            inner = resource.get("properties")
-            nested = inner.get("template") if isinstance(inner, dict) else None
-            if isinstance(nested, dict):
-                self._template(nested.get("resources"), f"{here}/properties/template/resources")
+    def finish(self) -> None:
+        """Expand the templates that were met, each with the parameters file that belongs to it."""
+        templates, self._templates = self._templates, []
+        for file, template, at in templates:
+            self._expand(file, template, at, self._parameters_of(file, len(templates)))
+
+    def _parameters_of(self, file: str, templates: int) -> Mapping[str, Json]:
+        """Find the parameters file of a template: the only one there is, or that of its name."""
+        if len(self._parameters) == templates == 1:
+            return self._parameters[0][1]
+        stem = _stem(file)
+        named = [given for name, given in self._parameters if _stem(name) == stem]
+        return named[0] if len(named) == 1 else {}
+
+    def _expand(self, file: str, template: Body, at: str, given: Mapping[str, Json]) -> None:
+        self.file = file
+        expansion = arm_templates.expand(template, at, given)
+        for place, resource in expansion.resources:
+            self._record(resource, place)
+        for place, message in expansion.faults:
+            self.fail(place, message)
+        for note in expansion.notes:
+            self.note(note)
+
+    def _what_if(self, changes: Sequence[Body], inside: str, at: str) -> None:
+        """Take the state that a deployment would leave."""
+        for position, change in enumerate(changes):
+            here = f"{at}/{inside}/{position}"
+            resource, why = arm_templates.state_after(change)
+            if resource is not None:
+                self._record(resource, here)
+            elif why:
+                self.fail(here, why)
+            else:
+                self.note(f"{here} is deleted by the deployment, and was left out")
 
     def _exchange(
         self, value: Body, names: Mapping[str, str], body: str, request: str, at: str
@@ -1061,6 +1098,12 @@ def brief(value: Json, length: int = 40) -> str:
     return text if len(text) <= length else f"{text[:length]}..."
 
 
+def _stem(file: str) -> str:
+    """Return what the names of a template and of its parameters file have in common."""
+    name = re.split(r"[\\/]", file)[-1].lower()
+    return re.sub(r"\.(?:json|jsonc|parameters?|params|template|bicepparam)\b.*$", "", name)
+
+
 def _is_template(value: Body, names: Mapping[str, str]) -> bool:
     if "resources" not in names or not isinstance(value[names["resources"]], (list, dict)):
         return False
@@ -1085,4 +1128,5 @@ def collect(given: Iterable[tuple[str, str, Json, bool]]) -> Collector:
     for file, place, value, projected in given:
         collector.file = file
         collector.take(value, place, projected)
+    collector.finish()
     return collector
