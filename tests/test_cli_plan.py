@@ -101,9 +101,10 @@ DOCUMENTED: dict[str, tuple[str, list[list[str]]]] = {
         "### `rpmatrix error",
         [["--json", "OperationNotAllowed"], ["--json", "the VSS writers are bad"]],
     ),
+    "permissions": ("### `rpmatrix permissions", [["--json", "--for", "create,delete"]]),
 }
 # Objects whose keys are data: rows, names of the service's own request.
-FREE = ("blocking", "open", "query", "body")
+FREE = ("blocking", "open", "query", "body", "role")
 
 
 def keys(value: Any) -> Iterator[str]:
@@ -157,7 +158,7 @@ def test_every_key_of_the_json_is_documented(run: Run, inputs: None, command: st
     if command == "commands":
         part += part_of(text, "### `rpmatrix plan")
     if command == "plan":
-        for other in ("schedule", "copy", "encryption"):
+        for other in ("schedule", "copy", "encryption", "permissions"):
             part += part_of(text, f"### `rpmatrix {other}")
     found: dict[str, None] = {}
     for call in calls:
@@ -788,17 +789,19 @@ def test_an_error_is_found_in_words_a_file_or_standard_input(run: Run, monkeypat
 
 def test_a_code_alone_may_mean_several_errors(run: Run) -> None:
     text = run("error", "OperationNotAllowed").out
-    assert text.startswith("This error is ◐ one of several: its message decides\n")
+    assert text.startswith("This error is ◐ one of several: the message decides\n")
     fragments = MATRIX.row("err-shared-disk").members("message_fragment")
     assert f"It is this one if the message says {fragments[0]!r}" in flat(text)
 
 
 def test_an_unknown_error_stays_unknown_and_names_what_is_near(run: Run) -> None:
     text = run("error", "all", "VSS", "writers", "are", "bad").out
-    assert text.startswith("This error is ? not in the tables\n")
-    assert "Nearest, which is no answer\n" in text
+    assert text.startswith("This error is ? not known\n")
+    assert "Rows with some of the words, which is no answer\n" in text
+    assert "Codes that are known\n" in text
+    assert "Where to look next\n" in text
     assert said(MATRIX.row("err-vss-writers")["meaning"], ["err-vss-writers"]) in flat(text)
-    assert "Nearest" not in run("error", "zzz").out
+    assert "no answer" not in run("error", "zzz").out
 
 
 @given(st.text(max_size=80).filter(lambda text: text != "-"))

@@ -318,6 +318,30 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "source": "A keeper's log",
         }
     ],
+    "permissions": [
+        {
+            "id": "perm-light",
+            "operation": "create",
+            "action": "Microsoft.Sea/lamps/write",
+            "scope": "vm",
+            "needed": "always",
+            "steps": "create_restore_point|follow_progress",
+            "certainty": "stated",
+            "source": "A keeper's log",
+        }
+    ],
+    "locks": [
+        {
+            "id": "lock-light",
+            "level": "CanNotDelete",
+            "locked": "vm",
+            "stops": "delete|create",
+            "effect": "The lamp stays.",
+            "remedy": "Unlock it.",
+            "certainty": "inferred",
+            "source": "A keeper's log",
+        }
+    ],
     "misconceptions": [
         {
             "id": "misc-big",

@@ -13,6 +13,7 @@ from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 
 if TYPE_CHECKING:
+    from rpmatrix.access_control import Permissions, permissions
     from rpmatrix.exercise_answers import mark_answer
     from rpmatrix.exercises import exercise
     from rpmatrix.fleet import FleetResult, assess_files
@@ -41,6 +42,7 @@ _LATE = {
     "FleetResult": "fleet",
     "MatrixPanel": "panels",
     "OverlayPanel": "panels_extend",
+    "Permissions": "access_control",
     "Plan": "planning",
     "PlanPanel": "panels_plan",
     "SchedulePanel": "panels_plan",
@@ -49,6 +51,7 @@ _LATE = {
     "check_environment": "panels",
     "exercise": "exercises",
     "mark_answer": "exercise_answers",
+    "permissions": "access_control",
     "plan": "planning",
     "sample_names": "samples",
     "sample_vm": "samples",
@@ -67,6 +70,7 @@ __all__ = [
     "Matrix",
     "MatrixPanel",
     "OverlayPanel",
+    "Permissions",
     "Plan",
     "PlanPanel",
     "SchedulePanel",
@@ -78,6 +82,7 @@ __all__ = [
     "exercise",
     "load_matrix",
     "mark_answer",
+    "permissions",
     "plan",
     "read_inventory",
     "sample_names",

@@ -48,6 +48,10 @@ COMMANDS: Final = {
     "copy": ("Say whether restore points can be copied to another region.", "cli_copies"),
     "encryption": ("Say what becomes of the encryption of each disk.", "cli_encryption"),
     "error": ("Say what an error means, and what to do about it.", "cli_errors"),
+    "permissions": (
+        "List the actions that restore points need, or check a role.",
+        "cli_permissions",
+    ),
     "report": ("Write an assessment or plans as one document.", "cli_documents"),
     "case": ("Save a case in one file, masked if wanted, or open one.", "cli_documents"),
     "exercise": ("Ask the cards of the workshop, and mark the answers.", "cli_exercise"),

@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from rpmatrix.access_control import Permissions
 from rpmatrix.cli_copies import add_client, copy_in_words, deciding, print_copy_in_short
 from rpmatrix.cli_encryption import print_keys
 from rpmatrix.cli_schedule import add_retention, print_schedule
@@ -266,6 +267,7 @@ def _plan_dict(found: Plan, client: str, phases: Sequence[str]) -> dict[str, Any
             for one in found.vms
         ],
         "groups": plain(found.groups),
+        "permissions": found.permissions.to_dict(),
         "problems": whole["problems"],
         "counts": whole["counts"],
     }
@@ -335,9 +337,29 @@ def _print_plan(
         page.blank()
         page.line(f"... and {count(left, 'plan')} more; --vm NAME shows one, --json gives all")
     _print_groups(page, found.groups, matrix)
+    _print_permissions(page, found.permissions)
     print_problems(page, found.assessment.inventory)
     page.blank()
     page.prose(f"matrix {matrix_name(matrix)}")
+
+
+def _print_permissions(page: Page, needed: Permissions) -> None:
+    """Print what the caller of the plan has to be allowed, and which locks stop it."""
+    if not needed.operations:
+        return
+    page.heading("Permissions that the steps need (rpmatrix permissions has the sources)")
+    for operation in needed.operations:
+        of_it = [one for one in needed.permissions if one.operation == operation]
+        actions = ", ".join(dict.fromkeys(one.action for one in of_it if one.always))
+        page.prose(f"{word(operation)}: {actions}", indent=2)
+        for one in of_it:
+            if not one.always:
+                page.prose(f"{one.condition}: {one.action}", indent=4)
+    for lock in needed.locks:
+        stops = ", ".join(word(name) for name in lock.stops if name in needed.operations)
+        verb = "may stop" if lock.certainty == "inferred" else "stops"
+        told = f"A {lock.level} lock on the {word(lock.locked)} {verb}: {stops}"
+        page.prose(cited(told, [lock.row]), indent=2)
 
 
 def _print_overview(page: Page, found: Plan, labels: Mapping[str, str]) -> None:

@@ -119,6 +119,7 @@ def sheets(result: Result) -> tuple[Sheet, ...]:
             _sheet("Steps", "What to do, in order", _STEP, _step_rows(result)),
             _sheet("Not saved", "What is not in the restore points", _LOST, _lost_rows(result)),
             _sheet("Changes", "What would make VMs eligible", _CHANGE, _change_rows(result)),
+            _sheet("Permissions", "What the caller must be allowed", _PERMISSION, _allowed(result)),
         ]
     told = [(one.file, one.record, one.path, one.message) for one in found.problems]
     told += [("", "", "", note) for note in found.inventory.notes]
@@ -139,6 +140,7 @@ _REASON: Final = ("Row", "Title", "Verdicts", "Who says so", "What to do")
 _OPEN: Final = ("VM", "Fact", "Disk", "Command", "Question", "Rows that wait")
 _STEP: Final = ("VM", "Mode", "Step", "Part", "What", "Applies", "Advice", "Rows", "Command")
 _LOST: Final = ("VM", "What", "Why", "Certain", "Rows")
+_PERMISSION: Final = ("To", "Action", "Scope", "Needed", "Certainty", "Source", "Row")
 _CHANGE: Final = ("VM", "Mode", "Verdict after it", "Change", "How", "What it costs", "Rows")
 
 
@@ -277,6 +279,14 @@ def _change_rows(plan: Plan) -> Iterator[Sequence[str]]:
                     change.side_effect,
                     ", ".join(change.rows),
                 )
+
+
+def _allowed(plan: Plan) -> Iterator[Sequence[str]]:
+    for one in plan.permissions.permissions:
+        yield (
+            *(one.operation.replace("_", " "), one.action, one.scope.replace("_", " ")),
+            *(one.condition or "always", one.certainty, one.source, one.row),
+        )
 
 
 def _provenance_rows(result: Result) -> Iterator[Sequence[str]]:

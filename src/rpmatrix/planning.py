@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from rpmatrix.access_control import Permissions, permissions_of_steps
 from rpmatrix.copies import API_VERSION, CLIENT, CopyAnswer, copy_of
 from rpmatrix.durations import Retention
 from rpmatrix.eligibility import Assessment, Question, Verdict, VerdictTable, check_answer
@@ -285,6 +286,13 @@ class Plan:
                                 operation, client or self.client, matrix=self.assessment.matrix
                             )
         return tuple(written.values())
+
+    @property
+    def permissions(self) -> Permissions:
+        """What its caller has to be allowed, for all steps of all VMs, and what locks stop."""
+        matrix = self.assessment.matrix
+        ran = {matrix.row(step.id, "steps")["operation"] for vm in self.vms for step in vm.steps}
+        return permissions_of_steps(ran - {""}, matrix)
 
     def __repr__(self) -> str:
         planned = Counter(vm.mode or _why_not(vm) for vm in self.vms)

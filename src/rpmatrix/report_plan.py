@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rpmatrix.access_control import Permissions
 from rpmatrix.applicability import Disagreement
 from rpmatrix.commands import CLIENTS, Command, write
 from rpmatrix.copies import CopyAnswer, CopyLine, FleetCopy
@@ -113,7 +114,43 @@ def plan(found: Plan, client: str = "", *, phases: Iterable[str] = SAFE_PHASES) 
         else None,
         None if found.vms else paragraph("No VM, and so no plan."),
         _groups(found.groups),
+        _permissions(found.permissions),
         soft("Decided by ", layer_names(matrix), "."),
+    )
+
+
+def _permissions(needed: Permissions) -> Html | None:
+    """Show what the caller of the plan has to be allowed, and which locks stop it."""
+    if not needed.operations:
+        return None
+    rows = [
+        [
+            one.operation.replace("_", " "),
+            code(one.action),
+            one.scope.replace("_", " "),
+            one.condition or "always",
+            f"inferred from {one.source}" if one.certainty == "inferred" else one.source,
+            code(one.row),
+        ]
+        for one in needed.permissions
+    ]
+    locks = [
+        [
+            f"{lock.level} on the {lock.locked.replace('_', ' ')}",
+            ", ".join(name.replace("_", " ") for name in lock.stops),
+            f"{lock.effect} {lock.remedy}",
+            f"inferred from {lock.source}" if lock.certainty == "inferred" else lock.source,
+            code(lock.row),
+        ]
+        for lock in needed.locks
+    ]
+    columns = ["To", "Action", "On the", "Needed", "Source", "Row"]
+    return details(
+        f"Permissions: {plural(len(needed.actions), 'action')} that the steps need",
+        table("Permissions", columns, rows),
+        table("Locks", ["Lock", "Stops", "What it does", "Source", "Row"], locks)
+        if locks
+        else None,
     )
 
 

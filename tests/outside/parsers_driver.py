@@ -211,6 +211,9 @@ class Bicep:
                 result["resources"].append(self.resource(child))
             elif child.type == "output_declaration":
                 result["outputs"].append(_text(child))
+            elif child.type == "target_scope_assignment":
+                (scope,) = _named(child)
+                result["scope"] = self.value(scope)
             else:
                 raise RefusedError(f"a declaration of the kind {child.type}: {_text(child)!r}")
         # The second one finds strings with regular expressions that lose track among escapes.
