@@ -29,8 +29,9 @@ from rpmatrix.column_cases import (
     any_of,
 )
 from rpmatrix.column_codes import Cells, Codes, Column, Growing, Numbering, Rows, told_apart
-from rpmatrix.eligibility import FAMILY, SYSTEM, UPDATES, AnswerError, Answers, Evaluator
+from rpmatrix.eligibility import FAMILY, AnswerError, Answers, Evaluator
 from rpmatrix.matrix import DECISIVE, MODES, Matrix
+from rpmatrix.systems import SYSTEM, UPDATES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,16 +21,14 @@ from rpmatrix.matrix import DECISIVE, MODES, Citation, Fact, Matrix, T, load_mat
 from rpmatrix.readings import Evidence, Reading
 from rpmatrix.records import Problem, is_expression, last_part
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
-from rpmatrix.systems import OperatingSystems
+from rpmatrix.systems import SYSTEM, UPDATES, OperatingSystems
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VERDICTS: Final = ("supported", "exclude_disks", "not_supported", "unknown")
 DISKS_LEFT: Final = "disks_left"
-SYSTEM: Final = "operating_system"
 FAMILY: Final = "os_family"
-UPDATES: Final = "extended_security_updates"
 
 Answers = Mapping[str, str]
 

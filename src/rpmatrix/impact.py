@@ -28,6 +28,7 @@ from rpmatrix.inventory import Inventory, read_inventory
 from rpmatrix.matrix import BASE, DECISIVE, MODES, Matrix, load_matrix
 from rpmatrix.records import id_parts
 from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.systems import RELEASE, SYSTEM, UPDATES
 from rpmatrix.tables import DESCRIPTOR, Row
 
 if TYPE_CHECKING:
@@ -382,7 +383,7 @@ def _touched(changed: Iterable[RowChange], *matrices: Matrix) -> frozenset[str]:
             facts.add(one.row_id)
         elif one.table in ("conditions", "operating_systems"):
             if one.table == "operating_systems":
-                facts.add("operating_system")
+                facts |= {SYSTEM, RELEASE, UPDATES}
             for matrix in matrices:
                 rows = {row.id: row for row in matrix.table(one.table)}
                 if one.row_id in rows:

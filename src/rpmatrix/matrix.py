@@ -836,6 +836,7 @@ _TEST: Final = ("fact_id", "operator", "value")
 _OF_FACT: Final = ("type", "allowed_values", "reading", "paths", "absence", "assumption")
 _OF_SYSTEM: Final = (
     *("family", "scenario_id", "image_patterns", "os_name_patterns", "precedence"),
+    *("derived_image_patterns", "listed_releases", "unlisted_releases"),
     *("support_ends", "security_updates_end"),
 )
 _OF_LIMIT: Final = ("fact_id", "comparator", "mode", "scope")

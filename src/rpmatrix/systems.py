@@ -26,6 +26,11 @@ from rpmatrix.records import MISSING, UNREADABLE, Record, look
 from rpmatrix.system_patterns import Parts, SystemPatterns
 from rpmatrix.texts import Json
 
+# The facts that rows of ``operating_systems`` tell.
+SYSTEM: Final = "operating_system"
+RELEASE: Final = "endorsed_release"
+UPDATES: Final = "extended_security_updates"
+
 # PowerShell gives an enumeration as its number.
 _FAMILY_NUMBERS: Final = {"0": "Windows", "1": "Linux"}
 _FAMILIES: Final = {"windows": "Windows", "linux": "Linux", **_FAMILY_NUMBERS}
