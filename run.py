@@ -19,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 OWN_UV = ROOT / ".uv"
+# The cells of a notebook build on each other, so each file stays with one of the processes.
+EVERY_TEST = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 
 
 def uv():
@@ -59,7 +61,7 @@ def main(arguments):
     # An activated environment of another project is not this project's, and uv would say so.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     if arguments[0] == "test":
-        return run([*start, "pytest", *arguments[1:]], cwd=ROOT, env=environment)
+        return run([*start, "pytest", *(arguments[1:] or EVERY_TEST)], cwd=ROOT, env=environment)
     start.append("--no-default-groups")
     if arguments[0] in ("app", "lab", "site"):
         start.append(f"--extra={arguments[0]}")
