@@ -33,12 +33,13 @@ from rpmatrix.schedule import Schedule, plan_schedule
 STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
 SCRIPT = STYLE_SHEET.parent / "copy.js"
 TAGS = {
-    *("code", "details", "div", "li", "p", "pre", "span", "strong", "style", "summary"),
+    *("a", "code", "details", "div", "li", "p", "pre", "span", "strong", "style", "summary"),
     *("table", "tbody", "td", "th", "thead", "tr", "ul"),
     *("path", "svg", "text"),
 }
 ATTRIBUTES = {
     *("aria-current", "aria-hidden", "aria-label", "aria-level", "class", "role"),
+    *("href", "rel", "target"),
     *("scope", "style", "tabindex"),
     *("d", "fill", "stroke", "text-anchor", "viewbox", "x", "y"),
 }
@@ -83,6 +84,11 @@ class Page(HTMLParser):
 def assert_safe(page: Page) -> None:
     assert {tag for tag, _ in page.tags} <= TAGS
     assert {name for _, given in page.tags for name in given} <= ATTRIBUTES
+    for tag, given in page.tags:
+        if tag == "a":
+            # An address of a publication, which a reader opens and nothing else.
+            assert (given["href"] or "").startswith("https://")
+            assert given["rel"] == "noreferrer"
 
 
 def judged(name: str, **options: Any) -> Assessment:
@@ -332,6 +338,7 @@ def test_the_explanation_tells_all_of_a_verdict(matrix: Matrix, name: str, stric
     found = judged(name, strict=strict)
     page = Page(explained(found))
     texts, text = set(page.texts), page.text
+    addresses = {given.get("href") for tag, given in page.tags if tag == "a"}
     for verdict in found.verdicts:
         rows = {*verdict.reasons, *verdict.caveats, *verdict.possible_caveats}
         assert rows <= texts
@@ -341,7 +348,9 @@ def test_the_explanation_tells_all_of_a_verdict(matrix: Matrix, name: str, stric
             assert scenario["remedy"] in text or verdict.verdict == "supported"
             for citation in matrix.citations(row):
                 assert citation.source in text
-                assert not citation.edition or f"statement {citation.position}" in text
+                assert citation.place in text
+                assert citation.subject in text
+                assert (citation.address in addresses) is bool(citation.address)
         for disk in verdict.exclude_disks:
             assert disk.label in texts
             assert verdict.verdict != "exclude_disks" or (disk.id or "") in text

@@ -373,6 +373,16 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "source": "A keeper's log",
         }
     ],
+    "publications": [
+        {
+            "id": "pub-lamps",
+            "title": "Support matrix of lamps",
+            "edition": "seed",
+            "dated": "text of the first edition",
+            "licence": "CC BY 4.0",
+            "address": "https://example.org/lamps",
+        },
+    ],
     "exports": [
         {
             "id": "export-log",

@@ -41,11 +41,11 @@ from rpmatrix.shell import (
     judge,
     labels_of,
     listed,
-    matrix_name,
     no_id,
     no_vm,
     output,
     place_of,
+    print_foot,
     print_json,
     print_problems,
     print_questions,
@@ -229,11 +229,12 @@ def _print_counts(page: Page, result: Assessment) -> None:
     told = count(vms, "VM")
     if of_vms != vms:
         told = f"{count(of_vms, 'VM record')} of {told}"
-    page.prose(
+    read = (
         f"{count(counts['records'], 'record')} read: {told}, "
         f"{count(counts['disks'], 'disk')}, {counts['other']} other, "
-        f"{count(counts['problems'], 'problem')}; matrix {matrix_name(result.matrix)}"
+        f"{count(counts['problems'], 'problem')}; "
     )
+    print_foot(page, result.matrix, read)
 
 
 # --- explain --------------------------------------------------------------------------------------
@@ -352,7 +353,7 @@ def _print_explanation(page: Page, explanation: Explanation) -> None:
             print_ruling(page, result.matrix.row(ruling, "rulings"))
     print_problems(page, result.inventory)
     page.blank()
-    page.prose(f"matrix {matrix_name(result.matrix)}")
+    print_foot(page, result.matrix)
 
 
 def _print_verdict(

@@ -28,10 +28,10 @@ from rpmatrix.shell import (
     judged,
     labels_of,
     listed,
-    matrix_name,
     no_id,
     output,
     place_of,
+    print_foot,
     print_json,
     print_problems,
     print_questions,
@@ -131,7 +131,7 @@ def _print_copies(page: Page, result: Assessment, found: FleetCopy) -> None:
     print_disagreements(page, (one for answer in answers for one in answer.disagreements))
     print_problems(page, result.inventory)
     page.blank()
-    page.prose(f"matrix {matrix_name(matrix)}")
+    print_foot(page, matrix)
 
 
 def _by_topic(

@@ -24,8 +24,8 @@ from rpmatrix.shell import (
     few,
     judged,
     labels_of,
-    matrix_name,
     output,
+    print_foot,
     print_json,
     print_problems,
     print_questions,
@@ -106,7 +106,7 @@ def _print_encryption(
     print_disagreements(page, (one for answer in answers for one in answer.disagreements))
     print_problems(page, result.inventory)
     page.blank()
-    page.prose(f"matrix {matrix_name(result.matrix)}")
+    print_foot(page, result.matrix)
 
 
 def _alike(

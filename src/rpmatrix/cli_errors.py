@@ -21,8 +21,8 @@ from rpmatrix.shell import (
     cited,
     complain,
     matrix_dict,
-    matrix_name,
     output,
+    print_foot,
     print_json,
     read_matrix,
     word,
@@ -127,7 +127,7 @@ def _print_error(page: Page, matrix: Matrix, answer: ErrorAnswer) -> None:
         if place.command:
             page.line(place.command, indent=4)
     page.blank()
-    page.prose(f"matrix {matrix_name(matrix)}")
+    print_foot(page, matrix)
 
 
 def few_codes(answer: ErrorAnswer) -> str:

@@ -29,7 +29,7 @@ from rpmatrix.shell import (
     few,
     fields_of,
     matrix_dict,
-    matrix_name,
+    print_foot,
     print_json,
     read_answers,
     read_matrix,
@@ -576,7 +576,7 @@ def _print_written(page: Page, arguments: argparse.Namespace, result: FleetResul
         page.line(f"written: {_written(result.out)}")
     if arguments.report:
         page.line(f"written: {arguments.report}")
-    page.prose(f"{_read(result)}; matrix {matrix_name(result.matrix)}")
+    print_foot(page, result.matrix, f"{_read(result)}; ")
 
 
 def _read(result: FleetResult) -> str:

@@ -49,9 +49,9 @@ from rpmatrix.shell import (
     judged,
     labels_of,
     listed,
-    matrix_name,
     output,
     plain,
+    print_foot,
     print_json,
     print_problems,
     print_questions,
@@ -340,7 +340,7 @@ def _print_plan(
     _print_permissions(page, found.permissions)
     print_problems(page, found.assessment.inventory)
     page.blank()
-    page.prose(f"matrix {matrix_name(matrix)}")
+    print_foot(page, matrix)
 
 
 def _print_permissions(page: Page, needed: Permissions) -> None:

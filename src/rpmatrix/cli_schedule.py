@@ -27,9 +27,9 @@ from rpmatrix.shell import (
     cited,
     judged,
     matrix_dict,
-    matrix_name,
     output,
     plain,
+    print_foot,
     print_json,
     print_problems,
     print_rulings,
@@ -156,7 +156,7 @@ def _print_schedules(
     if inventory:
         print_problems(page, inventory)
     page.blank()
-    page.prose(f"matrix {matrix_name(matrix)}")
+    print_foot(page, matrix)
 
 
 def print_schedule(page: Page, matrix: Matrix, schedule: Schedule, *, alone: bool = False) -> None:

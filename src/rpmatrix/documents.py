@@ -22,14 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
-from rpmatrix import report
+from rpmatrix import report, report_matrix
 from rpmatrix.commands import CLIENTS, write
 from rpmatrix.eligibility import VERDICTS, Assessment, Question, Verdict
 from rpmatrix.inventory import Vm
 from rpmatrix.markup import (
     Html,
     badge_of,
-    codes,
     heading,
     html_document,
     lowered,
@@ -295,6 +294,8 @@ def _provenance_rows(result: Result) -> Iterator[Sequence[str]]:
     yield "Package", f"rpmatrix {told['package']}"
     yield "Matrix", str(told["matrix_digest"])
     yield "Layers", " + ".join(told["layers"])
+    for row in found.matrix.article:
+        yield "Article", f"{row['title']}, {row['dated']} ({row['licence']}): {row['address']}"
     yield "Answers for the day", found.matrix.as_of.isoformat()
     yield "Assumptions", "none are made" if found.evaluator.strict else "made, and listed"
     counts = found.inventory.counts
@@ -331,11 +332,12 @@ def to_html(result: Result) -> str:
     kind = "Plan for restore points" if isinstance(result, Plan) else "Restore points: verdicts"
     vms = _vms(result)
     title = f"{kind} of {vms[0].name or vms[0].id}" if len(vms) == 1 else kind
-    parts = [
+    parts = (
         page(tag("h1", title), *_summary(result)),
         *_details_of(result),
         page(*_end(result)),
-    ]
+    )
+    parts = report_matrix.with_sources(_assessment(result).matrix, *parts)
     return html_document(title, *parts, printed_open=len(vms) <= FEW_VMS)
 
 
@@ -345,9 +347,9 @@ def _summary(result: Result) -> Iterator[Html | str | None]:
     vms = _vms(result)
     records = plural(found.inventory.counts["records"], "record")
     yield soft(
-        f"{plural(len(vms), 'VM')} from {records}, judged by the matrix, layers ",
-        codes(found.matrix.layers),
-        f", for {found.matrix.as_of.isoformat()}.",
+        f"{plural(len(vms), 'VM')} from {records}, judged for {found.matrix.as_of.isoformat()} by ",
+        report_matrix.layer_names(found.matrix),
+        ".",
     )
     if not verdicts:
         yield paragraph("No VM, and so no verdict.")

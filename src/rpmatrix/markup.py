@@ -88,6 +88,11 @@ def code(text: str) -> Html:
     return tag("code", text)
 
 
+def link(text: str, address: str) -> Html:
+    """Show an address that a reader may open; nothing is fetched until then."""
+    return tag("a", text, href=address, rel="noreferrer", target="_blank")
+
+
 def codes(texts: Iterable[str]) -> Html:
     """Show several ids, parted by commas."""
     return spaced([code(text) for text in texts], ", ")

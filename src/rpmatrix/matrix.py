@@ -93,6 +93,11 @@ class Citation:
         The named source when it is not the article.
     reviewed_on
         ISO date on which the row was last compared with its source.
+    subject
+        What the statement of the article is about, in our words; empty when another source says it.
+    publication, dated, address
+        Title and date of what is cited, and where to read it: of the article with the section.
+        Empty where the table of publications does not know the source.
     """
 
     row_id: str
@@ -104,14 +109,22 @@ class Citation:
     position: int
     source: str
     reviewed_on: str
+    subject: str = ""
+    publication: str = ""
+    dated: str = ""
+    address: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is said, in words: the section and the subject, or the other source."""
+        if not self.edition:
+            return self.source or "no source is named"
+        said = f": {self.subject}" if self.subject else ""
+        return f"{self.publication or 'the article'}, section {self.section}{said}"
 
     def __str__(self) -> str:
-        where = (
-            f"article ({self.edition}), {self.section}, statement {self.position}"
-            if self.edition
-            else self.source
-        )
-        return f"{self.row_id} [{self.layer}]: {where}"
+        address = f" ({self.address})" if self.address else ""
+        return f"{self.row_id} [{self.layer}]: {self.place}{address}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,17 +238,42 @@ class Matrix:
         table = self.table_of(row_id)
         row = self._rows[table][row_id]
         statement = self._rows["statements"].get(row.get("statement_id", ""))
+        edition = statement["edition"] if statement else ""
+        published = self._published(edition, row.get("source", ""))
+        section = statement["section"] if statement else ""
+        address = published["address"] if published else ""
         return Citation(
             row_id=row_id,
             table=table,
             layer=self._layer_of[table, row_id],
             title=row.get("title") or row.get("meaning", ""),
-            edition=statement["edition"] if statement else "",
-            section=statement["section"] if statement else "",
+            edition=edition,
+            section=section,
             position=int(statement["position"]) if statement else 0,
             source=row.get("source", ""),
             reviewed_on=row["reviewed_on"],
+            subject=statement["subject"] if statement else "",
+            publication=published["title"] if published else "",
+            dated=published["dated"] if published else "",
+            address=f"{address}#{section}" if address and section else address,
         )
+
+    def _published(self, edition: str, source: str) -> Row | None:
+        """Find the publication that a statement or a source comes from."""
+        if edition:
+            return self._editions.get(edition)
+        known = [row for row in self.table("publications") if source.startswith(row["title"])]
+        return max(known, key=lambda row: len(row["title"]), default=None)
+
+    @cached_property
+    def _editions(self) -> Mapping[str, Row]:
+        return {row["edition"]: row for row in self.table("publications") if row["edition"]}
+
+    @property
+    def article(self) -> tuple[Row, ...]:
+        """The editions of the article that the layers state, that of the base first."""
+        stated = dict.fromkeys(row["edition"] for row in self.table("statements"))
+        return tuple(self._editions[edition] for edition in stated if edition in self._editions)
 
     def citations(self, row_id: str) -> tuple[Citation, ...]:
         """Say who states a row, and who says the same again elsewhere."""

@@ -39,7 +39,7 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.report_matrix import MODE_TITLES, limit, row_title
+from rpmatrix.report_matrix import MODE_TITLES, layer_names, limit, row_title, with_sources
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult
@@ -779,14 +779,15 @@ def fleet_document(
             table("Provenance", ["What", "Value"], told, whole=True),
         )
     )
-    return html_document(name, *parts)
+    return html_document(name, *with_sources(result.matrix, *parts))
 
 
 def _about(result: FleetResult) -> Iterator[Html]:
     yield soft(
-        f"{_size(result)}, from {plural(result.records, 'record')}; judged by the matrix, layers ",
-        codes(result.matrix.layers),
-        f", for {result.matrix.as_of.isoformat()}.",
+        f"{_size(result)}, from {plural(result.records, 'record')}; judged for "
+        f"{result.matrix.as_of.isoformat()} by ",
+        layer_names(result.matrix),
+        ".",
     )
 
 

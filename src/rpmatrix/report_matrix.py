@@ -6,6 +6,7 @@ of: the name of a row, its sources, both readings of a contradiction, the cards 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -23,6 +24,7 @@ from rpmatrix.markup import (
     copyable,
     escape,
     fragment,
+    link,
     page,
     paragraph,
     plural,
@@ -312,29 +314,81 @@ def named_rows(rows: Sequence[str]) -> Html | None:
 
 
 def layer_names(matrix: Matrix) -> Html:
-    """Name the layers that decided."""
-    return fragment(["the matrix, layers ", codes(matrix.layers)])
+    """Name the layers that decided, and the article that they state."""
+    return fragment(["the matrix, layers ", codes(matrix.layers), article_links(matrix)])
 
 
 def source_line(matrix: Matrix, row_id: str) -> Html:
     """Say who says what a row says, and who says it again."""
     first, *again = matrix.citations(row_id)
     repeated = [
-        fragment(["; said again by ", code(one.row_id), ", ", _cited(matrix, one)]) for one in again
+        fragment(["; said again by ", code(one.row_id), ", ", _cited(one)]) for one in again
     ]
-    return soft("Who says so: ", _cited(matrix, first), repeated, ".")
+    return soft("Who says so: ", _cited(first), repeated, ".")
 
 
-def _cited(matrix: Matrix, citation: Citation) -> Html:
-    where = citation.source or "no source is named"
-    if citation.edition:
-        statement = matrix.row(citation.row_id)["statement_id"]
-        subject = matrix.row(statement, "statements")["subject"]
-        where = (
-            f"article, edition {citation.edition}, section {citation.section}, "
-            f"statement {citation.position} ({subject})"
+def _cited(citation: Citation) -> Html:
+    dated = f", {citation.dated}" if citation.dated else ""
+    rest = f"{dated}, layer {citation.layer}, reviewed on {citation.reviewed_on}"
+    if not citation.address:
+        return escape(f"{citation.place}{rest}")
+    return fragment([link(citation.place, citation.address), rest])
+
+
+def article_links(matrix: Matrix) -> Html:
+    """Name each edition of the article that decided, with its date, licence and address."""
+    lines = [
+        fragment(["; ", link(row["title"], row["address"]), f", {row['dated']} ({row['licence']})"])
+        for row in matrix.article
+    ]
+    return fragment(lines)
+
+
+_ROW_ID: Final = re.compile(r"<code>([a-z][a-z0-9]*(?:-[a-z0-9]+)*)</code>")
+
+
+def with_sources(matrix: Matrix, *pages: str) -> tuple[str, ...]:
+    """Add an appendix with the source of each row that pages name, and link the names to it.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        Where the rows are.
+    *pages : str
+        The pages of one document.
+    """
+    shown = dict.fromkeys(row_id for one in pages for row_id in _ROW_ID.findall(one))
+    rulings = {row.id for row in matrix.table("rulings")}
+    known = [row_id for row_id in shown if row_id in rulings or _is_citable(matrix, row_id)]
+    if not known:
+        return pages
+    entries = [
+        tag(
+            "div",
+            ruling_card(matrix, row_id)
+            if row_id in rulings
+            else fragment([paragraph(row_name(matrix, row_id)), source_line(matrix, row_id)]),
+            id=f"row-{row_id}",
         )
-    return escape(f"{where}, layer {citation.layer}, reviewed on {citation.reviewed_on}")
+        for row_id in known
+    ]
+    targets = set(known)
+
+    def linked(found: re.Match[str]) -> str:
+        if found[1] not in targets:
+            return found[0]
+        return f'<a href="#row-{found[1]}">{found[0]}</a>'
+
+    appendix = page(tag("h2", "Sources"), soft("Each row, and where to read it."), entries)
+    return (*(_ROW_ID.sub(linked, one) for one in pages), appendix)
+
+
+def _is_citable(matrix: Matrix, row_id: str) -> bool:
+    try:
+        matrix.citation(row_id)
+    except KeyError:
+        return False
+    return True
 
 
 def rows_behind(rows: Sequence[str], source: str, rulings: Sequence[str]) -> Html:

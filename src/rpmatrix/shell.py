@@ -901,6 +901,24 @@ def matrix_name(matrix: Matrix) -> str:
     return f"{' + '.join(matrix.layers)}, digest {matrix.digest[:12]}"
 
 
+def article_in_words(matrix: Matrix) -> Iterator[str]:
+    """Return title, date and address of each edition of the article that decided."""
+    for row in matrix.article:
+        yield f"{row['title']}, {row['dated']} ({row['licence']}): {row['address']}"
+
+
+def print_foot(page: Page, matrix: Matrix, read: str = "") -> None:
+    """Print what decided, and where to read it."""
+    page.prose(f"{read}matrix {matrix_name(matrix)}")
+    for line in article_in_words(matrix):
+        page.line(f"source: {line}")
+
+
 def matrix_dict(matrix: Matrix) -> dict[str, Any]:
     """Tell the tables that decided, as the JSON contract has it."""
-    return {"digest": matrix.digest, "layers": list(matrix.layers)}
+    columns = ("title", "edition", "dated", "licence", "address")
+    return {
+        "digest": matrix.digest,
+        "layers": list(matrix.layers),
+        "article": [{name: row[name] for name in columns} for row in matrix.article],
+    }
