@@ -89,7 +89,8 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         for name, value in attrs:
-            if name.startswith("on") or name in ("src", "href", "srcset", "action"):
+            leads = name == "href" and re.match(r"#row-|https://[a-z.]+/", value or "")
+            if name.startswith("on") or (name in ("src", "href", "srcset", "action") and not leads):
                 self.suspicious.append(f"{tag} {name}={value}")
             if name == "style" and not self.COLUMNS.fullmatch(value or ""):
                 self.suspicious.append(f"{tag} {name}={value}")

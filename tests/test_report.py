@@ -84,11 +84,11 @@ class Page(HTMLParser):
 def assert_safe(page: Page) -> None:
     assert {tag for tag, _ in page.tags} <= TAGS
     assert {name for _, given in page.tags for name in given} <= ATTRIBUTES
-    for tag, given in page.tags:
+    for tag, attributes in page.tags:
         if tag == "a":
             # An address of a publication, which a reader opens and nothing else.
-            assert (given["href"] or "").startswith("https://")
-            assert given["rel"] == "noreferrer"
+            assert (attributes["href"] or "").startswith("https://")
+            assert attributes["rel"] == "noreferrer"
 
 
 def judged(name: str, **options: Any) -> Assessment:
@@ -631,7 +631,7 @@ def test_the_card_of_a_row_tells_all_of_it(matrix: Matrix, table: str) -> None:
         for ruling in matrix.rulings(row.id):
             assert matrix.row(ruling, "rulings")["reading_b"] in text
         if row.get("statement_id"):
-            assert f"statement {matrix.citation(row.id).position}" in text
+            assert matrix.citation(row.id).subject in text
 
 
 def test_conditions_are_told_in_words(matrix: Matrix) -> None:

@@ -20,7 +20,6 @@ from rpmatrix.shell import (
     add_overlay,
     cited,
     complain,
-    matrix_dict,
     output,
     print_foot,
     print_json,
@@ -52,7 +51,7 @@ def run_error(arguments: argparse.Namespace) -> int:
         raise UsageError("nothing to look up: give the code, the message or the whole answer")
     with output(arguments.output) as stream:
         if arguments.json:
-            print_json({"matrix": matrix_dict(matrix), **answer.to_dict()}, stream)
+            print_json({"matrix": matrix.to_dict(), **answer.to_dict()}, stream)
         else:
             _print_error(Page(stream), matrix, answer)
     return FINE

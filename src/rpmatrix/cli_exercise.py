@@ -374,7 +374,7 @@ def _misconceptions(
 def _set_dict(cards: Sequence[Exercise]) -> dict[str, Any]:
     matrix = cards[0].matrix
     return {
-        "matrix": {"digest": matrix.digest, "layers": list(matrix.layers)},
+        "matrix": matrix.to_dict(),
         "seed": cards[0].seed,
     }
 

@@ -28,7 +28,6 @@ from rpmatrix.shell import (
     complain,
     few,
     fields_of,
-    matrix_dict,
     print_foot,
     print_json,
     read_answers,
@@ -282,7 +281,7 @@ def to_dict(result: FleetResult, modes: Sequence[str] = MODES) -> dict[str, Any]
 
     verdicts = result.by("mode")
     return {
-        "matrix": matrix_dict(result.matrix),
+        "matrix": result.matrix.to_dict(),
         "vms": result.summary.vms,
         "disks": result.summary.disks,
         "verdicts": {

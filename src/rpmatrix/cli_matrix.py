@@ -230,7 +230,7 @@ def _print_row(page: Page, matrix: Matrix, table: str, row: Row) -> None:
         page.prose(", ".join(dict.fromkeys(rows)), indent=2)
     if table not in CITABLE_TABLES:
         return
-    page.heading("Who says so")
+    page.heading("Source")
     for citation in matrix.citations(row.id):
         page.prose(f"{citation}, reviewed {citation.reviewed_on}", indent=2)
     rulings = matrix.rulings(row.id)

@@ -29,7 +29,6 @@ from rpmatrix.shell import (
     add_overlay,
     cited,
     count,
-    matrix_dict,
     matrix_name,
     output,
     print_json,
@@ -53,7 +52,7 @@ def run_permissions(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{where}{error}") from error
     with output(arguments.output) as stream:
         if arguments.json:
-            whole = {"matrix": matrix_dict(matrix), **found.to_dict(), "role": role}
+            whole = {"matrix": matrix.to_dict(), **found.to_dict(), "role": role}
             if lacking is not None:
                 whole["lacking"] = [permission_dict(one) for one in lacking]
             print_json(whole, stream)

@@ -26,7 +26,6 @@ from rpmatrix.shell import (
     chosen_vms,
     cited,
     judged,
-    matrix_dict,
     output,
     plain,
     print_foot,
@@ -106,7 +105,7 @@ def _schedules_dict(
     matrix: Matrix, inventory: Inventory | None, made: Sequence[tuple[Vm | None, Schedule]]
 ) -> dict[str, Any]:
     return {
-        "matrix": matrix_dict(matrix),
+        "matrix": matrix.to_dict(),
         "vms": [
             {
                 "vm_id": vm and vm.id,

@@ -110,7 +110,7 @@ def sheets(result: Result) -> tuple[Sheet, ...]:
         _sheet("Summary", "VMs by mode and verdict", _SUMMARY, _summary_rows(verdicts)),
         _sheet("Verdicts", "The verdict on each VM in each mode", _VERDICT, _verdict_rows(result)),
         _sheet("Disks", "Disks to leave out", _DISK, _disk_rows(found.matrix, verdicts)),
-        _sheet("Reasons", "Who says so", _REASON, _reason_rows(found.matrix, verdicts)),
+        _sheet("Reasons", "Source", _REASON, _reason_rows(found.matrix, verdicts)),
         _sheet("Open", "What settles what is open", _OPEN, _open_rows(verdicts, vms)),
     ]
     if isinstance(result, Plan):
@@ -135,7 +135,7 @@ _VERDICT: Final = (
     *("Disks to leave out", "Decided by", "Reasons", "Caveats", "Assumed"),
 )
 _DISK: Final = ("VM", "Mode", "Disk", "Place", "Resource id", "Decided by", "Reasons")
-_REASON: Final = ("Row", "Title", "Verdicts", "Who says so", "What to do")
+_REASON: Final = ("Row", "Title", "Verdicts", "Source", "What to do")
 _OPEN: Final = ("VM", "Fact", "Disk", "Command", "Question", "Rows that wait")
 _STEP: Final = ("VM", "Mode", "Step", "Part", "What", "Applies", "Advice", "Rows", "Command")
 _LOST: Final = ("VM", "What", "Why", "Certain", "Rows")

@@ -973,7 +973,7 @@ class Assessment:
     def to_dict(self) -> dict[str, Any]:
         """Give the documented JSON object."""
         return {
-            "matrix": {"digest": self.matrix.digest, "layers": list(self.matrix.layers)},
+            "matrix": self.matrix.to_dict(),
             "verdicts": [one.to_dict() for one in self.verdicts],
             "problems": [
                 {

@@ -81,7 +81,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Who says so: a row, its layer, and the statement of the article behind it.
+    """Source: a row, its layer, and the statement of the article behind it.
 
     Attributes
     ----------
@@ -268,6 +268,15 @@ class Matrix:
     @cached_property
     def _editions(self) -> Mapping[str, Row]:
         return {row["edition"]: row for row in self.table("publications") if row["edition"]}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the JSON contract says of the tables: digest, layers, and the article."""
+        columns = ("title", "edition", "dated", "licence", "address")
+        return {
+            "digest": self.digest,
+            "layers": list(self.layers),
+            "article": [{name: row[name] for name in columns} for row in self.article],
+        }
 
     @property
     def article(self) -> tuple[Row, ...]:

@@ -324,7 +324,7 @@ def source_line(matrix: Matrix, row_id: str) -> Html:
     repeated = [
         fragment(["; said again by ", code(one.row_id), ", ", _cited(one)]) for one in again
     ]
-    return soft("Who says so: ", _cited(first), repeated, ".")
+    return soft("Source: ", _cited(first), repeated, ".")
 
 
 def _cited(citation: Citation) -> Html:

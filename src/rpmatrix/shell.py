@@ -912,13 +912,3 @@ def print_foot(page: Page, matrix: Matrix, read: str = "") -> None:
     page.prose(f"{read}matrix {matrix_name(matrix)}")
     for line in article_in_words(matrix):
         page.line(f"source: {line}")
-
-
-def matrix_dict(matrix: Matrix) -> dict[str, Any]:
-    """Tell the tables that decided, as the JSON contract has it."""
-    columns = ("title", "edition", "dated", "licence", "address")
-    return {
-        "digest": matrix.digest,
-        "layers": list(matrix.layers),
-        "article": [{name: row[name] for name in columns} for row in matrix.article],
-    }
