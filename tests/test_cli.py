@@ -77,7 +77,7 @@ def contract(run: Run) -> dict[str, Any]:
 
 def test_json_has_the_documented_keys_and_no_others(contract: dict[str, Any]) -> None:
     assert list(contract) == ["matrix", "verdicts", "problems", "counts"]
-    assert list(contract["matrix"]) == ["digest", "layers"]
+    assert list(contract["matrix"]) == ["digest", "layers", "article"]
     assert re.fullmatch("[0-9a-f]{64}", contract["matrix"]["digest"])
     assert contract["matrix"]["layers"] == ["seed"]
 

@@ -239,7 +239,7 @@ def test_csv_has_no_formula_and_reads_back(result: Any) -> None:
     assert len(rows) > 1
     assert len({len(row) for row in rows}) == 1
     assert not [cell for row in rows for cell in row if cell[:1] in tuple("=+-@\t\r|%")]
-    assert rows[0][-3:] == ["Package", "Matrix", "Layers"]
+    assert rows[0][-4:] == ["Package", "Matrix", "Layers", "Article"]
 
 
 @pytest.mark.parametrize(

@@ -403,8 +403,8 @@ def test_an_answer_is_about_the_chosen_vm(folder: Path) -> None:
 
 
 def test_vms_of_one_name_are_told_apart_by_their_ids(tmp_path: Path) -> None:
-    first, second = sample_vm("vm-record-only")[0], sample_vm("vm-record-only")[0]
-    second["id"] = second["id"].replace("rg-", "rg-other-")
+    first = sample_vm("vm-record-only")[0]
+    second = json.loads(json.dumps(first).replace("/rg-", "/rg-other-"))
     file = tmp_path / "vms.json"
     file.write_text(json.dumps([first, second]), encoding="utf-8")
     panel = EligibilityPanel(path=file, vm=second["id"])

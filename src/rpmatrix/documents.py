@@ -591,11 +591,19 @@ def to_csv(result: Result) -> str:
     """
     wanted = "Steps" if isinstance(result, Plan) else "Verdicts"
     sheet = next(one for one in sheets(result) if one.name == wanted)
-    told = _assessment(result).provenance
-    rests = (f"rpmatrix {told['package']}", str(told["matrix_digest"]), " + ".join(told["layers"]))
+    assessment = _assessment(result)
+    told = assessment.provenance
+    rests = (
+        f"rpmatrix {told['package']}",
+        str(told["matrix_digest"]),
+        " + ".join(told["layers"]),
+        "; ".join(
+            f"{row['title']}, {row['dated']}: {row['address']}" for row in assessment.matrix.article
+        ),
+    )
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
-    out.writerow([*sheet.columns, "Package", "Matrix", "Layers"])
+    out.writerow([*sheet.columns, "Package", "Matrix", "Layers", "Article"])
     for row in sheet.rows:
         out.writerow([guarded(cell) for cell in (*row, *rests)])
     return text.getvalue()
