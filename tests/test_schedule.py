@@ -15,7 +15,7 @@ from overlays import write_overlay
 
 from rpmatrix.durations import decimal, in_days, in_hours, parse_duration, parse_retention
 from rpmatrix.eligibility import assess, fill_command
-from rpmatrix.inventory import RestorePoint, read_inventory
+from rpmatrix.inventory import RestorePoint, read_inventory, with_sources_of_collections
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.schedule import (
     Schedule,
@@ -565,6 +565,18 @@ def test_a_vm_with_collections_counts_what_is_there(matrix: Matrix) -> None:
     assert line(schedule, "lim-rpc-per-region").planned == 1
     soon = line(schedule, "min-interval-crash")
     assert (soon.state, soon.planned, soon.reached_at) == ("exceeded", Fraction(1, 2), START)
+
+
+def test_collections_alone_count_for_the_vms_that_they_name(matrix: Matrix) -> None:
+    listed = collection(("one", "CrashConsistent", "2026-02-28T22:30:00Z"))
+    alone = read_inventory(listed)
+    assert alone.vms == ()
+    result = assess(with_sources_of_collections(alone), matrix)
+    (vm,) = result.inventory.vms
+    assert vm.id == listed["properties"]["source"]["id"]
+    assert schedule_of(result, vm, crash_every=HOUR, start=START).existing == 1
+    both = with_sources_of_collections(read_inventory(till(), listed))
+    assert len(both.vms) == 1
 
 
 def test_what_a_person_answers_counts(matrix: Matrix) -> None:

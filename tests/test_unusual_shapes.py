@@ -554,6 +554,49 @@ def test_instances_inside_the_record_of_their_set_are_read() -> None:
     assert set(crash_and_application(record).values()) == {("not_supported", "not_supported")}
 
 
+@pytest.mark.parametrize(
+    ("orchestration", "verdict"),
+    [("Uniform", "not_supported"), ("Flexible", "unknown"), ("Other", "unknown"), ("", "unknown")],
+)
+def test_a_scale_set_alone_is_answered_for(
+    orchestration: str, verdict: str, tmp_path: Path
+) -> None:
+    record = azure.scale_set("set-quay", orchestration)
+    assert crash_and_application(record) == {"set-quay": (verdict, verdict)}
+    inventory = rp.read_inventory(record)
+    asks_for_vms = any("az vm list --resource-group" in note for note in inventory.notes)
+    assert asks_for_vms == (verdict == "unknown")
+    path = tmp_path / "sets.json"
+    path.write_text(json.dumps([record]))
+    fleet = assess_files(path)
+    assert list(fleet.verdicts()["verdict"]) == [verdict, verdict]
+    assert [note.rpartition("sets.json: ")[2] for note in fleet.notes] == list(inventory.notes)
+
+
+def test_the_questions_about_a_scale_set_are_about_its_vms() -> None:
+    result = rp.assess(rp.read_inventory(azure.scale_set("set-quay", "Flexible")), MATRIX)
+    commands = {question.command for one in result.verdicts for question in one.missing}
+    assert any("--name VM_NAME" in command for command in commands)
+    assert not [command for command in commands if "set-quay" in command]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_scale_set_with_its_vms_is_no_further_vm(inside: bool, tmp_path: Path) -> None:
+    uniform = azure.scale_set("set-quay", "Uniform")
+    instance = azure.uniform_instance("set-quay", "3")
+    flexible = azure.scale_set("set-pier", "Flexible")
+    member = changed(vm("vm-pier"), "properties.virtualMachineScaleSet", {"id": flexible["id"]})
+    records = [uniform, flexible, member]
+    if inside:
+        uniform["resources"] = [instance]
+    else:
+        records.append(instance)
+    assert len(rp.read_inventory(records).vms) == 2
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps(records))
+    assert len(assess_files(path).verdicts()) == 4
+
+
 def test_a_plain_id_is_no_instance_of_a_uniform_set() -> None:
     partial = {"id": vm_id("vm-quay"), "properties": {"storageProfile": {"osDisk": {}}}}
     rows = {

@@ -29,7 +29,14 @@ import pyarrow.compute as pc
 
 from rpmatrix.column_codes import distinct_rows
 from rpmatrix.facts import FactReader, VmFacts
-from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Vm, join
+from rpmatrix.inventory import (
+    ENCRYPTION_SET_PATHS,
+    Vm,
+    join,
+    notes_on_scale_sets,
+    scale_sets_alone,
+    sets_of,
+)
 from rpmatrix.matrix import Matrix
 from rpmatrix.readings import Reading
 from rpmatrix.record_blocks import Block, BlockParser, marks_of_ids
@@ -131,11 +138,13 @@ class BulkReader:
         self._owned_odd: dict[str, list[_Stand]] = {}
         self._place_of_odd: dict[tuple[int, int, str], int] = {}
         self._memories: dict[str, Memory] = {}
+        self._sets_named_by_odd: set[str] = set()
         self.problems: dict[Problem, None] = {}
         self.notes: dict[str, None] = {}
         self.counts: Counter[str] = Counter()
         self.rows_of: Counter[str] = Counter()  # of each input
         self.vms = 0
+        self.scale_sets_alone = 0
         self.read_one_by_one = 0
         self._read_so_far = 0
 
@@ -261,6 +270,7 @@ class BulkReader:
         if record.kind == "disk" and (owner := key_of(record.body.get("managedby"))):
             self._owned_odd.setdefault(owner, []).append(stand)
         if record.kind == "vm":
+            self._sets_named_by_odd |= sets_of([record])
             for disk in _disks_named_in(record):
                 self._listed_by_odd.setdefault(disk, set()).add(record.key)
             self._place_of_odd.setdefault((*stand, record.key), place)
@@ -283,6 +293,7 @@ class BulkReader:
         pa.default_memory_pool().release_unused()
         held, vms = self._held, self._held["vm"]
         self._vm_ids = vms.whole("id")
+        self._add_scale_sets_alone()
         odd_disks = self._join_disks()
         self._slow = _twice(self._vm_ids) | _among(self._vm_ids, self._odd["vm"])
         self._slow[held["attachment"].numbers("owner")[odd_disks | self._shared_disks()]] = True
@@ -296,6 +307,27 @@ class BulkReader:
         self._slow |= _among(self._vm_ids, self._related)
         owners = held["attachment"].numbers("owner")
         self._first_disk = np.searchsorted(owners, np.arange(vms.count + 1))
+
+    def _add_scale_sets_alone(self) -> None:
+        """Let the records of scale sets stand for their VMs where none of these was given."""
+        sets = [
+            record for kept in self._kept.values() for record in kept if record.kind == "scale_set"
+        ]
+        if not sets:
+            return
+        keys = pa.array({record.key for record in sets}, pa.string())
+        named = _lower(self._held["vm"].whole("virtualmachinescaleset.id"))
+        parents = pc.replace_substring_regex(_lower(self._vm_ids), _INSTANCE, "")
+        with_vms = _are_in(keys, named) | _are_in(keys, parents)
+        known = {*keys.filter(pa.array(with_vms)).to_pylist(), *self._sets_named_by_odd}
+        alone = list(scale_sets_alone(sets, known))
+        self.scale_sets_alone = len(alone)
+        source = len(self._sources)
+        self._sources.append(None)
+        for ordinal, record in enumerate(alone):
+            self._kept[source, ordinal] = [record]
+            self._note_odd(record, (source, ordinal), 0)
+        self.notes.update(dict.fromkeys(notes_on_scale_sets(join(alone))))
 
     def _keys_of_vms(self, rows: pa.Array) -> list[str]:
         found: list[str] = pc.ascii_lower(self._vm_ids.take(rows)).to_pylist()
@@ -814,6 +846,7 @@ class BulkReader:
 _SETS: Final = (
     *("microsoft.compute/availabilitysets", "microsoft.compute/virtualmachinescalesets"),
 )
+_INSTANCE: Final = "/virtualmachines/[^/]+$"
 _SHIFT: Final = 40
 # Blocks that are read ahead of what was kept.
 _AHEAD: Final = 4

@@ -96,7 +96,7 @@ def _schedules_of(
     if arguments.existing is not None:
         # The fact counts the point that is asked for.
         arguments.assume.append(f"restore_points_of_vm={arguments.existing + 1}")
-    result = judged(arguments)
+    result = judged(arguments, collections=True)
     chosen = chosen_vms(result.inventory, arguments.vm)
     return result, [(vm, schedule_of(result, vm, **asked)) for vm in chosen]
 

@@ -711,8 +711,8 @@ def fill_command(template: str, vm: Vm, disk: Disk | None = None) -> str:
     if not template:
         return ""
     values = {
-        "vm_name": (vm.name, "VM_NAME"),
-        "vm_id": (vm.id if vm.id.startswith("/") else "", "VM_ID"),
+        "vm_name": ("" if vm.is_scale_set else vm.name, "VM_NAME"),
+        "vm_id": (vm.id if vm.id.startswith("/") and not vm.is_scale_set else "", "VM_ID"),
         "resource_group": (vm.resource_group, "RESOURCE_GROUP"),
         "subscription_id": (vm.subscription_id, "SUBSCRIPTION_ID"),
         "location": (vm.location, "LOCATION"),

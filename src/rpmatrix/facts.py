@@ -16,7 +16,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from rpmatrix.client_names import plain_name
-from rpmatrix.inventory import ENCRYPTION_SET_PATHS, Disk, Inventory, Vm, restore_points
+from rpmatrix.inventory import (
+    ENCRYPTION_SET_PATHS,
+    SCALE_SET,
+    Disk,
+    Inventory,
+    Vm,
+    restore_points,
+)
 from rpmatrix.matrix import Fact, Matrix
 from rpmatrix.readings import (
     CUT,
@@ -366,6 +373,9 @@ def _scale_set_orchestration(vm: Vm, _: OperatingSystems) -> Reading:
         kind = str(record.body.get("type") or "").lower()
         if kind.endswith("virtualmachinescalesets/virtualmachines"):
             return Reading("uniform", "read", record, "type", record.body["type"])
+        mode = text_at(record.body, "orchestrationmode") if kind == SCALE_SET.lower() else ""
+        if mode.lower() in ("uniform", "flexible"):
+            return Reading(mode.lower(), "read", record, "orchestrationMode", mode)
     if not vm.key.startswith("/"):
         value, found, at = value_in(vm.records, "instanceid")
         if found is not None and "vmid" in found.body:

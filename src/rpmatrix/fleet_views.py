@@ -721,7 +721,8 @@ def summary_of(found: Assessment) -> Summary:
     _count_sets(made, found)
     inventory = found.inventory
     made.files.update((record.file,) for record in inventory.records)
-    made.repeated_records = inventory.counts["vms"] - made.vms
+    sets = sum(vm.is_scale_set for vm in inventory.vms)
+    made.repeated_records = inventory.counts["vms"] - (made.vms - sets)
     attached = {record.key for vm in inventory.vms for disk in vm.disks for record in disk.records}
     disks = {record.key for record in inventory.records if record.kind == "disk"}
     made.disks_without_vm = len(disks - attached)

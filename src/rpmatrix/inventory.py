@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import marshal
 import re
+import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +34,7 @@ from rpmatrix.records import (
     last_part,
     look,
     text_at,
+    type_of_id,
 )
 from rpmatrix.texts import Body, Json, text_of
 
@@ -133,6 +135,11 @@ class Vm:
         return is_placeholder(self.id) or all(
             "apiversion" in one.body and not text_at(one.body, "id") for one in self.records
         )
+
+    @property
+    def is_scale_set(self) -> bool:
+        """Whether only the record of a scale set was given, in place of each of its VMs."""
+        return all(record.body.get("type") == SCALE_SET for record in self.records)
 
     def __repr__(self) -> str:
         return f"Vm({self.name or self.id}, {len(self.disks)} disks)"
@@ -259,9 +266,8 @@ def read_inventory(*sources: Any) -> Inventory:
             collector.take(content, "")
     collector.finish()
     vms = join(collector.records)
-    return Inventory(
-        vms, tuple(collector.records), tuple(collector.problems), tuple(collector.notes), digests
-    )
+    notes = (*collector.notes, *notes_on_scale_sets(vms))
+    return Inventory(vms, tuple(collector.records), tuple(collector.problems), notes, digests)
 
 
 class Digests(Mapping[str, str]):
@@ -393,13 +399,85 @@ def join(records: Iterable[Record]) -> tuple[Vm, ...]:
         by_kind.setdefault(record.kind, []).append(record)
     disks = _by_key(by_kind.get("disk", ()))
     encryption_sets = _by_key(by_kind.get("disk_encryption_set", ()))
-    grouped = _by_key(by_kind.get("vm", ()))
+    given = by_kind.get("vm", [])
+    grouped = _by_key([*given, *scale_sets_alone(by_kind.get("scale_set", ()), sets_of(given))])
     related = _relations(by_kind, grouped)
     vms = []
     for key, records in grouped.items():
         mine = {kind: tuple(found) for kind, found in related.get(key, {}).items()}
         vms.append(_vm(key, tuple(records), _disks(records, disks, encryption_sets), mine))
     return _with_owners(vms, by_kind.get("disk", ()))
+
+
+SCALE_SET: Final = "Microsoft.Compute/virtualMachineScaleSets"
+
+
+def sets_of(vms: Iterable[Record]) -> set[str]:
+    """Return the keys of the scale sets that records of VMs name, in their ids or elsewhere."""
+    named = {key_of(look(record.body, ("virtualmachinescaleset", "id"))) for record in vms}
+    return named | {id_parts(record.key).get("parent", "") for record in vms}
+
+
+def scale_sets_alone(sets: Iterable[Record], with_vms: Container[str]) -> Iterator[Record]:
+    """Yield a record that stands for each VM of a scale set of which no VM was given.
+
+    It has what all VMs of the set have in common. Which disks each of them has is left open: an
+    instance may differ from the model that it was made from.
+
+    Parameters
+    ----------
+    sets : iterable of Record
+        The records of the scale sets.
+    with_vms : container of str
+        The keys of those of which a VM was given.
+    """
+    for record in sets:
+        if record.key in with_vms:
+            continue
+        body: Body = {name: record.body[name] for name in _OF_THE_SET if name in record.body}
+        if text_at(body, "orchestrationmode").lower() == "flexible":
+            body["virtualmachinescaleset"] = {"id": record.body.get("id") or record.key}
+        body["type"] = SCALE_SET
+        yield Record("vm", record.key, body, record.raw, record.file, record.pointer)
+
+
+_OF_THE_SET: Final = (
+    *("id", "name", "location", "resourcegroup", "subscriptionid", "orchestrationmode"),
+)
+
+
+def notes_on_scale_sets(vms: Iterable[Vm]) -> Iterator[str]:
+    """Yield what to add to the input for each scale set whose VMs must be assessed one by one."""
+    for vm in vms:
+        mode = text_at(vm.records[0].body, "orchestrationmode").lower()
+        if vm.is_scale_set and mode != "uniform":
+            group = shlex.quote(vm.resource_group) if vm.resource_group else "RESOURCE_GROUP"
+            yield (
+                f"scale set {vm.name}: only its own record was given. Each VM of a flexible scale "
+                f"set is assessed by itself; add the output of: az vm list --resource-group {group}"
+            )
+
+
+def with_sources_of_collections(inventory: Inventory) -> Inventory:
+    """Return an inventory in which VMs that only restore point collections name are VMs, too.
+
+    Nothing is known of them but their id and their restore points.
+
+    Parameters
+    ----------
+    inventory : Inventory
+        Where the collections are.
+    """
+    known = {vm.key for vm in inventory.vms}
+    named = []
+    for record in inventory.of_kind("restore_point_collection"):
+        vm_id = look(record.body, ("source", "id"))
+        key = key_of(vm_id)
+        if type_of_id(key) == "microsoft.compute/virtualmachines" and key not in known:
+            body: Body = {"id": str(vm_id), "location": record.body.get("location")}
+            named.append(Record("vm", key, body, record.raw, record.file, record.pointer))
+            known.add(key)
+    return replace(inventory, vms=join([*inventory.records, *named]))
 
 
 def _with_owners(vms: Sequence[Vm], disks: Iterable[Record]) -> tuple[Vm, ...]:

@@ -65,7 +65,7 @@ class RecordJudging:
             done += tables.vms.num_rows
             yield _judged(run.evaluator, tables), done / reader.vms
         run.disks_without_vm += reader.counts["disk"] if loose is None else len(loose)
-        run.repeated_records += reader.counted()["vms"] - reader.vms
+        run.repeated_records += reader.counted()["vms"] - (reader.vms - reader.scale_sets_alone)
 
 
 def _not_among(loose: pa.Array, disks: pa.Table) -> pa.Array:

@@ -428,7 +428,7 @@ class Collector:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.file = ""
-        self._templates: list[tuple[str, Body, str]] = []
+        self._templates: list[tuple[str, Body, str, int]] = []
         self._parameters: list[tuple[str, Mapping[str, Json]]] = []
 
     def note(self, text: str) -> None:
@@ -519,7 +519,7 @@ class Collector:
             return f"{at}/{names[name]}"
 
         if _is_template(value, names):
-            self._templates.append((self.file, value, at))
+            self._templates.append((self.file, value, at, len(self.records)))
             return True
         if (given := arm_templates.parameter_values(value)) is not None:
             self._parameters.append((self.file, given))
@@ -578,7 +578,7 @@ class Collector:
         if given and template is not inner:
             self._expand(self.file, template, at, given)
         else:
-            self._templates.append((self.file, template, at))
+            self._templates.append((self.file, template, at, len(self.records)))
         return True
 
     def _bundle(self, value: Body, at: str, projected: bool) -> bool:
@@ -604,8 +604,13 @@ class Collector:
     def finish(self) -> None:
         """Expand the templates that were met, each with the parameters file that belongs to it."""
         templates, self._templates = self._templates, []
-        for file, template, at in templates:
+        others, self.records, done = self.records, [], 0
+        for file, template, at, place in templates:
+            # What a template holds stands where the template was met, among the other records.
+            self.records += others[done:place]
+            done = place
             self._expand(file, template, at, self._parameters_of(file, len(templates)))
+        self.records += others[done:]
 
     def _parameters_of(self, file: str, templates: int) -> Mapping[str, Json]:
         """Find the parameters file of a template: the only one there is, or that of its name."""

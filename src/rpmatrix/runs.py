@@ -492,11 +492,11 @@ class Run:
                 self._run.read = before + (whole + size * share) * _READING
                 self._tell()
             whole += size
-        self._notes += judging.notes
         self._counts = dict(judging.counts)
         for part, share in judging.parts():
             self._run.read = before + whole * (_READING + (1 - _READING) * share)
             yield part
+        self._notes += judging.notes
 
     def _judge(
         self, job: str, parts: Iterator[Part], before: Mapping[str, Any]

@@ -34,7 +34,7 @@ from rpmatrix.eligibility import (
     marks_of,
 )
 from rpmatrix.garbage import uncollected_garbage
-from rpmatrix.inventory import Disk, Inventory, Vm, read_inventory
+from rpmatrix.inventory import Disk, Inventory, Vm, read_inventory, with_sources_of_collections
 from rpmatrix.markup import amount
 from rpmatrix.matrix import MODES, Fact, Matrix, load_matrix
 from rpmatrix.tables import Row
@@ -378,7 +378,9 @@ def _scopes_of(vm: Vm, disk: Disk) -> set[str]:
     return {*marks, *(f"{name}:{mark}" for name in (vm.key, vm.name.lower()) for mark in marks)}
 
 
-def judged(arguments: argparse.Namespace, *, mode: str | None = None) -> Assessment:
+def judged(
+    arguments: argparse.Namespace, *, mode: str | None = None, collections: bool = False
+) -> Assessment:
     """Read and judge the input of a command that needs a VM, and say what was not needed.
 
     Parameters
@@ -387,10 +389,14 @@ def judged(arguments: argparse.Namespace, *, mode: str | None = None) -> Assessm
         With what `add_paths` and `add_judging` add.
     mode : str, optional
         The mode to judge; both if it is left out.
+    collections : bool, default False
+        Whether restore point collections alone will do, for the VMs that they name.
     """
     matrix = read_matrix(arguments.overlay)
     answers = read_answers(matrix, arguments.assume)
     inventory = read_input(arguments.paths)
+    if collections and not inventory.vms:
+        inventory = with_sources_of_collections(inventory)
     if not inventory.vms:
         complain_of_problems(inventory)
         raise UsageError(no_vm(inventory))
