@@ -126,7 +126,7 @@ def _permissions(needed: Permissions) -> Html | None:
     rows = [
         [
             one.operation.replace("_", " "),
-            code(one.action),
+            wide(code(one.action)),
             one.scope.replace("_", " "),
             one.condition or "always",
             f"inferred from {one.source}" if one.certainty == "inferred" else one.source,
