@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from rpmatrix import terraform
+from rpmatrix.arm_templates import Expanded
 from rpmatrix.atomic_writing import write_file
 from rpmatrix.eligibility import (
     Answers,
@@ -31,7 +31,8 @@ from rpmatrix.eligibility import (
 from rpmatrix.facts import ADE_TYPES
 from rpmatrix.inventory import Inventory, contents_of, read_inventory
 from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
-from rpmatrix.records import is_expression
+from rpmatrix.records import Record, collect, is_expression
+from rpmatrix.terraform import Translated
 from rpmatrix.texts import Json, decode, read_text
 
 VERSION: Final = 1
@@ -380,7 +381,7 @@ def masked_inventory(*sources: Any, secret: str = "", matrix: Matrix | None = No
 def _masked_inputs(
     contents: Iterable[Any], secret: str, matrix: Matrix
 ) -> tuple[list[dict[str, Any]], Masker]:
-    values = [one for content in contents for one in _values(content)]
+    values = _as_records([one for content in contents for one in _values(content)])
     masker = _masker([value for value, _ in values], secret, matrix.facts)
     return [_masked_input(masker.value(value), cut) for value, cut in values], masker
 
@@ -607,14 +608,26 @@ def _values(content: Any) -> Iterator[tuple[Json, bool]]:
         except UnicodeDecodeError:
             return
         values = [(value, projected) for _, value, projected in found]
-    for value, projected in values:
-        if terraform.is_document(value):
-            # Its resources refer to each other by names, which the records made of them do not.
-            for _, body, kind, partial in terraform.translate(value).entries:
-                if not kind:
-                    yield dict(body), partial
+    yield from values
+
+
+def _as_records(values: Sequence[tuple[Json, bool]]) -> list[tuple[Json, bool]]:
+    """Put the records that templates, plans and states are read as in place of these.
+
+    Their resources refer to each other by names and expressions, which the records do not.
+    """
+    read = collect((str(place), "", value, cut) for place, (value, cut) in enumerate(values))
+    records: dict[str, list[Record]] = {}
+    for record in read.records:
+        records.setdefault(record.file, []).append(record)
+    made: list[tuple[Json, bool]] = []
+    for place, given in enumerate(values):
+        found = records.get(str(place), [])
+        if any(isinstance(record.raw, Translated | Expanded) for record in found):
+            made += [(dict(record.raw), not record.full) for record in found]
         else:
-            yield value, projected
+            made.append(given)
+    return made
 
 
 def _unmasked(content: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from rpmatrix.matrix import DECISIVE, MODES, Citation, Fact, Matrix, T, load_mat
 from rpmatrix.readings import Evidence, Reading
 from rpmatrix.records import Problem, is_expression, last_part
 from rpmatrix.rules import Decision, RuleSet, Words, compile_rules, holds
-from rpmatrix.systems import SYSTEM, UPDATES, OperatingSystems
+from rpmatrix.systems import RELEASE, SYSTEM, UPDATES, OperatingSystems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -469,6 +469,19 @@ class Evaluator:
             return readings
         dated = self.systems.by_calendar(system.value)
         return {**readings, UPDATES: system._replace(value=dated)} if dated else readings
+
+    def with_fact(
+        self, readings: Mapping[str, Reading], fact_id: str, value: str | int
+    ) -> Mapping[str, Reading]:
+        """Return readings in which a fact has another value, and so have those that follow from it.
+
+        Of another operating system, only the calendar and its row tell; what was read of the old
+        one does not hold.
+        """
+        changed = {**readings, fact_id: Reading(value, "answered")}
+        if fact_id == SYSTEM:
+            changed |= {name: Reading(None) for name in (UPDATES, RELEASE) if name in readings}
+        return self._dated(changed)
 
     def _agreed(
         self, read: Mapping[str, Reading], answered: Mapping[str, Reading]

@@ -85,7 +85,7 @@ def what_if(
     WhatIf
         All sets of the smallest size that suffices; none if more than ``MOST_CHANGES`` are needed.
     """
-    rows = [row for row in matrix.table("changes") if _changed(facts, row)]
+    rows = [row for row in matrix.table("changes") if _changed(evaluator, facts, row)]
     for mode, verdict in verdicts.items():
         if verdict.floor in ELIGIBLE:
             continue
@@ -100,19 +100,19 @@ def _sufficient(
     evaluator: Evaluator, facts: VmFacts, mode: str, sets: Iterator[tuple[Row, ...]]
 ) -> Iterator[WhatIf]:
     for rows in sets:
-        after = _after(facts, rows)
+        after = _after(evaluator, facts, rows)
         found = next(one for one in evaluator.verdicts(after) if one.mode == mode)
         if found.floor in ELIGIBLE:
-            yield WhatIf(mode, found.floor, tuple(_change(facts, row) for row in rows))
+            yield WhatIf(mode, found.floor, tuple(_change(evaluator, facts, row) for row in rows))
 
 
-def _after(facts: VmFacts, rows: Sequence[Row]) -> VmFacts:
+def _after(evaluator: Evaluator, facts: VmFacts, rows: Sequence[Row]) -> VmFacts:
     for row in rows:
-        facts = _changed(facts, row) or facts
+        facts = _changed(evaluator, facts, row) or facts
     return facts
 
 
-def _changed(facts: VmFacts, row: Row) -> VmFacts | None:
+def _changed(evaluator: Evaluator, facts: VmFacts, row: Row) -> VmFacts | None:
     """Give the facts after a change, or None if there is nothing that it would change."""
     name, leaves = row["fact_id"], row.members("from_value")
 
@@ -123,7 +123,7 @@ def _changed(facts: VmFacts, row: Row) -> VmFacts | None:
         value: str | int = row["to_value"]
         if isinstance(reading.value, int):
             value = int(value)
-        return {**readings, name: Reading(value, "answered")}
+        return evaluator.with_fact(readings, name, value)
 
     on_vm = turned(facts.readings)
     if on_vm is not None:
@@ -135,8 +135,8 @@ def _changed(facts: VmFacts, row: Row) -> VmFacts | None:
     return VmFacts(facts.vm, facts.readings, disks) if disks != facts.disks else None
 
 
-def _change(facts: VmFacts, row: Row) -> Change:
-    after = _changed(facts, row) or facts
+def _change(evaluator: Evaluator, facts: VmFacts, row: Row) -> Change:
+    after = _changed(evaluator, facts, row) or facts
     disks = tuple(
         old.disk.label for old, new in zip(facts.disks, after.disks, strict=True) if old is not new
     )
