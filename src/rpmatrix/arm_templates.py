@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rpmatrix.client_names import plain_name
 from rpmatrix.template_expressions import MOST_ROUNDS, Open, Scope, is_expression
 
 Json = Any
@@ -173,6 +174,7 @@ class _Expander:
             advice = "an expression stands where a resource should; expand the template"
             self._found.faults.append((at, advice))
             return
+        resource = _usually_spelled(resource)
         if resource.get("existing") is True:
             self._found.notes.append(f"{at} exists already: the template only refers to it")
             return
@@ -268,6 +270,26 @@ def _inner_scope(properties: Body) -> bool:
     options = properties.get("expressionEvaluationOptions")
     scope = options.get("scope") if isinstance(options, dict) else None
     return str(scope).lower() == "inner"
+
+
+_KEYS: Final = {
+    key.lower(): key
+    for key in (
+        *("type", "name", "apiVersion", "location", "properties", "resources", "copy"),
+        *("condition", "existing", "scope", "resourceGroup", "dependsOn", "sku"),
+    )
+}
+
+
+def _usually_spelled(resource: Body) -> Body:
+    """Return a resource whose own keys are in their usual letters, which a template may vary."""
+    names = [plain_name(str(key)) for key in resource]
+    if len(set(names)) < len(names):
+        return resource
+    return {
+        _KEYS.get(name, key): value
+        for name, (key, value) in zip(names, resource.items(), strict=True)
+    }
 
 
 def _nested_template(resource: Body) -> Body | None:

@@ -60,6 +60,7 @@ from rpmatrix.records import (
     id_parts,
     key_of,
     look,
+    notes_on_unread,
 )
 from rpmatrix.sources import BrokenError, Chunk, Opened, Source, arrow_texts, open_file
 
@@ -141,6 +142,8 @@ class BulkReader:
         self._sets_named_by_odd: set[str] = set()
         self.problems: dict[Problem, None] = {}
         self.notes: dict[str, None] = {}
+        # Keys of records that nobody reads and that may bear on a verdict, by input and kind.
+        self._unread: dict[tuple[str, str], set[str]] = {}
         self.counts: Counter[str] = Counter()
         self.rows_of: Counter[str] = Counter()  # of each input
         self.vms = 0
@@ -154,6 +157,10 @@ class BulkReader:
     def records(self) -> int:
         """How many records went in: those that were read, and problems."""
         return self.counts.total() + len(self.problems)
+
+    def told(self) -> tuple[str, ...]:
+        """Return what a reader of the verdicts should know of the inputs."""
+        return (*self.notes, *notes_on_unread(self._unread))
 
     def counted(self) -> dict[str, int]:
         """Tell what became of the records that went in."""
@@ -213,6 +220,8 @@ class BulkReader:
             first, self._read_so_far = self._read_so_far, self._read_so_far + count
             for block in blocks:
                 self._keep(number, block, first)
+                for kind, keys in block.unread.items():
+                    self._unread.setdefault((source.name, kind), set()).update(keys)
         self.rows_of[source.name] += self._read_so_far
         self._read_so_far = 0
 
@@ -251,6 +260,8 @@ class BulkReader:
         found = self._read_again(source, ordinal)
         self.problems.update(dict.fromkeys(found.problems))
         self.notes.update(dict.fromkeys(found.notes))
+        for where, keys in found.unread.items():
+            self._unread.setdefault(where, set()).update(keys)
         for place, record in enumerate(found.records):
             self.counts[record.kind] += 1
             if not self._note_odd(record, (source, ordinal), place):

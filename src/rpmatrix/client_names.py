@@ -268,7 +268,10 @@ _ABOUT: Final = {
         *("securitytype", "securityencryptiontype", "confidential", "isconfidential"),
         *("confidentialvm", "trustedlaunch", "istrustedlaunch"),
     ),
-    "storage": ("vhduri", "unmanaged", "isunmanaged", "ismanaged", "manageddisk"),
+    "storage": (
+        *("vhduri", "unmanaged", "isunmanaged", "ismanaged", "manageddisk"),
+        *("storageprofile", "datadisks", "osdisk"),
+    ),
 }
 _FACT_OF: Final = {name: fact_id for fact_id, names in _ABOUT.items() for name in names}
 # So like a name must be that is taken for a misspelling of it.

@@ -827,11 +827,15 @@ def _max_shares(disk: Disk) -> Reading:
             how = "unknown" if number is None else "read"
             told.append(Reading(number, how, record, "maxshares", value, why))
     for record, prefix, body in disk.attachments:
-        shared = flag_of(body.get("isshareddisk"))
+        given = body.get("isshareddisk")
+        if given in EMPTY:
+            continue
+        shared = flag_of(given)
         at = f"{prefix}.isshareddisk" if prefix else "isshareddisk"
-        if shared is not None:
-            number = _SHARED if shared == "yes" else 1
-            told.append(Reading(number, "read", record, at, body["isshareddisk"]))
+        if shared is None:
+            told.append(Reading(None, "unknown", record, at, None, CUT))
+        else:
+            told.append(Reading(_SHARED if shared == "yes" else 1, "read", record, at, given))
     owners = disk.owners
     most = max((one.value for one in told if isinstance(one.value, int)), default=None)
     if len(owners) > 1 and (most is None or most < _SHARED):

@@ -19,6 +19,7 @@ from rpmatrix.record_blocks import holds
 from rpmatrix.records import Record, collect, key_of
 from rpmatrix.sources import BrokenError, Opened, Source
 from rpmatrix.summaries import FleetError
+from rpmatrix.texts import parse_json
 
 Json = Any
 Opener = Callable[[], Opened]
@@ -99,7 +100,7 @@ class FleetInputs:
                 for ordinal, value in _values_with(source, pattern):
                     place = source.place(ordinal)
                     if pointer is None or f"{pointer}/".startswith(f"{place or '/'}/"):
-                        parsed = json.loads(value, strict=False)
+                        parsed = parse_json(value.decode(errors="replace"))
                         given.append((ordinal, (source.name, place, parsed, source.projected)))
             except BrokenError:
                 assert opened.ordinarily is not None

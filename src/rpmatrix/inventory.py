@@ -33,6 +33,7 @@ from rpmatrix.records import (
     kind_of,
     last_part,
     look,
+    notes_on_unread,
     text_at,
     type_of_id,
 )
@@ -266,7 +267,7 @@ def read_inventory(*sources: Any) -> Inventory:
             collector.take(content, "")
     collector.finish()
     vms = join(collector.records)
-    notes = (*collector.notes, *notes_on_scale_sets(vms))
+    notes = (*collector.notes, *notes_on_unread(collector.unread), *notes_on_scale_sets(vms))
     return Inventory(vms, tuple(collector.records), tuple(collector.problems), notes, digests)
 
 

@@ -37,6 +37,7 @@ from rpmatrix.records import (
     key_of,
 )
 from rpmatrix.sources import Chunk
+from rpmatrix.stray_keys import StrayKeys
 from rpmatrix.systems import image_named_by
 
 if TYPE_CHECKING:
@@ -232,10 +233,11 @@ class Rows:
 
 @dataclass
 class Block:
-    """What was read of one block: rows by kind, and which records are odd."""
+    """What was read of one block: rows by kind, which records are odd, and keys nobody reads."""
 
     rows: dict[str, Rows]
     odd: Numbers
+    unread: dict[str, set[str]] = field(default_factory=dict)
 
 
 class BlockParser:
@@ -249,6 +251,12 @@ class BlockParser:
         self.never = self._answers | UNUSUAL | ({*map(plain_name, self._answers)} - shown)
         # By kind, and whether properties are kept apart: written once in a while, by any thread.
         self._usual: dict[tuple[str, bool], _Usual] = {}
+        self._strays = {
+            (kind, nested): StrayKeys(kind, shape)
+            for kind, shape in self._shapes.items()
+            for nested in (False, True)
+            if StrayKeys.watches(kind)
+        }
         self._oddities = {
             kind: oddity_pattern(shape, sorted(self._answers))
             for kind, shape in self._shapes.items()
@@ -275,7 +283,7 @@ class BlockParser:
         seems = _seems(chunk.first())
         records = self._at_once(chunk, *seems)
         if records is not None:
-            first = self._block(*seems, records, np.zeros(len(records), bool))
+            first = self._block(*seems, records, np.zeros(len(records), bool), chunk)
             if not len(first.odd):
                 return len(records), [first]
             lines = chunk.values()
@@ -319,18 +327,26 @@ class BlockParser:
         if records is None:
             return Block({}, ordinals)
         odd |= self._suspects(kind, lines)
-        block = self._block(kind, nested, records, odd)
+        block = self._block(kind, nested, records, odd, lines)
         for rows in block.rows.values():
             if "ordinal" in rows.numbers:
                 rows.numbers["ordinal"] = ordinals.take(rows.numbers["ordinal"])
         block.odd = ordinals.take(block.odd)
         return block
 
-    def _block(self, kind: str, nested: bool, records: pa.StructArray, odd: Bools) -> Block:
-        """Read parsed records of one kind."""
+    def _block(
+        self,
+        kind: str,
+        nested: bool,
+        records: pa.StructArray,
+        odd: Bools,
+        given: Chunk | Sequence[bytes],
+    ) -> Block:
+        """Read parsed records of one kind; `given` is what they were parsed from."""
         seen = _Seen(records, self._shapes[kind])
         odd |= seen.odd
         made = {"vm": self._vms, "disk": self._disks}.get(kind, self._others)(kind, seen, odd)
+        unread = self._look_for_strays(kind, nested, odd, given)
         good = np.flatnonzero(~odd)
         made[kind].numbers["ordinal"] = np.arange(len(odd))
         if len(good) < len(odd):
@@ -342,7 +358,24 @@ class BlockParser:
                     continue
                 rows.numbers["owner"] = renumbered.take(rows.numbers["owner"])
                 made[name] = rows.take(np.flatnonzero(rows.numbers["owner"] >= 0))
-        return Block(made, np.flatnonzero(odd))
+        return Block(made, np.flatnonzero(odd), {kind: unread} if unread else {})
+
+    def _look_for_strays(
+        self, kind: str, nested: bool, odd: Bools, given: Chunk | Sequence[bytes]
+    ) -> set[str]:
+        """Tell records that say something beside the columns; return keys that nobody reads."""
+        if (strays := self._strays.get((kind, nested))) is None or odd.all():
+            return set()
+        if isinstance(given, Chunk):
+            if not odd.any() and (listed := given.listed()) is not None:
+                found, unread = strays.look(listed)
+                odd[found] = True
+                return unread
+            given = given.values()
+        good = np.flatnonzero(~odd)
+        found, unread = strays.look([given[at] for at in good.tolist()])
+        odd[good[found]] = True
+        return unread
 
     def _parsed(self, schema: pa.Schema, lines: list[bytes]) -> tuple[pa.StructArray | None, Bools]:
         """Parse lines; those that do not fit the schema are odd, and stand for nothing."""
@@ -537,8 +570,9 @@ class BlockParser:
         owners = seen.leaves.get("managedby", pa.nulls(len(odd), pa.string()))
         odd |= _unusual_texts(owners, of_ids=True)
         rows.numbers["managed_by"] = marks_of_ids(owners)
-        named = rows.leaves["sku.name"][0] > 0 if "sku.name" in rows.leaves else np.zeros(len(odd))
-        rows.leaves["#full"] = ((said & (named > 0)).astype(np.uint8), [True])
+        codes, names = rows.leaves.get("sku.name", (np.zeros(len(odd), np.uint8), []))
+        is_name = np.array([False, *(bool(str(name).strip()) for name in names)])
+        rows.leaves["#full"] = ((said & is_name.take(codes)).astype(np.uint8), [True])
         return {kind: rows}
 
     def _others(self, kind: str, seen: _Seen, odd: Bools) -> dict[str, Rows]:

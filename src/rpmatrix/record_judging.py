@@ -43,7 +43,7 @@ class RecordJudging:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the inputs though no record was lost."""
-        return tuple(self._reader.notes)
+        return self._reader.told()
 
     @property
     def counts(self) -> Mapping[str, int]:

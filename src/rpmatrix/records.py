@@ -24,7 +24,7 @@ from rpmatrix.client_names import (
     has_bearing,
     plain_name,
 )
-from rpmatrix.texts import Body, Json, holds_json, read_text
+from rpmatrix.texts import Body, Json, holds_json, parse_json, read_text
 from rpmatrix.vm_kinds import uncovered_vm
 
 
@@ -427,6 +427,8 @@ class Collector:
         self.records: list[Record] = []
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        # Keys that were not read and may bear on a verdict, by file and kind of record.
+        self.unread: dict[tuple[str, str], set[str]] = {}
         self.file = ""
         self._templates: list[tuple[str, Body, str, int]] = []
         self._parameters: list[tuple[str, Mapping[str, Json]]] = []
@@ -485,7 +487,7 @@ class Collector:
                 self.take(child, f"{at}/{position}", projected)
         elif holds_json(value):
             try:
-                inner = json.loads(value, strict=False)
+                inner = parse_json(value)
             except ValueError:
                 self.fail(at, "a text stands where a record should; export the data again")
             else:
@@ -654,7 +656,7 @@ class Collector:
                         content = content[key]
             if holds_json(content):
                 try:
-                    content = json.loads(content, strict=False)
+                    content = parse_json(content)
                 except ValueError:
                     continue
             if isinstance(content, (dict, list)) and content:
@@ -687,7 +689,7 @@ class Collector:
         text = raw[key] if key else None
         if key and isinstance(text, str) and text[:1] == "{":
             try:
-                source = {**raw, key: json.loads(text, strict=False)}
+                source = {**raw, key: parse_json(text)}
             except ValueError:
                 self.fail(at, "the column is not whole JSON; export the table again", key)
                 return
@@ -721,14 +723,13 @@ class Collector:
     def _note_unread(
         self, kind: str, source: Body, body: Body, is_row: bool
     ) -> tuple[tuple[str, str], ...]:
-        """List, once for each shape, keys that were not read and may say something of a fact."""
-        if kind not in _READ_NAMES:
+        """List keys that were not read and may say something of a fact."""
+        if kind not in NAMES_READ:
             return ()
         found = dict(_unread(kind, source, body, is_row))
         if not found:
             return ()
-        shown = ", ".join(sorted(found))
-        self.note(f"not read in records of a {kind.replace('_', ' ')}: {shown}")
+        self.unread.setdefault((self.file, kind), set()).update(found)
         return tuple((fact_id, key) for key, fact_id in found.items() if fact_id)
 
     def _is_uncovered(self, body: Body, at: str) -> bool:
@@ -744,6 +745,13 @@ class Collector:
         title, remedy = uncovered
         self.fail(at, f"this kind of VM is not covered: {title}{named}. {remedy}")
         return True
+
+
+def notes_on_unread(unread: Mapping[tuple[str, str], Iterable[str]]) -> Iterator[str]:
+    """Yield a note for each file and kind of record in which keys were not read."""
+    for (file, kind), keys in unread.items():
+        listed = ", ".join(sorted(keys))
+        yield f"{file}: not read in records of a {kind.replace('_', ' ')}: {listed}"
 
 
 def pages_left(value: Body, names: Mapping[str, str], shown: int | None) -> Iterator[str]:
@@ -794,21 +802,29 @@ def _nest(source: Body) -> Body:
         if not _is_path(name):
             parts = [name]
         elif "." in name:
-            parts = name.split(".")
+            parts = name.strip(" .").split(".")
         else:
-            parts = name.split("_")
+            parts = name.strip(" _").split("_")
         if parts[0].lower() == "properties" and len(parts) > 1:
             parts = parts[1:]
         target = nested
         for part in parts[:-1]:
-            inner = target.setdefault(part, {})
+            inner = target.setdefault(_as_written_before(part, target), {})
             target = inner if isinstance(inner, dict) else {}
-        last = parts[-1]
+        last = _as_written_before(parts[-1], target)
         if contradict(target.get(last), value):
             target[last] = CONFLICT
         elif value not in EMPTY or last not in target:
             target[last] = value
     return nested
+
+
+def _as_written_before(name: str, target: Body) -> str:
+    """Return the key of an object that has a name in other letters, or the name itself."""
+    if name in target:
+        return name
+    plain = plain_name(name)
+    return next((key for key in target if plain_name(key) == plain), name)
 
 
 # --------------------------------------------------------------------------- flat names
@@ -923,7 +939,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_READ_NAMES: Final[Mapping[str, frozenset[str]]] = {
+NAMES_READ: Final[Mapping[str, frozenset[str]]] = {
     "vm": _words(
         """
         id name type location sku plan identity tags zones kind tenantid resources extended
@@ -950,6 +966,7 @@ _READ_NAMES: Final[Mapping[str, frozenset[str]]] = {
         sourceresource diskiopsreadwrite diskmbpsreadwrite isshareddisk isultradisk
         """
     ),
+    "storageprofile": _words("osdisk datadisks imagereference diskcontrollertype"),
     "manageddisk": _words("id storageaccounttype diskencryptionset securityprofile resourcegroup"),
     "securityprofile": _words(
         """
@@ -960,7 +977,7 @@ _READ_NAMES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-READ_NAMES: Final = frozenset(name for names in _READ_NAMES.values() for name in names)
+READ_NAMES: Final = frozenset(name for names in NAMES_READ.values() for name in names)
 """Every key that a reader looks at in some object of a record."""
 
 
@@ -972,6 +989,7 @@ def _unread(kind: str, source: Body, body: Body, is_row: bool) -> Iterator[tuple
     storage = body.get("storageprofile") if kind == "vm" else None
     if not isinstance(storage, dict):
         return
+    yield from _unread_keys("storageprofile", storage, False, answers)
     data_disks = storage.get("datadisks")
     for disk in (storage.get("osdisk"), *(data_disks if isinstance(data_disks, list) else ())):
         yield from _unread_keys("attachment", disk, False, answers)
@@ -998,7 +1016,7 @@ def _unread_keys(
 
 
 def _strange_names(kind: str, body: Body, is_row: bool) -> Iterator[str]:
-    known = _READ_NAMES[kind]
+    known = NAMES_READ[kind]
     flat = FLAT_NAMES.get(kind, {})
     for key in body:
         if key in known or key in flat or key in COMMON_NAMES:

@@ -9,7 +9,6 @@ Any other input is left to the ordinary reader.
 from __future__ import annotations
 
 import codecs
-import json
 import mmap
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +24,14 @@ import pyarrow as pa
 from rpmatrix.inventory import read_inventory
 from rpmatrix.records import Problem, Record, pages_left
 from rpmatrix.terraform import is_resource
-from rpmatrix.texts import decode, read_cell, storable, table_rows
+from rpmatrix.texts import (
+    decode,
+    parse_json,
+    parse_json_at,
+    read_cell,
+    storable,
+    table_rows,
+)
 
 Json = Any
 
@@ -76,7 +82,7 @@ class Chunk:
         for length in (_USUAL, _LONGEST):
             text = bytes(self._view[:length]).decode(errors="replace").lstrip()
             try:
-                value, _ = _PLAIN.raw_decode(text)
+                value, _ = parse_json_at(text, 0)
             except (ValueError, RecursionError):
                 continue
             return value
@@ -103,6 +109,13 @@ class Chunk:
     def _are_lines_as_given(self) -> bool:
         return self.in_lines and not self._made_here
 
+    def listed(self) -> memoryview | None:
+        """Return the values as a list in JSON; None if they stand on lines."""
+        return None if self.in_lines else self._listed()
+
+    def _listed(self) -> memoryview:
+        return memoryview(self.text)[len(_BEGIN) - 1 : 1 - len(_END)]
+
     def count_of_lines(self) -> int:
         """Give how many lines there are."""
         return self.text.count(b"\n") + (self.text[-1:] != b"\n")
@@ -119,8 +132,8 @@ class Chunk:
             if self.in_lines:
                 found: Any = _ANY.decode_lines(self.text)
             else:
-                found = _VALUES.decode(memoryview(self.text)[len(_BEGIN) - 1 : 1 - len(_END)])
-        except msgspec.DecodeError as error:
+                found = _VALUES.decode(self._listed())
+        except (msgspec.DecodeError, RecursionError) as error:
             raise BrokenError(str(error)) from None
         values = list(map(bytes, found))
         if self._are_lines_as_given:
@@ -135,7 +148,6 @@ _BEGIN, _END = b'{"":[', b"]}"
 # The longest record that is looked at to tell what a chunk holds.
 _LONGEST: Final = 1 << 20
 _USUAL: Final = 1 << 14
-_PLAIN: Final = json.JSONDecoder(strict=False)
 
 
 class Source:
@@ -180,7 +192,7 @@ class Source:
         decoder: Any = _ANY.decode_lines if self._in_lines else _VALUES.decode
         try:
             found: list[msgspec.Raw] = decoder(self._text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise BrokenError(str(error)) from None
         return found
 
@@ -221,7 +233,7 @@ class Source:
 
     def value(self, number: int) -> Json:
         """Give one value, parsed."""
-        return json.loads(bytes(self._values[number]), strict=False)
+        return parse_json(str(bytes(self._values[number]), "utf-8", "replace"))
 
 
 @dataclass
@@ -329,7 +341,7 @@ def _is_of_terraform(whole: Any) -> bool:
     """Tell resources of a plan or a state one after the other, by the first of them."""
     text = bytes(whole[:_LONGEST]).decode(errors="replace").lstrip("[ \t\r\n")
     try:
-        value, _ = _PLAIN.raw_decode(text)
+        value, _ = parse_json_at(text, 0)
     except (ValueError, RecursionError):
         return False
     return is_resource(value)
@@ -395,7 +407,7 @@ def _answer(name: str, whole: Any) -> Opened | None:
     """Open an answer that holds a list of records, as REST and Resource Graph give it."""
     try:
         members = _MEMBERS.decode(whole)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     names = {key.lower(): key for key in members}
     if len(names) < len(members) or _NOT_A_LIST & names.keys():
@@ -405,7 +417,9 @@ def _answer(name: str, whole: Any) -> Opened | None:
         return None
     source = Source(name, memoryview(members[held]), lambda number: f"/{held}/{number}")
     others = {
-        key: json.loads(bytes(one), strict=False) for key, one in members.items() if key != held
+        key: parse_json(str(bytes(one), "utf-8", "replace"))
+        for key, one in members.items()
+        if key != held
     }
     paged = {**others, held: []}
     unpaged = list(pages_left(paged, names, None))
@@ -423,7 +437,7 @@ def _lines(name: str, whole: Any, start: int) -> Opened | None:
     try:
         if start or not isinstance(msgspec.json.decode(first), dict):
             return None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return Opened(name, Source(name, whole, _line_place, in_lines=True))
 

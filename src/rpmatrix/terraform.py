@@ -9,7 +9,6 @@ which the records of one document are joined.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +24,7 @@ from rpmatrix.terraform_documents import (
     is_resource,
     open_document,
 )
+from rpmatrix.texts import parse_json
 
 __all__ = ["Entry", "Translated", "Translation", "is_document", "is_resource", "translate"]
 
@@ -556,7 +556,7 @@ def _object(value: Json) -> Body | None:
     """Give an object that stands there, as a text of JSON, or as a raw state writes it."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         try:
-            value = json.loads(value, strict=False)
+            value = parse_json(value)
         except ValueError:
             return None
     if isinstance(value, dict) and value.keys() == {"type", "value"}:

@@ -79,7 +79,43 @@ def text_of(content: bytes) -> tuple[str, str]:
         return "", "neither UTF-8 nor UTF-16 text; is it a JSON or CSV file?"
 
 
+def _whole_or_text(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python turns into a number
+        return digits
+
+
 _DECODER: Final = json.JSONDecoder(strict=False)
+_PATIENT_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_whole_or_text)
+
+
+def parse_json(text: str) -> Json:
+    """Return what a JSON text holds; a number of thousands of digits stays a text.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON.
+    """
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _PATIENT_DECODER.decode(text)
+
+
+def parse_json_at(text: str, start: int) -> tuple[Json, int]:
+    """Return the JSON value that begins at a place of a text, and where it ends."""
+    try:
+        return _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _PATIENT_DECODER.raw_decode(text, start)
+
+
 _TOKENS: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA: Final = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
 _CANDIDATE: Final = re.compile(r'\{(?=\s*(?:["}]|\Z))|\[(?=\s*(?:[\[{"\]]|\Z))')
@@ -137,7 +173,7 @@ def _read_text(text: str) -> Documents:
     if not text:
         return Documents([], [("", "the input is empty; save the command's output again")], [])
     try:
-        return Documents([("", json.loads(text, strict=False), False)], [], [])
+        return Documents([("", parse_json(text), False)], [], [])
     except (ValueError, RecursionError):
         pass
     if text[0] not in "{[" and (rows := _csv_rows(text)):
@@ -199,7 +235,7 @@ def _scan(text: str, projected: bool = False) -> tuple[Documents, str]:
         pieces.append(text[position:start])
         place = lines.at(start)
         try:
-            value, position = _DECODER.raw_decode(text, start)
+            value, position = parse_json_at(text, start)
         except (ValueError, RecursionError) as error:
             saved, reached = _salvage(text, start, lines)
             values += [(at, one, projected) for at, one in saved]
@@ -244,7 +280,7 @@ def _salvage(text: str, start: int, lines: _Lines) -> tuple[list[tuple[str, Json
             position += 1
         place = lines.at(position)
         try:
-            value, position = _DECODER.raw_decode(text, position)
+            value, position = parse_json_at(text, position)
         except (ValueError, RecursionError):
             return saved, position
         saved.append((place, value))
@@ -336,7 +372,7 @@ def read_cell(text: str) -> Json:
     """Give what a cell of a table of records holds: JSON if it begins so and is whole."""
     if text[:1] in ("{", "[") or text == "null":
         try:
-            return json.loads(text, strict=False)
+            return parse_json(text)
         except ValueError:
             return text
     return text
