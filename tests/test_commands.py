@@ -620,7 +620,7 @@ CMDLETS = {
     "Remove-AzRestorePointCollection": {"ResourceGroupName", "Name", "Confirm"},
     "Set-AzContext": {"Subscription"},
     "Start-Sleep": {"Seconds"},
-    "Update-AzRestorePointCollection": {"ResourceGroupName", "Name", "Tag"},
+    "Update-AzRestorePointCollection": {"ResourceGroupName", "Name", "Tag", "InstantAccess"},
     "Invoke-AzRestMethod": {"Method", "Path", "Payload"},
 }
 
@@ -664,7 +664,8 @@ def expected_powershell(operation: Operation) -> dict[str, Any]:
             return expected
         case UpdateCollection():
             where = {"ResourceGroupName": operation.resource_group, "Name": operation.collection}
-            return {**where, "Tag": operation.tags}
+            settings = {"Tag": operation.tags, "InstantAccess": operation.instant_access}
+            return {**where, **{name: one for name, one in settings.items() if one is not None}}
         case DeleteCollection():
             where = {"ResourceGroupName": operation.resource_group, "Name": operation.collection}
             return {**where, "Confirm": False}
@@ -1363,7 +1364,7 @@ def test_published_versions_are_in_order_and_apart() -> None:
         assert list(versions) == sorted(set(versions))
         assert API.generally_known[line] in versions
         assert all(item.minimum in versions for item in API.capabilities if item.line == line)
-    assert not set(API.published["compute"]) & set(API.published["disk"])
+    assert set(API.published["compute"]) & set(API.published["disk"]) == {"2021-04-01"}
 
 
 @pytest.mark.parametrize(

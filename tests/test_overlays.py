@@ -423,7 +423,9 @@ def test_an_unknown_overlay_is_told_with_those_there_are(tmp_path: Path) -> None
         load_matrix("newer-editon")
     assert "newer-editon is not a folder, and no overlay has that name" in str(caught.value)
     assert "did you mean newer-edition?" in str(caught.value)
-    with pytest.raises(FileNotFoundError, match="the package has newer-edition, public-sources"):
+    with pytest.raises(
+        FileNotFoundError, match="the package has newer-edition, newest, public-sources"
+    ):
         load_matrix(tmp_path / "nowhere")
 
 
@@ -505,7 +507,7 @@ def test_an_overlay_of_the_package_is_in_order(name: str) -> None:
 
 
 def test_the_seed_edition_is_what_is_read_by_default() -> None:
-    assert overlay_names() == ("newer-edition", "public-sources")
+    assert overlay_names() == ("newer-edition", "newest", "public-sources")
     assert load_matrix("base").layers == ("seed",)
     assert {row["edition"] for row in BASE.table("statements")} == {"seed"}
 
@@ -627,12 +629,14 @@ def disk_of(vm: dict[str, Any], lun: int, **cells: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("accelerated", "verdict"), [(True, "not_supported"), (False, "supported")]
+    ("accelerated", "verdict"), [(True, "exclude_disks"), (False, "supported")]
 )
-def test_write_accelerator_rules_out_crash_consistency(accelerated: bool, verdict: str) -> None:
+def test_a_disk_with_write_accelerator_is_left_out(accelerated: bool, verdict: str) -> None:
     vm = disk_of(a_vm("Standard_M64s", 2), 1, writeAcceleratorEnabled=accelerated)
     application, crash = rp.assess(rp.read_inventory([vm]), PUBLIC).verdicts
     assert (application.verdict, crash.verdict) == ("supported", verdict)
+    assert [disk.lun for disk in crash.exclude_disks] == [1] * accelerated
+    assert ("c31" in crash.rulings) == accelerated
     assert rp.assess(rp.read_inventory([vm]), BASE).verdicts[1].verdict == "supported"
 
 
@@ -705,3 +709,65 @@ def test_three_creations_within_an_hour_are_the_most(minutes: tuple[int, ...], s
     states = {one.row_id: one.state for one in result.limits_of(result.inventory.vms[0], as_of=now)}
     assert states["throttle-crash"] == state
     assert states["throttle-app"] == "within"
+
+
+NEWEST = load_matrix("newer-edition", "newest")
+CONFIDENTIAL = {"securityType": "ConfidentialVM"}
+
+
+@pytest.mark.parametrize(
+    ("size", "region", "application", "crash", "row"),
+    [
+        ("Standard_DC4as_v6", "uaenorth", "supported", "not_supported", "confidential-vm-v6"),
+        ("Standard_EC4es_v6", "Korea Central", "supported", "not_supported", "confidential-vm-v6"),
+        (
+            "Standard_DC4as_v6",
+            "West Europe",
+            "unknown",
+            "not_supported",
+            "confidential-vm-v6-more-regions",
+        ),
+        ("Standard_DC4as_v6", "brazilsouth", "not_supported", "not_supported", "confidential-vm"),
+        ("Standard_DC4as_v5", "uaenorth", "not_supported", "not_supported", "confidential-vm"),
+        ("Standard_DC4as_v6", None, "unknown", "unknown", "confidential-vm"),
+        ("[parameters('size')]", "uaenorth", "unknown", "unknown", "confidential-vm"),
+    ],
+)
+def test_confidential_vms_in_what_is_newest(
+    size: str, region: str | None, application: str, crash: str, row: str
+) -> None:
+    record = a_vm(size, 1) | {"location": region}
+    record["properties"]["securityProfile"] = CONFIDENTIAL
+    verdicts = rp.assess(rp.read_inventory([record]), NEWEST).verdicts
+    assert [one.verdict for one in verdicts] == [application, crash]
+    assert all(row in (*one.reasons, *one.caveats) for one in verdicts)
+    for matrix in (BASE, NEWER):
+        verdicts = rp.assess(rp.read_inventory([record]), matrix).verdicts
+        assert {one.verdict for one in verdicts} == {"not_supported"}
+
+
+@pytest.mark.parametrize("size", ["Standard_D4s_v5", "Standard_D4s_v6"])
+def test_other_vms_are_not_concerned_by_confidential_rows(size: str) -> None:
+    record = a_vm(size, 0) | {"location": "uaenorth"}
+    for one in rp.assess(rp.read_inventory([record]), NEWEST).verdicts:
+        assert (one.verdict, [row for row in one.caveats if "confidential" in row]) == (
+            "supported",
+            [],
+        )
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_points_that_the_platform_makes_are_a_caveat(enabled: bool) -> None:
+    record = a_vm("Standard_D4s_v5", 0)
+    record["properties"]["resiliencyProfile"] = {"periodicRestorePoints": {"isEnabled": enabled}}
+    for one in rp.assess(rp.read_inventory([record]), NEWEST).verdicts:
+        assert one.verdict == "supported"
+        assert ("basic-vm-protection" in one.caveats) == enabled
+
+
+@pytest.mark.parametrize(
+    "size", ["Standard_M416s_8_v2", "Standard_M416s_10_v2", "Standard_M176bds_4_v3"]
+)
+def test_sizes_of_the_m_series_are_read(size: str) -> None:
+    verdicts = rp.assess(rp.read_inventory([a_vm(size, 2)]), NEWER).verdicts
+    assert [one.verdict for one in verdicts] == ["supported", "supported"]

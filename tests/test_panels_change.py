@@ -55,7 +55,7 @@ def test_the_samples_are_judged_by_both_and_the_numbers_add_up() -> None:
     assert {
         (one.vm_name, one.before.verdict, one.after.verdict) for one in found.of_kind("verdict")
     } == {
-        ("sap-01", "supported", "not_supported"),
+        ("sap-01", "supported", "exclude_disks"),
         ("file-01", "unknown", "not_supported"),
     }
     told = texts(panel)

@@ -162,10 +162,12 @@ def _cmdlet(operation: Operation, request: Request) -> _Cmdlet | Written | str:
                 call.add("InstantAccess", operation.instant_access)
             return call
         case UpdateCollection():
-            if operation.instant_access is not None or operation.tags is None:
-                return "Update-AzRestorePointCollection changes tags only"
             call = _on_collection("Update-AzRestorePointCollection", operation)
-            return call.add("Tag", operation.tags)
+            if operation.tags is not None:
+                call.add("Tag", operation.tags)
+            if operation.instant_access is not None:
+                call.add("InstantAccess", operation.instant_access)
+            return call
         case DeleteCollection():
             call = _on_collection("Remove-AzRestorePointCollection", operation)
             call.notes.append(NEVER_ASKS)

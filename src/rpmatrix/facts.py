@@ -463,7 +463,7 @@ def _named_security(records: Iterable[Record]) -> list[Reading]:
 
 _SIZE_NAME: Final = re.compile(
     r"(?:(?:STANDARD|BASIC)_)?(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[A-Z]*)"
-    r"(?:_[A-Z][A-Z0-9]*)*?(?:_V(?P<version>\d+))?(?:_PROMO)?"
+    r"(?:_[A-Z0-9]+)*?(?:_V(?P<version>\d+))?(?:_PROMO)?"
 )
 
 
@@ -483,6 +483,13 @@ def _parts_of_size(name: str) -> Mapping[str, str] | None:
         return None
     parts = {part: text or "" for part, text in match.groupdict().items()}
     return MappingProxyType({**parts, "features": parts["features"].lower()})
+
+
+def _vm_region(vm: Vm, _: OperatingSystems) -> Reading:
+    value, record, at = value_in(vm.records, "location")
+    if not isinstance(value, str) or not value.strip():
+        return UNKNOWN
+    return Reading(region(value.strip()), "read", record, at, value)
 
 
 def _vm_size_series(vm: Vm, _: OperatingSystems) -> Reading:
@@ -885,6 +892,7 @@ _VM_DERIVATIONS: Final[dict[str, Callable[[Vm, OperatingSystems], Reading]]] = {
     "scale_set_orchestration": _scale_set_orchestration,
     "security_type": _security_type,
     "temporary_disk": _temporary_disk,
+    "vm_region": _vm_region,
     "vm_size_processor": _vm_size_processor,
     "vm_size_series": _vm_size_series,
     "vm_size_version": _vm_size_version,
