@@ -375,7 +375,7 @@ def case(number: int) -> Case:
     effects, story = set(), []
     for _ in range(chance.choice((1, 1, 1, 2))):
         at = chance.randrange(len(spoiled))
-        if chance.random() < 0.06 and not document:
+        if chance.random() < 0.06 and not document and "template" not in base:
             # A second record of the resource, that contradicts the first or adds nothing.
             spoiled.append(json.loads(json.dumps(spoiled[at])))
             name = chance.choice(("an odd value", "another value", "nothing", "removed"))

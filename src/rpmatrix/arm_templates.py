@@ -105,7 +105,7 @@ class _Expander:
     def __init__(
         self, template: Body, given: Mapping[str, Json], salt: str, found: Expansion
     ) -> None:
-        self._names = {str(key).lower(): key for key in template}
+        self._names = {plain_name(str(key)): key for key in template}
         self._template = template
         self._salt = salt
         self._found = found

@@ -53,6 +53,7 @@ from rpmatrix.record_columns import (
 )
 from rpmatrix.record_shapes import PLACES, STRUCTURE, Elsewhere
 from rpmatrix.records import (
+    AROUND_IDS,
     Collector,
     Problem,
     Record,
@@ -327,8 +328,8 @@ class BulkReader:
         if not sets:
             return
         keys = pa.array({record.key for record in sets}, pa.string())
-        named = _lower(self._held["vm"].whole("virtualmachinescaleset.id"))
-        parents = pc.replace_substring_regex(_lower(self._vm_ids), _INSTANCE, "")
+        named = _keys_of(self._held["vm"].whole("virtualmachinescaleset.id"))
+        parents = pc.replace_substring_regex(_keys_of(self._vm_ids), _INSTANCE, "")
         with_vms = _are_in(keys, named) | _are_in(keys, parents)
         known = {*keys.filter(pa.array(with_vms)).to_pylist(), *self._sets_named_by_odd}
         alone = list(scale_sets_alone(sets, known))
@@ -889,6 +890,11 @@ def _texts(value: Json) -> set[str]:
     """Give the keys that a value, or the members of a list, name."""
     members = value if isinstance(value, list) else [value]
     return {key_of(one) for one in members} - {""}
+
+
+def _keys_of(ids: pa.Array) -> pa.Array:
+    """Return ids as they are joined by."""
+    return pc.utf8_rtrim(pc.utf8_trim(_lower(ids), AROUND_IDS), f"/{AROUND_IDS}")
 
 
 def _lower(cells: pa.Array) -> pa.Array:

@@ -687,6 +687,13 @@ def _is_address(record: Record | None, path: str) -> bool:
     return is_expression(shown) and shown != CONFLICT
 
 
+def _is_said(settings: Json) -> bool:
+    """Return whether anything is given in an object, under whatever key."""
+    if isinstance(settings, dict):
+        return any(value not in EMPTY for value in settings.values())
+    return settings not in EMPTY
+
+
 def _ephemeral(disk: Disk) -> Reading:
     told: list[Reading] = []
     for record, prefix, body in disk.attachments:
@@ -695,7 +702,7 @@ def _ephemeral(disk: Disk) -> Reading:
         if value is MISSING and left_empty(record, body, ("diffdisksettings", "option")):
             told.append(Reading("no", "absent", record))
             continue
-        if value is MISSING and look(body, ("diffdisksettings", "placement")) is MISSING:
+        if value is MISSING and not _is_said(body.get("diffdisksettings")):
             continue
         if isinstance(value, str) and value.strip().lower() == "local":
             told.append(Reading("yes", "read", record, at, value))

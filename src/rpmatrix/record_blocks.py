@@ -427,7 +427,7 @@ class BlockParser:
         sized = np.zeros(count, bool)
         for path in ("hardwareprofile.vmsize", "sku.name"):
             if path in rows.leaves:
-                sized |= rows.leaves[path][0] > 0
+                sized |= _named(*rows.leaves[path])
         odd |= ~sized
         shown = np.zeros(count, bool)
         for path, cells in seen.leaves.items():
@@ -570,9 +570,10 @@ class BlockParser:
         owners = seen.leaves.get("managedby", pa.nulls(len(odd), pa.string()))
         odd |= _unusual_texts(owners, of_ids=True)
         rows.numbers["managed_by"] = marks_of_ids(owners)
-        codes, names = rows.leaves.get("sku.name", (np.zeros(len(odd), np.uint8), []))
-        is_name = np.array([False, *(bool(str(name).strip()) for name in names)])
-        rows.leaves["#full"] = ((said & is_name.take(codes)).astype(np.uint8), [True])
+        named = (
+            _named(*rows.leaves["sku.name"]) if "sku.name" in rows.leaves else np.zeros(len(odd))
+        )
+        rows.leaves["#full"] = ((said & (named > 0)).astype(np.uint8), [True])
         return {kind: rows}
 
     def _others(self, kind: str, seen: _Seen, odd: Bools) -> dict[str, Rows]:
@@ -720,6 +721,12 @@ def _filled(cells: pa.Array, name: str = "") -> frozenset[str]:
         for inner, column in _opened(cells).items():
             found |= _filled(column, inner)
     return frozenset(found)
+
+
+def _named(codes: Numbers, names: Sequence[Any]) -> Bools:
+    """Tell which coded cells hold a name, which is more than blanks."""
+    found: Bools = np.array([False, *(bool(str(name).strip()) for name in names)]).take(codes)
+    return found
 
 
 def _arrow_json(text: bytes, schema: pa.Schema, *, in_lines: bool) -> pa.Table:

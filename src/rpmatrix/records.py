@@ -163,10 +163,10 @@ def key_of(resource_id: Json) -> str:
 
 def whole_id(resource_id: str) -> str:
     """Return a resource id without what people and tools leave around it."""
-    return resource_id.strip(_AROUND_IDS).rstrip(f"/{_AROUND_IDS}")
+    return resource_id.strip(AROUND_IDS).rstrip(f"/{AROUND_IDS}")
 
 
-_AROUND_IDS: Final = " \t\r\n\f\v\u00a0\u200b\ufeff'\""
+AROUND_IDS: Final = " \t\r\n\f\v\u00a0\u200b\ufeff'\""
 
 
 class _Remembered(dict[str, T]):
@@ -521,6 +521,7 @@ class Collector:
             return f"{at}/{names[name]}"
 
         if _is_template(value, names):
+            self._note_beside("resources", value, names)
             self._templates.append((self.file, value, at, len(self.records)))
             return True
         if (given := arm_templates.parameter_values(value)) is not None:
@@ -559,6 +560,7 @@ class Collector:
             if plain and (isinstance(inner, (list, dict)) or holds_json(inner)):
                 self.unwrap(inner, step(name), projected)
                 self._pages(value, names, inner)
+                self._note_beside(name, value, names)
                 return True
         if plain and "error" in names and isinstance(child("error"), dict):
             code = str(child("error").get("code", ""))
@@ -598,6 +600,16 @@ class Collector:
         for key, child in named.items():
             self.unwrap(child, f"{at}/{key}", projected)
         return bool(named)
+
+    def _note_beside(self, read: str, value: Body, names: Mapping[str, str]) -> None:
+        """List keys beside those that were read that seem to be about a fact."""
+        found = [
+            key
+            for name, key in names.items()
+            if name != read and value[key] not in EMPTY and fact_like(plain_name(key))
+        ]
+        if found:
+            self.note(f"not read beside {names[read]}: {', '.join(sorted(found))}")
 
     def _pages(self, value: Body, names: Mapping[str, str], inner: Json) -> None:
         for note in pages_left(value, names, len(inner) if isinstance(inner, list) else None):

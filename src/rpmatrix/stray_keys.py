@@ -57,16 +57,18 @@ class _Object:
             return _STRANGE
         if name in self.children:
             return name
-        if name == _PROPERTIES and at_top:
-            return _PROPERTIES
+        if name == _PROPERTIES:
+            if at_top:
+                return _PROPERTIES if key == name else _STRANGE
+            return "" if self.is_list and "id" in self.shape.children else _STRANGE
         if not self.read_as or name in self.shape.children or key.lower() in UNUSUAL:
             return ""
         if at_top and COMMON_NAMES.get(name, "resourcegroup") in self.shape.children:
             return _STRANGE
+        if FLAT_NAMES.get(self.read_as, {}).get(name, (name,)) != (name,):
+            return _STRANGE
         if name in NAMES_READ[self.read_as] or name in COMMON_NAMES:
             return ""
-        if name in FLAT_NAMES.get(self.read_as, {}):
-            return _STRANGE
         if fact_like(name):
             return _STRANGE
         return _UNREAD if at_top and has_bearing(name) else ""

@@ -10,8 +10,9 @@ import codecs
 import csv
 import io
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -86,12 +87,18 @@ def _whole_or_text(digits: str) -> int | str:
         return digits
 
 
-_DECODER: Final = json.JSONDecoder(strict=False)
-_PATIENT_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_whole_or_text)
+def _finite_or_text(number: str) -> float | str:
+    value = float(number)
+    return value if math.isfinite(value) else number
+
+
+_ODD_NUMBERS: Final[Mapping[str, Any]] = {"parse_constant": str, "parse_float": _finite_or_text}
+_DECODER: Final = json.JSONDecoder(strict=False, **_ODD_NUMBERS)
+_PATIENT_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_whole_or_text, **_ODD_NUMBERS)
 
 
 def parse_json(text: str) -> Json:
-    """Return what a JSON text holds; a number of thousands of digits stays a text.
+    """Return what a JSON text holds; what is no finite number, or has thousands of digits, is text.
 
     Raises
     ------
