@@ -364,7 +364,12 @@ def test_the_first_page_of_the_site_lists_the_notebooks(
     assert console_errors == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# Each starts a kernel of its own. The panels of 02 and 03 are used in the tests below, and the other
+# notebooks need nothing of the browser that these do not.
+ON_THE_SITE = [path for path in NOTEBOOKS if path.stem[:2] in ("00", "07", "90", "95")]
+
+
+@pytest.mark.parametrize("path", ON_THE_SITE, ids=lambda path: path.stem)
 def test_a_notebook_of_the_site_runs_or_says_what_is_not_there(
     path: Path, page: Any, site: str, open_in_site: Callable[[str], Any]
 ) -> None:
