@@ -364,8 +364,8 @@ def test_the_first_page_of_the_site_lists_the_notebooks(
     assert console_errors == []
 
 
-# Each starts a kernel of its own. The panels of 02 and 03 are used in the tests below, and the other
-# notebooks need nothing of the browser that these do not.
+# Each starts a kernel of its own. The panels of 02 and 03 are used in the tests below; the others
+# need nothing of a browser that these do not.
 ON_THE_SITE = [path for path in NOTEBOOKS if path.stem[:2] in ("00", "07", "90", "95")]
 
 
