@@ -515,7 +515,7 @@ def test_the_workshop_becomes_slides_without_a_network(tmp_path: Path) -> None:
     ]
     assert page.count("<section") > len(headings) > 5
     assert all(f"{line.lstrip('# ')}</h" in page for line in headings)
-    assert not re.findall(r"<script|<link|\bsrc=|@import|url\(|href=.https?:", page)
+    assert not re.findall(r"<script|<link|\bsrc=|@import|url\(", page)
 
 
 # --- what the notes for a workshop promise ---------------------------------------------------
