@@ -16,7 +16,7 @@ from rpmatrix.inventory import Disk, Vm
 from rpmatrix.readings import Reading
 
 # RPMATRIX_EXAMPLES=100000 looks longer.
-EXAMPLES = int(os.environ.get("RPMATRIX_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("RPMATRIX_EXAMPLES", "150"))
 MATRIX = rp.load_matrix()
 
 # Values under which nothing stands in the way; the cases below depart from them.

@@ -262,6 +262,8 @@ def test_the_json_object_is_the_contract() -> None:
     record = vm(data=[data_disk(0, **sku("UltraSSD_LRS"))])
     told = rp.assess(rp.read_inventory([record, 7]), MATRIX).to_dict()
     assert list(told) == ["matrix", "verdicts", "problems", "counts"]
+    article = told["matrix"].pop("article")
+    assert [row["edition"] for row in article] == ["seed"]
     assert told["matrix"] == {"digest": MATRIX.digest, "layers": list(MATRIX.layers)}
     application, crash = told["verdicts"]
     assert application["mode"] == "application"
