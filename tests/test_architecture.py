@@ -35,6 +35,8 @@ ORDER = (
         "table_rules",
         "table_folders",
         "matrix",
+        "words",
+        "titles",
         "workbook",
         "article_source",
         "article",

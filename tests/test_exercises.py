@@ -24,7 +24,7 @@ from rpmatrix.errors import look_up
 from rpmatrix.exercise_answers import Marked, Score, mark_answer, score_of, the_schedule
 from rpmatrix.exercise_cards import KINDS, Exercise, ExerciseError, lettered, shown_by_records
 from rpmatrix.exercises import exercise, exercises
-from rpmatrix.markup import word
+from rpmatrix.words import word
 from rpmatrix.workshop_panel import ExercisePanel
 
 ROOT = Path(__file__).resolve().parents[1]

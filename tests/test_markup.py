@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpmatrix import markup
+from rpmatrix import markup, words
 from rpmatrix.markup import Html, fragment, heading, joined, lowered, page, section, tag, title
 from rpmatrix.matrix import CITABLE_TABLES, load_matrix
 from rpmatrix.report_matrix import matrix_table
@@ -44,7 +44,7 @@ def test_text_stays_text_in_content_and_attributes(child: str, value: str) -> No
     reader = Reader(tag("p", child, [child, None], aria_label=value))
     assert reader.tags == ["p"]
     assert [name for name, _ in reader.attributes] == ["aria-label"]
-    assert reader.words == Reader(html.escape(markup.printable(child) * 2)).words
+    assert reader.words == Reader(html.escape(words.printable(child) * 2)).words
     assert tag("p", child).encode("utf-8")
 
 
@@ -116,7 +116,7 @@ def test_pages_are_joined_under_one_style_sheet() -> None:
     ],
 )
 def test_a_badge_says_the_same_with_and_without_markup(name: str, word: str) -> None:
-    assert markup.word(name) == word
+    assert words.word(name) == word
     assert Reader(markup.badge(name)).words == word
 
 
@@ -124,5 +124,5 @@ def test_a_badge_says_the_same_with_and_without_markup(name: str, word: str) -> 
     ("count", "told"), [(0, "0 disks"), (1, "1 disk"), (2, "2 disks"), (12345, "12,345 disks")]
 )
 def test_things_are_counted_in_words(count: int, told: str) -> None:
-    assert markup.plural(count, "disk") == told
-    assert markup.plural(2, "fact is", "facts are") == "2 facts are"
+    assert words.plural(count, "disk") == told
+    assert words.plural(2, "fact is", "facts are") == "2 facts are"

@@ -22,13 +22,15 @@ from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, re
 from rpmatrix.copies import copy_of, copy_of_fleet
 from rpmatrix.encryption import encryption_of
 from rpmatrix.errors import look_up
-from rpmatrix.markup import SHOWN_VMS, amount, joined, word
+from rpmatrix.markup import SHOWN_VMS, joined
 from rpmatrix.matrix import CITABLE_TABLES
 from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
 from rpmatrix.records import Problem
 from rpmatrix.report_plan import SHOWN_PLANS
 from rpmatrix.samples import sample_names, sample_vm
 from rpmatrix.schedule import Schedule, plan_schedule
+from rpmatrix.titles import conditions, limit, row_title
+from rpmatrix.words import amount, word
 
 STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
 SCRIPT = STYLE_SHEET.parent / "copy.js"
@@ -610,7 +612,7 @@ def test_a_plan_tells_who_else_has_to_be_saved() -> None:
 def test_the_table_of_rows_shows_each_with_its_rulings(matrix: Matrix, table: str) -> None:
     page = Page(report.matrix_table(matrix, table))
     for row in matrix.table(table):
-        assert {row.id, report.row_title(matrix, row.id)} <= set(page.texts)
+        assert {row.id, row_title(matrix, row.id)} <= set(page.texts)
         assert set(matrix.rulings(row.id)) <= set(page.texts)
 
 
@@ -635,33 +637,33 @@ def test_the_card_of_a_row_tells_all_of_it(matrix: Matrix, table: str) -> None:
 
 
 def test_conditions_are_told_in_words(matrix: Matrix) -> None:
-    assert report.conditions(matrix, "ultra-disk") == (("Disk SKU is UltraSSD_LRS",),)
-    assert report.conditions(matrix, "shared-disk") == (
+    assert conditions(matrix, "ultra-disk") == (("Disk SKU is UltraSSD_LRS",),)
+    assert conditions(matrix, "shared-disk") == (
         ("VMs that may attach the disk at once: more than 1",),
     )
-    assert report.conditions(matrix, "os-linux-proxy-python") == (
+    assert conditions(matrix, "os-linux-proxy-python") == (
         ("OS family is Linux", "Linux behind a proxy without Python 2.7 or later: yes"),
     )
-    first, second = report.conditions(matrix, "os-esu")
+    first, second = conditions(matrix, "os-esu")
     assert "Operating system is one of Windows 7, Windows Server 2008" in first[1]
     assert second[2] == "Extended security updates of the OS is reached"
-    assert report.conditions(matrix, "lim-managed-only") == ()
+    assert conditions(matrix, "lim-managed-only") == ()
 
 
 def test_every_row_that_decides_says_when_it_applies(matrix: Matrix) -> None:
     with_conditions = {row["scenario_id"] for row in matrix.table("conditions")}
     operators = {row["operator"] for row in matrix.table("conditions")} - {"is", "in", "present"}
     for row_id in with_conditions:
-        words = " ".join(test for tests in report.conditions(matrix, row_id) for test in tests)
+        words = " ".join(test for tests in conditions(matrix, row_id) for test in tests)
         assert words
         assert not any(operator in words for operator in operators if "_" in operator)
 
 
 def test_a_limit_is_told_with_its_unit(matrix: Matrix) -> None:
     application, crash = (matrix.row(f"min-interval-{mode}") for mode in ("app", "crash"))
-    assert report.limit(application) == "at least 3 hours since the last one"
-    assert report.limit(crash) == "at least 1 hour since the last one"
-    assert report.limit(matrix.row("interval-note")) == ""
+    assert limit(application) == "at least 3 hours since the last one"
+    assert limit(crash) == "at least 1 hour since the last one"
+    assert limit(matrix.row("interval-note")) == ""
 
 
 def test_a_row_leads_to_the_rows_that_name_it(matrix: Matrix) -> None:

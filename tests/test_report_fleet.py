@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from rpmatrix import report_fleet
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.fleet import assess_frames
-from rpmatrix.markup import badge_of
 from rpmatrix.matrix import MODES
 from rpmatrix.records import Problem
 from rpmatrix.report_fleet import SHOWN_PLACES, SHOWN_ROWS, fleet, fleet_document
 from rpmatrix.rollups import FleetResult
 from rpmatrix.summaries import Summary
+from rpmatrix.words import badge_of
 
 HOSTILE = "<script>alert(1)</script>\u202e\"'&"
 SECTIONS = {

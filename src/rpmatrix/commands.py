@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from rpmatrix.command_requests import (
     ENDPOINT,
@@ -186,3 +186,18 @@ _WRITERS: Mapping[str, Callable[[Operation, Request], Written]] = {
     "bicep": bicep,
     "terraform": terraform,
 }
+
+
+_CLIENT_TITLES: Final = {
+    "azure_cli": "Azure CLI",
+    "powershell": "Az PowerShell",
+    "rest": "REST",
+    "bicep": "Bicep",
+    "terraform": "Terraform (azapi)",
+    "portal": "Azure portal",
+}
+
+
+def client_title(client: str) -> str:
+    """Give the name of a client."""
+    return _CLIENT_TITLES.get(client, client.replace("_", " "))

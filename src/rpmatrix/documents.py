@@ -28,22 +28,20 @@ from rpmatrix.eligibility import VERDICTS, Assessment, Question, Verdict
 from rpmatrix.inventory import Vm
 from rpmatrix.markup import (
     Html,
-    badge_of,
     heading,
     html_document,
     lowered,
     page,
     paragraph,
-    plural,
-    printable,
     soft,
     table,
     tag,
     wide,
-    word,
 )
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.planning import SAFE_PHASES, Plan, VmPlan
+from rpmatrix.titles import row_title
+from rpmatrix.words import badge_of, plural, printable, word
 
 FORMATS: Final = ("html", "pdf", "md", "xlsx", "csv")
 """The forms of a document, by the ending of its file."""
@@ -169,7 +167,7 @@ def _spoken(name: str) -> str:
 
 
 def _titles(matrix: Matrix, rows: Iterable[str]) -> str:
-    return "; ".join(report.row_title(matrix, row) for row in rows)
+    return "; ".join(row_title(matrix, row) for row in rows)
 
 
 def _summary_rows(verdicts: Sequence[Verdict]) -> Iterator[Sequence[str]]:
@@ -220,7 +218,7 @@ def _reason_rows(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Sequen
         row = matrix.row(row_id)
         says = "; ".join(str(one) for one in matrix.citations(row_id))
         advice = row.get("remedy", "") or row.get("caveat", "")
-        yield row_id, report.row_title(matrix, row_id), str(count), says, advice
+        yield row_id, row_title(matrix, row_id), str(count), says, advice
 
 
 def _open_rows(verdicts: Sequence[Verdict], vms: Sequence[Vm]) -> Iterator[Sequence[str]]:
@@ -433,7 +431,7 @@ def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Html]
     marks: list[Html] = []
     down = 0
     for row in shown:
-        marks.append(_label(f"{report.row_title(matrix, row)} ({row}): {most[row]}", 0, down))
+        marks.append(_label(f"{row_title(matrix, row)} ({row}): {most[row]}", 0, down))
         down += _BAR - 4
         across = 0.0
         for verdict in VERDICTS:
@@ -447,7 +445,7 @@ def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Html]
                 across += width
         down += _BAR + _GAP
     yield heading("What stands in the way, and of how many verdicts")
-    words = "; ".join(f"{report.row_title(matrix, row)}: {most[row]} verdicts" for row in shown)
+    words = "; ".join(f"{row_title(matrix, row)}: {most[row]} verdicts" for row in shown)
     yield _drawing(marks, down, words)
     if len(most) > len(shown):
         yield soft(f"… and {plural(len(most) - len(shown), 'more row')}; see who says so.")

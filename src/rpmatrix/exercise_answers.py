@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from rpmatrix import report
 from rpmatrix.copies import CopyAnswer, CopyLine, copy_of
 from rpmatrix.durations import decimal, parse_duration, parse_retention
 from rpmatrix.eligibility import Verdict, assess
@@ -21,10 +20,11 @@ from rpmatrix.encryption import EncryptionLine, encryption_of
 from rpmatrix.errors import look_up
 from rpmatrix.exercise_cards import Exercise, ExerciseError, disk_key, lettered
 from rpmatrix.inventory import read_inventory
-from rpmatrix.markup import plural, word
 from rpmatrix.matrix import Citation, Matrix
 from rpmatrix.schedule import POINTS_FACT, LimitLine, Schedule, schedule_of
 from rpmatrix.tables import SEPARATOR, Row
+from rpmatrix.titles import limit, row_title
+from rpmatrix.words import plural, word
 
 # Schedules of cards begin then, so that an answer does not hang on the day of the workshop.
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -327,7 +327,7 @@ def _because(card: Exercise, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _titled(card: Exercise, rows: Iterable[str]) -> str:
-    return "; ".join(report.row_title(card.matrix, row) for row in rows)
+    return "; ".join(row_title(card.matrix, row) for row in rows)
 
 
 def _lower(title: str) -> str:
@@ -475,7 +475,7 @@ def _solve_schedule(card: Exercise) -> Solved:
 def _compared(matrix: Matrix, line: LimitLine) -> str:
     planned = "more and more" if line.planned is None else decimal(line.planned)
     state = "broken" if line.state == "exceeded" else "kept"
-    allowed = report.limit(matrix.row(line.row))
+    allowed = limit(matrix.row(line.row))
     return f"{line.title}: {state}. Planned: {planned}; allowed: {allowed}."
 
 

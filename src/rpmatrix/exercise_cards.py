@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from rpmatrix import report
 from rpmatrix.eligibility import Assessment, assess
 from rpmatrix.inventory import Disk, read_inventory
 from rpmatrix.matrix import Matrix, load_matrix
 from rpmatrix.readings import Reading
 from rpmatrix.samples import Record
+from rpmatrix.titles import value_title
 
 KINDS: Final = ("verdict", "exclude", "copy", "key", "schedule", "error")
 """The kinds of cards: the verdict in a mode, which disks to leave out, whether the restore points
@@ -186,7 +186,7 @@ def _seen(card: Exercise, readings: Mapping[str, Reading]) -> Iterator[tuple[str
         fact = matrix.facts[fact_id]
         shown = str(reading.value)
         if reading.how == "read" and shown != "no":
-            yield fact.title, report.value_title(matrix, fact_id, shown)
+            yield fact.title, value_title(matrix, fact_id, shown)
         elif (
             reading.value is None
             and fact.grain == "disk"

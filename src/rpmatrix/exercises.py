@@ -13,8 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from rpmatrix import report
-from rpmatrix.commands import CLIENTS
+from rpmatrix.commands import CLIENTS, client_title
 from rpmatrix.copies import ANSWERS, CLIENT
 from rpmatrix.durations import parse_duration
 from rpmatrix.eligibility import VERDICTS
@@ -23,12 +22,12 @@ from rpmatrix.errors import ORIGINS, look_up
 from rpmatrix.exercise_answers import solve, the_schedule, the_verdict
 from rpmatrix.exercise_cards import KEYS, KINDS, Choice, Exercise, ExerciseError, disk_key
 from rpmatrix.inventory import read_inventory
-from rpmatrix.markup import word
 from rpmatrix.matrix import MODES, Matrix, load_matrix
 from rpmatrix.records import is_expression
 from rpmatrix.samples import Record, sample_names, sample_vm
 from rpmatrix.tables import Row
 from rpmatrix.what_if import ELIGIBLE
+from rpmatrix.words import duration, word
 
 CARDS: Final = 12
 """How many cards a set has if nobody says otherwise: each kind twice."""
@@ -271,7 +270,7 @@ def _make_copy(deal: _Deal) -> Exercise:
 
 
 def _client(client: str) -> str:
-    return "the Azure portal" if client == "portal" else report.client_title(client)
+    return "the Azure portal" if client == "portal" else client_title(client)
 
 
 def _make_key(deal: _Deal) -> Exercise:
@@ -386,7 +385,7 @@ def _schedule_card(deal: _Deal, records: Sequence[Record], *, number: bool) -> E
 
 
 def _spoken(length: str) -> str:
-    return report.duration(parse_duration(length))
+    return duration(parse_duration(length))
 
 
 def _make_error(deal: _Deal) -> Exercise:

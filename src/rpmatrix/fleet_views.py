@@ -28,7 +28,6 @@ from rpmatrix.markup import (
     joined,
     page,
     paragraph,
-    plural,
     scrolling,
     soft,
     spaced,
@@ -38,8 +37,10 @@ from rpmatrix.markup import (
 )
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.records import id_parts, look, region
-from rpmatrix.report_matrix import MODE_TITLES, row_card
+from rpmatrix.report_matrix import row_card
 from rpmatrix.summaries import NAMED, Member, Summary
+from rpmatrix.titles import MODE_TITLES
+from rpmatrix.words import plural
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult

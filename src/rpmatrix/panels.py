@@ -28,7 +28,7 @@ from rpmatrix.documents import DocumentError
 from rpmatrix.durations import DurationError
 from rpmatrix.eligibility import AnswerError, Assessment, Explanation, assess
 from rpmatrix.inventory import Inventory, Vm, read_inventory
-from rpmatrix.markup import joined, page, paragraph, word
+from rpmatrix.markup import joined, page, paragraph
 from rpmatrix.matrix import CITABLE_TABLES, Fact, Matrix, load_matrix
 from rpmatrix.not_json import stand_in
 from rpmatrix.plan_names import PlanError
@@ -38,6 +38,8 @@ from rpmatrix.summaries import FleetError
 from rpmatrix.table_problems import TablesError
 from rpmatrix.tables import Row
 from rpmatrix.texts import storable, text_of
+from rpmatrix.titles import row_title, value_title
+from rpmatrix.words import word
 
 LONGEST_TEXT_IN_REPR: Final = 200
 LONGEST_TEXT_IN_CALL: Final = 2000
@@ -321,7 +323,7 @@ class MatrixPanel(Panel):
         self._refresh()
 
     def _line(self, row_id: str) -> str:
-        title = report.row_title(self.matrix, row_id)
+        title = row_title(self.matrix, row_id)
         if self._table != "scenarios":
             return title
         row = self.matrix.row(row_id)
@@ -609,7 +611,7 @@ class VmPanel(Panel):
         """Give the control that answers a fact, showing what holds now."""
         untold = "not known"
         if fact.assumption and not self._controls["strict"].value:
-            untold = f"assumed: {report.value_title(self.matrix, fact.id, fact.assumption)}"
+            untold = f"assumed: {value_title(self.matrix, fact.id, fact.assumption)}"
         control = self._answer_controls.get(fact.id)
         if control is None:
             control = self._answer_controls[fact.id] = _answer_widget(fact)
@@ -617,9 +619,7 @@ class VmPanel(Panel):
         held = self._answers.get(self._answer_key(fact.id), self._answers.get(fact.id, ""))
         self._quiet = True
         if fact.allowed_values:
-            titles = [
-                (report.value_title(self.matrix, fact.id, one), one) for one in fact.allowed_values
-            ]
+            titles = [(value_title(self.matrix, fact.id, one), one) for one in fact.allowed_values]
             options = ((untold, ""), *titles)
             if control.options != options:
                 control.options = options

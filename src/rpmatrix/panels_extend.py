@@ -33,7 +33,6 @@ from rpmatrix.markup import (
     joined,
     page,
     paragraph,
-    plural,
     soft,
     table,
     tag,
@@ -45,6 +44,7 @@ from rpmatrix.panels import Panel
 from rpmatrix.table_folders import FixReport
 from rpmatrix.table_problems import Problem, TablesError
 from rpmatrix.tables import Column, Schema, TableSchema, column_letter, read_schema
+from rpmatrix.words import plural
 
 MANY_VMS: Final = 500
 """The impact on more VMs than this is worked out when it is asked for, not with each letter."""

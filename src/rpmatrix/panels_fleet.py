@@ -45,13 +45,14 @@ from rpmatrix.fleet_views import (
     vm_page,
 )
 from rpmatrix.inventory import Inventory, read_inventory
-from rpmatrix.markup import heading, joined, page, plural, soft, tag, word
+from rpmatrix.markup import heading, joined, page, soft, tag
 from rpmatrix.matrix import MODES, Fact, Matrix
 from rpmatrix.panels import Panel
-from rpmatrix.report_matrix import row_title, value_title
 from rpmatrix.sample_fleets import sample_fleet
 from rpmatrix.summaries import FleetError
 from rpmatrix.texts import storable
+from rpmatrix.titles import row_title, value_title
+from rpmatrix.words import plural, word
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult

@@ -12,7 +12,7 @@ from typing import Any, Final, Unpack
 import ipywidgets as widgets
 
 from rpmatrix import planning, report
-from rpmatrix.commands import CLIENTS
+from rpmatrix.commands import CLIENTS, client_title
 from rpmatrix.controls import choice, text_area, wide
 from rpmatrix.copies import CLIENT, CopyAnswer, copy_of, copy_of_fleet
 from rpmatrix.durations import parse_duration, parse_retention
@@ -58,7 +58,7 @@ def _modes(name: str, any_mode: str) -> widgets.Dropdown:
 
 
 def _clients(clients: Iterable[str]) -> widgets.Dropdown:
-    return choice("Client", [(report.client_title(one), one) for one in clients])
+    return choice("Client", [(client_title(one), one) for one in clients])
 
 
 class _PlanningPanel(VmPanel):

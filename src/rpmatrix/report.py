@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from rpmatrix.commands import client_title
 from rpmatrix.eligibility import (
     Assessment,
     ExcludedDisk,
@@ -24,7 +25,6 @@ from rpmatrix.markup import (
     SHOWN_VMS,
     Html,
     badge,
-    badge_of,
     bullets,
     code,
     codes,
@@ -34,7 +34,6 @@ from rpmatrix.markup import (
     fragment,
     page,
     paragraph,
-    plural,
     section,
     soft,
     spaced,
@@ -47,22 +46,19 @@ from rpmatrix.matrix import DECISIVE, MODES, Matrix
 from rpmatrix.readings import Evidence
 from rpmatrix.records import Problem
 from rpmatrix.report_matrix import (
-    MODE_TITLES,
     advice,
-    conditions,
     layer_names,
-    limit,
     matrix_table,
     question_cards,
     row_card,
     row_name,
-    row_title,
     ruling_card,
     source_line,
-    value_title,
 )
-from rpmatrix.report_plan import client_title, copies, copy, encryption, phase_title, plan
-from rpmatrix.report_schedule import duration, schedule
+from rpmatrix.report_plan import copies, copy, encryption, phase_title, plan
+from rpmatrix.report_schedule import schedule
+from rpmatrix.titles import MODE_TITLES, conditions, limit, row_title, value_title
+from rpmatrix.words import badge_of, duration, plural
 
 __all__ = [
     "assessment",

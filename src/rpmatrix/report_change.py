@@ -15,7 +15,6 @@ from rpmatrix.markup import (
     SHOWN_VMS,
     Html,
     badge,
-    badge_of,
     bullets,
     code,
     codes,
@@ -25,18 +24,18 @@ from rpmatrix.markup import (
     heading,
     page,
     paragraph,
-    plural,
     section,
     soft,
     table,
     tag,
     title,
     wide,
-    word,
 )
 from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.report_matrix import MODE_TITLES, row_name, spoken
+from rpmatrix.report_matrix import row_name, spoken
 from rpmatrix.table_problems import Problem
+from rpmatrix.titles import MODE_TITLES
+from rpmatrix.words import badge_of, plural, word
 
 SHOWN_NAMES: Final = 12
 """How many names a list of VMs shows before it says how many more there are."""

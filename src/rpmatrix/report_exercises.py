@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from rpmatrix import report
 from rpmatrix.exercise_answers import Marked, Score
 from rpmatrix.exercise_cards import Exercise, Shown, kind_title, lettered, shown_by_records
 from rpmatrix.markup import (
@@ -21,7 +20,6 @@ from rpmatrix.markup import (
     heading,
     page,
     paragraph,
-    plural,
     table,
     tag,
     title,
@@ -29,6 +27,8 @@ from rpmatrix.markup import (
 )
 from rpmatrix.matrix import Matrix
 from rpmatrix.report_matrix import source_line
+from rpmatrix.titles import row_title
+from rpmatrix.words import plural
 
 
 def card(found: Exercise) -> str:
@@ -136,7 +136,7 @@ def _solution(found: Marked) -> Html:
     cards = [
         tag(
             "div",
-            paragraph(tag("strong", report.row_title(matrix, row)), " ", code(row)),
+            paragraph(tag("strong", row_title(matrix, row)), " ", code(row)),
             source_line(matrix, row),
             class_="rpm-card",
         )

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rpmatrix.eligibility import VERDICTS
 from rpmatrix.markup import (
-    Badge,
     Child,
     Html,
     badge,
-    badge_of,
     bullets,
     code,
     codes,
@@ -30,7 +28,6 @@ from rpmatrix.markup import (
     joined,
     page,
     paragraph,
-    plural,
     soft,
     spaced,
     table,
@@ -39,7 +36,9 @@ from rpmatrix.markup import (
     wide,
 )
 from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.report_matrix import MODE_TITLES, layer_names, limit, row_title, with_sources
+from rpmatrix.report_matrix import layer_names, with_sources
+from rpmatrix.titles import MODE_TITLES, limit, row_title
+from rpmatrix.words import Badge, badge_of, plural
 
 if TYPE_CHECKING:
     from rpmatrix.rollups import FleetResult

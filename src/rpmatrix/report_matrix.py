@@ -16,7 +16,6 @@ from rpmatrix.eligibility import Question
 from rpmatrix.markup import (
     Child,
     Html,
-    amount,
     badge,
     bullets,
     code,
@@ -27,7 +26,6 @@ from rpmatrix.markup import (
     link,
     page,
     paragraph,
-    plural,
     scrolling,
     section,
     soft,
@@ -37,79 +35,10 @@ from rpmatrix.markup import (
 )
 from rpmatrix.matrix import CITABLE_TABLES, MODES, Citation, Matrix
 from rpmatrix.tables import Row
-
-MODE_TITLES: Final = {"application": "Application consistency", "crash": "Crash consistency"}
-
-
-OPERATORS: Final = {
-    "is": "",
-    "is_not": "not ",
-    "in": "one of ",
-    "not_in": "none of ",
-    "at_least": "at least ",
-    "at_most": "at most ",
-    "more_than": "more than ",
-    "less_than": "less than ",
-    "starts_with": "starts with ",
-    "present": "known",
-    "absent": "not known",
-}
-
+from rpmatrix.titles import MODE_TITLES, condition, conditions, limit, row_title
+from rpmatrix.words import plural
 
 # --------------------------------------------------------------------------- rows of the matrix
-
-
-def value_title(matrix: Matrix, fact_id: str, value: str) -> str:
-    """Give the title of a fact's value where that is the id of a row, else the value."""
-    table, _, column = matrix.row(fact_id, "facts")["allowed_values"].partition(".")
-    if column != "id":
-        return value
-    try:
-        return matrix.row(value, table)["title"]
-    except KeyError:
-        return value
-
-
-def row_title(matrix: Matrix, row_id: str) -> str:
-    """Give the title of a row that can be cited, or its meaning where it has none."""
-    return matrix.citation(row_id).title
-
-
-def conditions(matrix: Matrix, row_id: str) -> tuple[tuple[str, ...], ...]:
-    """Say in words when a scenario applies.
-
-    Returns
-    -------
-    tuple of tuple of str
-        Alternatives; within each all tests must hold. Empty for a row without conditions.
-    """
-    clauses: dict[str, list[str]] = {}
-    for row in matrix.table("conditions"):
-        if row["scenario_id"] == row_id:
-            clauses.setdefault(row["clause"], []).append(_condition(matrix, row))
-    return tuple(tuple(tests) for _, tests in sorted(clauses.items()))
-
-
-def _condition(matrix: Matrix, row: Row) -> str:
-    fact_id, operator = row["fact_id"], row["operator"]
-    values = row.members("value")
-    if operator == "listed_in":
-        table = matrix.table(row["value"])
-        values = tuple(one.id for one in table if one["scenario_id"] == row["scenario_id"])
-        operator = "in"
-    if operator == "in" and len(values) == 1:
-        operator = "is"
-    titles = [value_title(matrix, fact_id, value) for value in values]
-    fact = matrix.facts[fact_id]
-    verb = " is " if fact.type in ("enum", "text") else ": "
-    return f"{fact.title}{verb}{OPERATORS[operator]}{', '.join(titles)}"
-
-
-def limit(row: Row) -> str:
-    """Say the number of a limit in words: at least 3 hours since the last one."""
-    if not row["value"]:
-        return ""
-    return f"{OPERATORS[row['comparator']]}{amount(row['value'], row['unit'])}"
 
 
 _Cell = Callable[[Row], Child]
@@ -266,7 +195,7 @@ def _says(row: Row) -> Html:
 def _when(matrix: Matrix, row: Row) -> Html:
     clauses = conditions(matrix, row.id)
     if row.get("fact_id") and row.get("operator"):
-        clauses = ((_condition(matrix, row),),)
+        clauses = ((condition(matrix, row),),)
     if not clauses:
         fact = matrix.facts.get(row.get("fact_id", ""))
         return paragraph(tag("strong", "Is about: "), fact.title) if fact else Html("")

@@ -8,7 +8,7 @@ from typing import Final
 
 from rpmatrix.access_control import Permissions
 from rpmatrix.applicability import Disagreement
-from rpmatrix.commands import CLIENTS, Command, write
+from rpmatrix.commands import CLIENTS, Command, client_title, write
 from rpmatrix.copies import CopyAnswer, CopyLine, FleetCopy
 from rpmatrix.encryption import EncryptionAnswer, EncryptionLine
 from rpmatrix.markup import (
@@ -16,7 +16,6 @@ from rpmatrix.markup import (
     Child,
     Html,
     badge,
-    badge_of,
     bullets,
     code,
     codes,
@@ -26,7 +25,6 @@ from rpmatrix.markup import (
     heading,
     page,
     paragraph,
-    plural,
     section,
     soft,
     table,
@@ -38,7 +36,6 @@ from rpmatrix.matrix import Matrix
 from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
 from rpmatrix.planning import SAFE_PHASES, Group, ModeLine, NotSaved, Plan, Step, VmPlan
 from rpmatrix.report_matrix import (
-    MODE_TITLES,
     contradiction,
     layer_names,
     named_rows,
@@ -47,7 +44,9 @@ from rpmatrix.report_matrix import (
     spoken,
 )
 from rpmatrix.report_schedule import schedule_part
+from rpmatrix.titles import MODE_TITLES
 from rpmatrix.what_if import Change
+from rpmatrix.words import badge_of, plural
 
 SHOWN_PLANS: Final = 20
 """How many plans are shown in full where several VMs are planned together."""
@@ -64,20 +63,6 @@ _PHASES: Final = {
     "restore": "Restore from it, another day",
     "clean_up": "Clean up, another day",
 }
-
-_CLIENTS: Final = {
-    "azure_cli": "Azure CLI",
-    "powershell": "Az PowerShell",
-    "rest": "REST",
-    "bicep": "Bicep",
-    "terraform": "Terraform (azapi)",
-    "portal": "Azure portal",
-}
-
-
-def client_title(client: str) -> str:
-    """Give the name of a client."""
-    return _CLIENTS.get(client, client.replace("_", " "))
 
 
 def phase_title(phase: str) -> str:

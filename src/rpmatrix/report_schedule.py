@@ -11,7 +11,6 @@ from rpmatrix.durations import Retention, decimal, in_days
 from rpmatrix.markup import (
     Child,
     Html,
-    amount,
     badge,
     bullets,
     codes,
@@ -19,7 +18,6 @@ from rpmatrix.markup import (
     fragment,
     page,
     paragraph,
-    plural,
     section,
     soft,
     table,
@@ -29,15 +27,10 @@ from rpmatrix.markup import (
 )
 from rpmatrix.matrix import MODES, Matrix
 from rpmatrix.point_counts import SeriesPoint
-from rpmatrix.report_matrix import (
-    MODE_TITLES,
-    OPERATORS,
-    named_rows,
-    questions_once,
-    rows_behind,
-    ruling_card,
-)
+from rpmatrix.report_matrix import named_rows, questions_once, rows_behind, ruling_card
 from rpmatrix.schedule import STATES, Schedule
+from rpmatrix.titles import MODE_TITLES, OPERATORS
+from rpmatrix.words import amount, duration, plural
 
 
 def schedule(found: Schedule, matrix: Matrix) -> str:
@@ -85,18 +78,6 @@ def schedule_part(matrix: Matrix, found: Schedule) -> Html:
             ),
         ]
     )
-
-
-def duration(length: timedelta) -> str:
-    """Say a length of time in days, hours and minutes."""
-    minutes, seconds = divmod(length // timedelta(seconds=1), 60)
-    parts = [
-        (minutes // 1440, "day"),
-        (minutes // 60 % 24, "hour"),
-        (minutes % 60, "minute"),
-        (seconds, "second"),
-    ]
-    return " ".join(plural(number, unit) for number, unit in parts if number) or "0 minutes"
 
 
 def _moment(when: datetime) -> str:

@@ -35,9 +35,9 @@ from rpmatrix.eligibility import (
 )
 from rpmatrix.garbage import uncollected_garbage
 from rpmatrix.inventory import Disk, Inventory, Vm, read_inventory, with_sources_of_collections
-from rpmatrix.markup import amount
 from rpmatrix.matrix import MODES, Fact, Matrix, load_matrix
 from rpmatrix.tables import Row
+from rpmatrix.words import amount
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
