@@ -27,8 +27,8 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from rpmatrix.samples import sample_title
-from rpmatrix.site import build_site
+from rpmatrix.inventory.samples import sample_title
+from rpmatrix.serve.site import build_site
 
 ROOT = Path(__file__).resolve().parents[1]
 CLICKS = 30

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from fleets import facts, records
 from side_by_side import compare, machine
 
-from rpmatrix.columns import ColumnEvaluator
-from rpmatrix.fleet import assess_files
-from rpmatrix.matrix import MODES, load_matrix
+from rpmatrix.fleet.columns.evaluate import ColumnEvaluator
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.matrix.matrix import MODES, load_matrix
 
 MATRIX = load_matrix()
 EVALUATOR = ColumnEvaluator(MATRIX)
@@ -146,7 +146,7 @@ def measure_growth(vms: int, records_vms: int) -> None:
 _PEAK = """
 import re, shutil, sys, tempfile, threading, time
 from pathlib import Path
-from rpmatrix.fleet import assess_files
+from rpmatrix.fleet.result import assess_files
 
 peak = 0
 def watch():

@@ -1,6 +1,6 @@
 """The fleets that the benchmarks measure with: made once, kept in a folder for temporary files.
 
-Every fleet is a synthetic one of `rpmatrix.sample_fleets`: a realistic mixture, with ids as long
+Every fleet is a synthetic one of `rpmatrix.fleet.samples`: a realistic mixture, with ids as long
 and as random as real ones. Tables of facts are read from its records as any other fleet's are.
 """
 
@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from rpmatrix.bulk import BulkReader
-from rpmatrix.matrix import load_matrix
-from rpmatrix.sample_fleets import sample_fleet, write_fleet
-from rpmatrix.sources import open_file
+from rpmatrix.fleet.records.bulk import BulkReader
+from rpmatrix.fleet.samples import sample_fleet, write_fleet
+from rpmatrix.fleet.sources import open_file
+from rpmatrix.matrix.matrix import load_matrix
 
 HOME = Path(tempfile.gettempdir()) / "rpmatrix-benchmarks"
 STEP = 100_000

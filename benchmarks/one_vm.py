@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import rpmatrix as rp
-from rpmatrix.eligibility import Evaluator
+from rpmatrix.eligibility.assessment import Evaluator
 
 ROUNDS = 5
 COMPUTE = (

@@ -18,9 +18,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from rpmatrix.eligibility import DISKS_LEFT, VERDICTS
-from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.rules import compile_rules, holds
+from rpmatrix.eligibility.assessment import DISKS_LEFT, VERDICTS
+from rpmatrix.eligibility.rules import compile_rules, holds
+from rpmatrix.matrix.matrix import MODES, Matrix
 
 NOT_SUPPORTED, UNKNOWN, EXCLUDE, SUPPORTED = (
     VERDICTS.index(name) for name in ("not_supported", "unknown", "exclude_disks", "supported")

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from fleets import facts
 from side_by_side import compare, machine
 
-from rpmatrix.columns import ColumnEvaluator
-from rpmatrix.matrix import MODES, load_matrix
+from rpmatrix.fleet.columns.evaluate import ColumnEvaluator
+from rpmatrix.matrix.matrix import MODES, load_matrix
 
 FEW = 3000
 

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rpmatrix.fleet import FleetResult, assess_dask, assess_files, assess_spark
-from rpmatrix.sample_fleets import write_fact_tables
+from rpmatrix.fleet.result import FleetResult, assess_dask, assess_files, assess_spark
+from rpmatrix.fleet.samples import write_fact_tables
 
 HOME = Path(tempfile.gettempdir()) / "rpmatrix-benchmarks"
 PARTITIONS = 4

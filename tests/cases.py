@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk
 
 import rpmatrix as rp
-from rpmatrix.facts import DiskFacts, VmFacts
-from rpmatrix.inventory import Disk, Vm
-from rpmatrix.readings import Reading
+from rpmatrix.inventory.facts import DiskFacts, VmFacts
+from rpmatrix.inventory.inventory import Disk, Vm
+from rpmatrix.inventory.readings import Reading
 
 # RPMATRIX_EXAMPLES=100000 looks longer.
 EXAMPLES = int(os.environ.get("RPMATRIX_EXAMPLES", "150"))

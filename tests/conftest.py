@@ -134,7 +134,7 @@ def serving_app(folder: Path, **more: str) -> Iterator[str]:
     **more
         Environment variables.
     """
-    start = "import sys; from rpmatrix.app import open_app; sys.exit(open_app(open_browser=False))"
+    start = "import sys; from rpmatrix.serve.app import open_app; sys.exit(open_app(open_browser=False))"
     environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), **more}
     log = folder / "app.log"
     with log.open("w") as output:
@@ -186,7 +186,7 @@ def outside() -> Any:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the static site, served as any web server would do it."""
-    from rpmatrix.site import build_site
+    from rpmatrix.serve.site import build_site
 
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed, which brings Pyodide")
@@ -216,7 +216,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def serving_lab(base: Path) -> Iterator[str]:
     """Run JupyterLab on a copy of the notebooks, set up as `rpmatrix lab` does it."""
     # Not at the top: a package that cannot be imported would stop tests that do not need it.
-    from rpmatrix import launcher
+    from rpmatrix.serve import lab as launcher
 
     shutil.copytree(ROOT / "notebooks", base / "notebooks")
     environment = launcher.lab_environment()

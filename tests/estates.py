@@ -20,9 +20,9 @@ import azure
 from azure import Body, to_csv, to_ndjson
 
 import rpmatrix as rp
-from rpmatrix.eligibility import Assessment
-from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.rollups import FleetResult
+from rpmatrix.eligibility.assessment import Assessment
+from rpmatrix.fleet.rollups import FleetResult
+from rpmatrix.matrix.matrix import MODES, Matrix
 
 COLUMNS = (
     *("vm_id", "vm_name", "mode", "verdict", "floor", "ceiling"),

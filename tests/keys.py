@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rpmatrix.copies import CopyAnswer, copy_of
-from rpmatrix.eligibility import Assessment, assess
-from rpmatrix.encryption import EncryptionAnswer, encryption_of
-from rpmatrix.inventory import read_inventory
-from rpmatrix.matrix import Matrix
+from rpmatrix.eligibility.assessment import Assessment, assess
+from rpmatrix.inventory.inventory import read_inventory
+from rpmatrix.matrix.matrix import Matrix
+from rpmatrix.planning.copies import CopyAnswer, copy_of
+from rpmatrix.planning.encryption import EncryptionAnswer, encryption_of
 
 GROUP = "/subscriptions/77aa/resourceGroups/mill/providers/Microsoft.Compute"
 VM_ID = f"{GROUP}/virtualMachines/saw-1"

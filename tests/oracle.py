@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rpmatrix.matrix import Matrix
+from rpmatrix.matrix.matrix import Matrix
 
 ENDS = ("support_ends", "security_updates_end")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rpmatrix.matrix import Matrix, load_matrix
-from rpmatrix.tables import read_schema
+from rpmatrix.matrix.matrix import Matrix, load_matrix
+from rpmatrix.matrix.schema import read_schema
 
 BASE = load_matrix("base")
 SCHEMA = read_schema()

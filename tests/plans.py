@@ -10,9 +10,9 @@ from cases import EXAMPLES, MATRIX
 from hypothesis import HealthCheck, settings
 
 import rpmatrix as rp
-from rpmatrix.matrix import MODES, Matrix
-from rpmatrix.operations import Operation
-from rpmatrix.planning import PHASES, Plan, Step, VmPlan, plan
+from rpmatrix.matrix.matrix import MODES, Matrix
+from rpmatrix.planning.commands.operations import Operation
+from rpmatrix.planning.plan import PHASES, Plan, Step, VmPlan, plan
 
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 TARGET = "northeurope"

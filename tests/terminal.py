@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from azure import data_disk, sku, vm
 
-from rpmatrix import cli
+from rpmatrix.cli import main as cli
 
 ROOT = Path(__file__).resolve().parents[1]
 ESCAPE = "\x1b"

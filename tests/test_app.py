@@ -19,8 +19,8 @@ import nbformat
 import pytest
 
 import rpmatrix as rp
-from rpmatrix import app
-from rpmatrix.launcher import LauncherError
+from rpmatrix.serve import app
+from rpmatrix.serve.lab import LauncherError
 
 WRITING = {"OverlayPanel"}
 """Panels that write files, which somebody who visits the app must not."""
@@ -130,7 +130,7 @@ def test_it_serves_with_the_token_alone_and_leaves_nothing_when_it_ends(
     home.mkdir()
     temporary.mkdir()
     start = (
-        "import json, signal; from rpmatrix.app import open_app;"
+        "import json, signal; from rpmatrix.serve.app import open_app;"
         # A run in the background ignores Ctrl-C, and whatever it starts does too.
         "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "print('code', open_app(open_browser=False,"

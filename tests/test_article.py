@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rpmatrix.article import Statement, normalise, read_article
-from rpmatrix.table_folders import read_tables
-from rpmatrix.tables import Row, Tables, data_folder
+from rpmatrix.article.statements import Statement, normalise, read_article
+from rpmatrix.matrix.folder import read_tables
+from rpmatrix.matrix.schema import Row, Tables, data_folder
 
 SAMPLE = """\
 ---
@@ -236,7 +236,7 @@ def test_html_is_read_without_its_tags() -> None:
 
 
 def test_the_markdown_parser_is_imported_late() -> None:
-    code = "import sys, rpmatrix.article; sys.exit('markdown_it' in sys.modules)"
+    code = "import sys, rpmatrix.article.statements; sys.exit('markdown_it' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import nbformat
 import pytest
 
-from rpmatrix.app import app_pages
-from rpmatrix.exercise_cards import KINDS, Exercise, lettered
-from rpmatrix.exercises import exercises
-from rpmatrix.samples import sample_title
-from rpmatrix.site import NOT_THERE
+from rpmatrix.inventory.samples import sample_title
+from rpmatrix.serve.app import app_pages
+from rpmatrix.serve.site import NOT_THERE
+from rpmatrix.workshop.cards import KINDS, Exercise, lettered
+from rpmatrix.workshop.deal import exercises
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SLUGS = [page.slug for page in app_pages()]
@@ -325,12 +325,12 @@ def test_what_changed_answers_for_tables_for_a_day_and_for_a_pasted_copy(
 
 
 FAULT = """
-import rpmatrix.panels
+import rpmatrix.panels.panels
 def show(self, vm):
     if vm.name != "web-01":
         raise RuntimeError("made to fail")
     return "<div class='rpm'>fine</div>"
-rpmatrix.panels.EligibilityPanel.show = show
+rpmatrix.panels.panels.EligibilityPanel.show = show
 """
 
 

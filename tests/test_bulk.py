@@ -30,14 +30,16 @@ from hypothesis import strategies as st
 from test_corpus import files_of, payloads, table
 
 import rpmatrix as rp
-from rpmatrix import bulk, record_judging, sources
-from rpmatrix.bulk import BulkReader
-from rpmatrix.fleet import assess_files, assess_frames
-from rpmatrix.parts import FleetError
-from rpmatrix.rules import compile_rules
-from rpmatrix.sample_fleets import CLIENTS as FLEET_CLIENTS
-from rpmatrix.sample_fleets import LAYOUTS, write_fleet
-from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.eligibility.rules import compile_rules
+from rpmatrix.fleet import sources
+from rpmatrix.fleet.parts import FleetError
+from rpmatrix.fleet.records import bulk
+from rpmatrix.fleet.records import judging as record_judging
+from rpmatrix.fleet.records.bulk import BulkReader
+from rpmatrix.fleet.result import assess_files, assess_frames
+from rpmatrix.fleet.samples import CLIENTS as FLEET_CLIENTS
+from rpmatrix.fleet.samples import LAYOUTS, write_fleet
+from rpmatrix.inventory.samples import sample_names, sample_vm
 
 
 def as_file(records: Any, folder: Path, name: str = "records.json") -> Path:

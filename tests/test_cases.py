@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import rpmatrix as rp
 from rpmatrix import cases as module
 from rpmatrix.cases import Case, CaseError, Masker, mask, open_case, save_case
-from rpmatrix.facts import ADE_TYPES
-from rpmatrix.sample_fleets import sample_fleet
+from rpmatrix.fleet.samples import sample_fleet
+from rpmatrix.inventory.facts import ADE_TYPES
 
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SECRET = "a secret of the test"

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import rpmatrix as rp
-from rpmatrix import cli, documents
-from rpmatrix.samples import sample_vm
+from rpmatrix.cli import main as cli
+from rpmatrix.inventory.samples import sample_vm
+from rpmatrix.view import documents
 
 MATRIX = rp.load_matrix()
 ADDRESS = "https://learn.microsoft.com/azure/virtual-machines/concepts-restore-points"

@@ -39,12 +39,14 @@ from terminal import on_terminal as on_terminal
 from terminal import run as run
 
 import rpmatrix as rp
-from rpmatrix import cli, launcher, shell
-from rpmatrix.completion import SHELLS
-from rpmatrix.eligibility import VERDICTS
-from rpmatrix.matrix import MODES
-from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.shell import TABLED
+from rpmatrix.cli import main as cli
+from rpmatrix.cli import shell
+from rpmatrix.cli.completion import SHELLS
+from rpmatrix.cli.shell import TABLED
+from rpmatrix.eligibility.assessment import VERDICTS
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.serve import lab as launcher
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = rp.load_matrix()

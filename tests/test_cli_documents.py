@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rpmatrix.cli import main
-from rpmatrix.samples import sample_vm
+from rpmatrix.cli.main import main
+from rpmatrix.inventory.samples import sample_vm
 
 
 @pytest.fixture

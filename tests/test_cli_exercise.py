@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from terminal import ROOT, Run, run_on_terminal, run_process
 from terminal import run as run
 
-from rpmatrix.exercise_answers import mark_answer
-from rpmatrix.exercise_cards import KINDS, Exercise, lettered
-from rpmatrix.exercises import exercise, exercises
+from rpmatrix.workshop.answers import mark_answer
+from rpmatrix.workshop.cards import KINDS, Exercise, lettered
+from rpmatrix.workshop.deal import exercise, exercises
 
 SEED = 7
 CARDS = exercises(SEED, 12)

@@ -23,12 +23,14 @@ from terminal import on_terminal as on_terminal
 from terminal import run as run
 
 import rpmatrix as rp
-from rpmatrix import cli_fleet, cli_samples, fleet
-from rpmatrix.eligibility import VERDICTS
-from rpmatrix.fleet import assess_files
-from rpmatrix.matrix import MODES
-from rpmatrix.runs import Progress
-from rpmatrix.sample_fleets import CLIENTS, LAYOUTS
+from rpmatrix.cli import fleet as cli_fleet
+from rpmatrix.cli import samples as cli_samples
+from rpmatrix.eligibility.assessment import VERDICTS
+from rpmatrix.fleet import result as fleet
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.fleet.run import Progress
+from rpmatrix.fleet.samples import CLIENTS, LAYOUTS
+from rpmatrix.matrix.matrix import MODES
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUR = (sure_vm, ultra_vm, barred_vm, open_vm)
@@ -377,7 +379,7 @@ def test_a_missing_package_is_named_with_what_to_install(tmp_path: Path, package
     (tmp_path / "vms.json").write_text(json.dumps([sure_vm()]))
     lines = (
         f"import sys; sys.modules[{package!r}] = None",
-        "from rpmatrix.cli import main",
+        "from rpmatrix.cli.main import main",
         "sys.exit(main(['fleet', 'vms.json']))",
     )
     answer = subprocess.run(
@@ -395,7 +397,7 @@ def test_a_missing_package_is_named_with_what_to_install(tmp_path: Path, package
 def test_help_needs_no_package_of_fleets(tmp_path: Path) -> None:
     lines = (
         "import sys; sys.modules['pyarrow'] = sys.modules['numpy'] = None",
-        "from rpmatrix.cli import main",
+        "from rpmatrix.cli.main import main",
         "sys.exit(main(['fleet', '--help']))",
     )
     answer = subprocess.run(
@@ -431,7 +433,7 @@ def stopping(after: int) -> Callable[..., Any]:
 
 def parts_judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note the name of each part that is written."""
-    from rpmatrix.runs import Target
+    from rpmatrix.fleet.run import Target
 
     written: list[str] = []
     write = Target.write

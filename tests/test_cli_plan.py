@@ -37,17 +37,17 @@ from terminal import on_terminal as on_terminal
 from terminal import run as run
 
 import rpmatrix as rp
-from rpmatrix import cli
-from rpmatrix.cli_plan import SHOWN_PLANS, WRITTEN_PHASES
-from rpmatrix.commands import CLIENTS, write
-from rpmatrix.copies import copy_of
-from rpmatrix.encryption import encryption_of
-from rpmatrix.errors import look_up
-from rpmatrix.inventory import Vm
-from rpmatrix.matrix import MODES
-from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
-from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.schedule import plan_schedule
+from rpmatrix.cli import main as cli
+from rpmatrix.cli.plan import SHOWN_PLANS, WRITTEN_PHASES
+from rpmatrix.inventory.inventory import Vm
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.planning.commands.write import CLIENTS, write
+from rpmatrix.planning.copies import copy_of
+from rpmatrix.planning.encryption import encryption_of
+from rpmatrix.planning.errors import look_up
+from rpmatrix.planning.plan import PHASES, SAFE_PHASES, Plan, plan
+from rpmatrix.planning.schedule import plan_schedule
 
 MATRIX = rp.load_matrix()
 REGION = "northeurope"

@@ -13,9 +13,9 @@ import pytest
 from overlays import write_overlay
 from test_drift import article, statements_of
 
-from rpmatrix.cli import main
-from rpmatrix.table_folders import read_tables
-from rpmatrix.tables import data_folder
+from rpmatrix.cli.main import main
+from rpmatrix.matrix.folder import read_tables
+from rpmatrix.matrix.schema import data_folder
 
 openpyxl = pytest.importorskip("openpyxl")
 

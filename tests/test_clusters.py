@@ -18,18 +18,19 @@ import pyarrow as pa
 import pytest
 from distributed import Client
 
-from rpmatrix import clusters, fleet
-from rpmatrix.clusters import partitions
-from rpmatrix.fleet import (
+from rpmatrix.fleet import clusters
+from rpmatrix.fleet import result as fleet
+from rpmatrix.fleet.clusters import partitions
+from rpmatrix.fleet.parts import FleetError
+from rpmatrix.fleet.result import (
     FleetResult,
     assess_dask,
     assess_files,
     assess_spark,
     assess_spark_frames,
 )
-from rpmatrix.matrix import load_matrix
-from rpmatrix.parts import FleetError
-from rpmatrix.sample_fleets import write_fact_tables, write_fleet
+from rpmatrix.fleet.samples import write_fact_tables, write_fleet
+from rpmatrix.matrix.matrix import load_matrix
 
 VMS, PARTITIONS = 300, 3
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk, Oracle, answered
 from overlays import write_overlay
 
-from rpmatrix import column_codes
-from rpmatrix.column_codes import UNUSABLE, Cells, Rows
-from rpmatrix.columns import ColumnEvaluator, Judged
-from rpmatrix.eligibility import VERDICTS, Evaluator, Verdict
-from rpmatrix.matrix import MODES, Matrix, load_matrix
+from rpmatrix.eligibility.assessment import VERDICTS, Evaluator, Verdict
+from rpmatrix.fleet.columns import codes as column_codes
+from rpmatrix.fleet.columns.codes import UNUSABLE, Cells, Rows
+from rpmatrix.fleet.columns.evaluate import ColumnEvaluator, Judged
+from rpmatrix.matrix.matrix import MODES, Matrix, load_matrix
 
 # --------------------------------------------------------------------------- cases as columns
 

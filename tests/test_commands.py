@@ -28,10 +28,10 @@ from hypothesis import strategies as st
 from outside import Driver, bicep_types, missing
 from overlays import write_overlay
 
-from rpmatrix import operations
-from rpmatrix.commands import CLIENTS, Command, write
-from rpmatrix.matrix import load_matrix
-from rpmatrix.operations import (
+from rpmatrix.matrix.matrix import load_matrix
+from rpmatrix.matrix.schema import read_schema
+from rpmatrix.planning.commands import operations
+from rpmatrix.planning.commands.operations import (
     ApiVersionError,
     CopyRestorePoint,
     CreateCollection,
@@ -55,7 +55,7 @@ from rpmatrix.operations import (
     api_versions,
     choose_api_version,
 )
-from rpmatrix.tables import read_schema
+from rpmatrix.planning.commands.write import CLIENTS, Command, write
 
 API = api_versions()
 

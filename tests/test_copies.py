@@ -10,9 +10,9 @@ import pytest
 from keys import CUSTOMER, GROUP, PRIVATE, SHARED, Body, assessed, copied, disk, disk_id, under, vm
 from overlays import write_overlay
 
-from rpmatrix.copies import TOPICS, copy_of, copy_of_fleet
-from rpmatrix.eligibility import AnswerError
-from rpmatrix.matrix import Matrix, load_matrix
+from rpmatrix.eligibility.assessment import AnswerError
+from rpmatrix.matrix.matrix import Matrix, load_matrix
+from rpmatrix.planning.copies import TOPICS, copy_of, copy_of_fleet
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import rpmatrix as rp
-from rpmatrix.matrix import MODES
+from rpmatrix.matrix.matrix import MODES
 
 
 def table(path: Path) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from rpmatrix.tables import data_folder, read_schema
+from rpmatrix.matrix.schema import data_folder, read_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,9 +19,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 import rpmatrix as rp
-from rpmatrix import documents
 from rpmatrix.cases import masked_inventory
-from rpmatrix.documents import (
+from rpmatrix.view import documents
+from rpmatrix.view.documents import (
     CHROMIUM,
     FORMATS,
     DocumentError,
@@ -166,7 +166,7 @@ def test_the_chart_says_in_words_what_it_draws() -> None:
 
 def test_the_same_input_gives_the_same_documents() -> None:
     code = (
-        "import rpmatrix as rp, hashlib\nfrom rpmatrix.documents import document\n"
+        "import rpmatrix as rp, hashlib\nfrom rpmatrix.view.documents import document\n"
         "found = rp.assess(rp.read_inventory(rp.sample_vm('customer-key')))\n"
         "for form in ('html', 'md', 'csv'):\n"
         "    print(hashlib.sha256(document(found, form)).hexdigest())"

@@ -27,12 +27,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from overlays import BASE, write_overlay
 
-from rpmatrix.article import read_article
-from rpmatrix.drift import KINDS, DriftReport, NoStatementError, drift, editions
-from rpmatrix.edition_overlay import Foreseen, foresee, write_skeleton
-from rpmatrix.matrix import Matrix, check_overlay, load_matrix
-from rpmatrix.statement_traits import Traits, sure_answers
-from rpmatrix.table_folders import read_tables
+from rpmatrix.article.drift import KINDS, DriftReport, NoStatementError, drift, editions
+from rpmatrix.article.statements import read_article
+from rpmatrix.article.traits import Traits, sure_answers
+from rpmatrix.authoring.edition import Foreseen, foresee, write_skeleton
+from rpmatrix.matrix.folder import read_tables
+from rpmatrix.matrix.matrix import Matrix, check_overlay, load_matrix
 
 ROWS = (
     ("**Lamps on\u00a0oil**", "Yes"),
@@ -993,7 +993,7 @@ BASE_FOLDER = next(iter(load_matrix("newer-edition").overlays)).folder.parents[1
 
 
 def test_the_markdown_parser_is_imported_late() -> None:
-    code = "import sys, rpmatrix.drift; sys.exit('markdown_it' in sys.modules)"
+    code = "import sys, rpmatrix.article.drift; sys.exit('markdown_it' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

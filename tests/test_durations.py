@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rpmatrix.durations import DurationError, decimal, parse_duration, parse_retention
+from rpmatrix.planning.durations import DurationError, decimal, parse_duration, parse_retention
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

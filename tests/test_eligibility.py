@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from oracle import Answer, Case, Oracle
 
 import rpmatrix as rp
-from rpmatrix.eligibility import AnswerError, Evaluator, Verdict
-from rpmatrix.matrix import MODES
+from rpmatrix.eligibility.assessment import AnswerError, Evaluator, Verdict
+from rpmatrix.matrix.matrix import MODES
 
 
 def answer_of(verdict: Verdict) -> Answer:

@@ -30,12 +30,12 @@ from keys import (
 )
 from overlays import write_overlay
 
-from rpmatrix.copies import copy_of_fleet
-from rpmatrix.eligibility import Assessment, assess
-from rpmatrix.encryption import STAGES, encryption_of
-from rpmatrix.inventory import read_inventory
-from rpmatrix.matrix import Matrix, load_matrix
-from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.eligibility.assessment import Assessment, assess
+from rpmatrix.inventory.inventory import read_inventory
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import Matrix, load_matrix
+from rpmatrix.planning.copies import copy_of_fleet
+from rpmatrix.planning.encryption import STAGES, encryption_of
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpmatrix.errors import LEVELS, ErrorAnswer, fold, look_up
-from rpmatrix.matrix import Matrix, load_matrix
+from rpmatrix.matrix.matrix import Matrix, load_matrix
+from rpmatrix.planning.errors import LEVELS, ErrorAnswer, fold, look_up
 
 MATRIX = load_matrix()
 ROWS = MATRIX.table("errors")

@@ -17,15 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix import report_exercises
-from rpmatrix.copies import copy_of
-from rpmatrix.encryption import encryption_of
-from rpmatrix.errors import look_up
-from rpmatrix.exercise_answers import Marked, Score, mark_answer, score_of, the_schedule
-from rpmatrix.exercise_cards import KINDS, Exercise, ExerciseError, lettered, shown_by_records
-from rpmatrix.exercises import exercise, exercises
-from rpmatrix.words import word
-from rpmatrix.workshop_panel import ExercisePanel
+from rpmatrix.common.words import word
+from rpmatrix.panels.workshop import ExercisePanel
+from rpmatrix.planning.copies import copy_of
+from rpmatrix.planning.encryption import encryption_of
+from rpmatrix.planning.errors import look_up
+from rpmatrix.view import report_exercises
+from rpmatrix.workshop.answers import Marked, Score, mark_answer, score_of, the_schedule
+from rpmatrix.workshop.cards import KINDS, Exercise, ExerciseError, lettered, shown_by_records
+from rpmatrix.workshop.deal import exercise, exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKSHOP = ROOT / "notebooks" / "95-workshop.ipynb"
@@ -76,7 +76,7 @@ def every_answer(card: Exercise) -> Iterator[Marked]:
 
 def test_a_seed_gives_the_same_cards_in_another_process() -> None:
     code = (
-        "from rpmatrix.exercises import exercises\n"
+        "from rpmatrix.workshop.deal import exercises\n"
         "for card in exercises(3, 12): print(card.question, card.choices, card.records)"
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

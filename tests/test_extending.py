@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from overlays import ABOUT, BASE, DAY, SCHEMA, write_overlay
 from overlays import own as own
 
-from rpmatrix.extending import BACKUP, OverlayEditor, OverlayError
-from rpmatrix.impact import impact, matrix_of, sample_inventory
-from rpmatrix.matrix import check_overlay, load_matrix
-from rpmatrix.table_folders import fix
-from rpmatrix.table_problems import TablesError
-from rpmatrix.tables import data_folder
+from rpmatrix.authoring.draft import BACKUP, OverlayEditor, OverlayError
+from rpmatrix.authoring.impact import impact, matrix_of, sample_inventory
+from rpmatrix.matrix.folder import fix
+from rpmatrix.matrix.matrix import check_overlay, load_matrix
+from rpmatrix.matrix.problems import TablesError
+from rpmatrix.matrix.schema import data_folder
 
 ULTRA = {"statement_id": "", "application": "exclude_disk", "source": "Runbook 7"}
 SPOT = {
@@ -485,7 +485,7 @@ def test_a_disk_that_fails_at_any_step_leaves_all_as_it_was(
 CRASH = """
 import os, sys
 from pathlib import Path
-from rpmatrix.extending import OverlayEditor
+from rpmatrix.authoring.draft import OverlayEditor
 editor = OverlayEditor(sys.argv[1])
 editor.set_cell("limits", 0, "value", "200")
 editor.set_cell("scenarios", 0, "title", "Other")

@@ -26,17 +26,18 @@ from hypothesis import strategies as st
 from oracle import Case, Known, KnownDisk
 
 import rpmatrix as rp
-from rpmatrix import fact_files, fact_judging
-from rpmatrix.column_codes import UNUSABLE
-from rpmatrix.eligibility import VERDICTS, AnswerError, Evaluator, Verdict
-from rpmatrix.fact_columns import usual_names
-from rpmatrix.facts import VmFacts
-from rpmatrix.fleet import assess_files, assess_frames
-from rpmatrix.inventory import Vm
-from rpmatrix.matrix import MODES
-from rpmatrix.parts import FleetError
-from rpmatrix.rollups import FleetResult
-from rpmatrix.runs import Progress
+from rpmatrix.eligibility.assessment import VERDICTS, AnswerError, Evaluator, Verdict
+from rpmatrix.fleet.columns.codes import UNUSABLE
+from rpmatrix.fleet.parts import FleetError
+from rpmatrix.fleet.result import assess_files, assess_frames
+from rpmatrix.fleet.rollups import FleetResult
+from rpmatrix.fleet.run import Progress
+from rpmatrix.fleet.tables import files as fact_files
+from rpmatrix.fleet.tables import judging as fact_judging
+from rpmatrix.fleet.tables.columns import usual_names
+from rpmatrix.inventory.facts import VmFacts
+from rpmatrix.inventory.inventory import Vm
+from rpmatrix.matrix.matrix import MODES
 
 EVALUATOR = Evaluator(MATRIX)
 INTEGERS = [fact.id for fact in MATRIX.facts.values() if fact.type == "integer"]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import rpmatrix as rp
-from rpmatrix.column_codes import Told, told
-from rpmatrix.fleet import FleetError, FleetResult, assess_files
-from rpmatrix.matrix import MODES
-from rpmatrix.parts import DISK_COLUMNS, VM_COLUMNS
+from rpmatrix.fleet.columns.codes import Told, told
+from rpmatrix.fleet.parts import DISK_COLUMNS, VM_COLUMNS
+from rpmatrix.fleet.result import FleetError, FleetResult, assess_files
+from rpmatrix.matrix.matrix import MODES
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs/facts.md").read_text(encoding="utf-8")
 MATRIX = rp.load_matrix()

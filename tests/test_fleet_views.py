@@ -17,9 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix.eligibility import VERDICTS, Assessment
-from rpmatrix.fleet import assess_files, assess_frames
-from rpmatrix.fleet_views import (
+from rpmatrix.eligibility.assessment import VERDICTS, Assessment
+from rpmatrix.fleet.result import assess_files, assess_frames
+from rpmatrix.fleet.rollups import FleetResult
+from rpmatrix.fleet.samples import sample_fleet
+from rpmatrix.fleet.summary import FleetError
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.view.fleet_views import (
     COLUMNS,
     FORMS,
     PAGE_SIZE,
@@ -38,10 +42,6 @@ from rpmatrix.fleet_views import (
     vm_card,
     vm_page,
 )
-from rpmatrix.matrix import MODES
-from rpmatrix.rollups import FleetResult
-from rpmatrix.sample_fleets import sample_fleet
-from rpmatrix.summaries import FleetError
 
 VMS = 120
 

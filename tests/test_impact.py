@@ -11,8 +11,7 @@ import pytest
 from overlays import BASE, write_overlay
 
 import rpmatrix as rp
-from rpmatrix.eligibility import AnswerError
-from rpmatrix.impact import (
+from rpmatrix.authoring.impact import (
     KINDS,
     Impact,
     VmChange,
@@ -21,10 +20,11 @@ from rpmatrix.impact import (
     row_changes,
     sample_inventory,
 )
-from rpmatrix.inventory import Inventory, read_inventory
-from rpmatrix.matrix import MODES, Matrix, load_matrix
-from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.tables import data_folder
+from rpmatrix.eligibility.assessment import AnswerError
+from rpmatrix.inventory.inventory import Inventory, read_inventory
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import MODES, Matrix, load_matrix
+from rpmatrix.matrix.schema import data_folder
 
 SAMPLES = sample_inventory()
 # Those that the cases below speak of; new samples do not change what is expected here.

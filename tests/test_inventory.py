@@ -42,12 +42,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix.client_names import plain_name
-from rpmatrix.facts import FactReader
-from rpmatrix.inventory import Inventory, restore_points
-from rpmatrix.matrix import MODES
-from rpmatrix.records import id_parts
-from rpmatrix.texts import decode
+from rpmatrix.inventory.facts import FactReader
+from rpmatrix.inventory.inventory import Inventory, restore_points
+from rpmatrix.inventory.names import plain_name
+from rpmatrix.inventory.records import id_parts
+from rpmatrix.inventory.texts import decode
+from rpmatrix.matrix.matrix import MODES
 
 MATRIX = rp.load_matrix()
 READER = MATRIX.prepared("reader", FactReader)

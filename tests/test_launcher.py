@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rpmatrix import launcher
+from rpmatrix.serve import lab as launcher
 
 ROOT = Path(__file__).resolve().parents[1]
 

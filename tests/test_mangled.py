@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from rpmatrix.matrix import load_matrix
-from rpmatrix.table_folders import FROZEN, check, fix, freeze, read_tables
-from rpmatrix.table_problems import TablesError
-from rpmatrix.tables import DESCRIPTOR, data_folder, read_schema
-from rpmatrix.workbook import read_workbook, write_workbook
+from rpmatrix.authoring.workbook import read_workbook, write_workbook
+from rpmatrix.matrix.folder import FROZEN, check, fix, freeze, read_tables
+from rpmatrix.matrix.matrix import load_matrix
+from rpmatrix.matrix.problems import TablesError
+from rpmatrix.matrix.schema import DESCRIPTOR, data_folder, read_schema
 
 SCHEMA = read_schema()
 Bytes = Callable[[bytes], bytes]

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpmatrix import markup, words
-from rpmatrix.markup import Html, fragment, heading, joined, lowered, page, section, tag, title
-from rpmatrix.matrix import CITABLE_TABLES, load_matrix
-from rpmatrix.report_matrix import matrix_table
+from rpmatrix.common import words
+from rpmatrix.matrix.matrix import CITABLE_TABLES, load_matrix
+from rpmatrix.view import markup
+from rpmatrix.view.markup import Html, fragment, heading, joined, lowered, page, section, tag, title
+from rpmatrix.view.report_matrix import matrix_table
 
 HOSTILE = st.one_of(
     st.text(), st.sampled_from(["<b>", "&amp;", "'\"", "\x00", "a\u202eb", "\ud800"])

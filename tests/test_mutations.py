@@ -31,10 +31,10 @@ from estates import CLIENTS, differences
 from test_unusual_shapes import SPELLINGS, flattened
 
 import rpmatrix as rp
-from rpmatrix.client_names import plain_name
-from rpmatrix.fleet import assess_files
-from rpmatrix.inventory import Inventory
-from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.inventory.inventory import Inventory
+from rpmatrix.inventory.names import plain_name
+from rpmatrix.inventory.samples import sample_names, sample_vm
 
 COUNT = int(os.environ.get("RPMATRIX_MUTATIONS", "2000"))
 BATCH = 50

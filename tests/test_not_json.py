@@ -13,8 +13,8 @@ import pytest
 from azure import disk_id, vm, vm_id
 
 import rpmatrix as rp
-from rpmatrix.inventory import Inventory
-from rpmatrix.not_json import FILES, TEXTS, name_of_file, name_of_text
+from rpmatrix.inventory.inventory import Inventory
+from rpmatrix.inventory.not_json import FILES, TEXTS, name_of_file, name_of_text
 
 
 def archive(*names: str) -> bytes:
@@ -242,7 +242,7 @@ def test_every_form_has_an_example() -> None:
 
 
 def test_a_fleet_names_it_too(tmp_path: Path) -> None:
-    from rpmatrix.fleet import assess_files
+    from rpmatrix.fleet.result import assess_files
 
     (tmp_path / "vm.json").write_text(json.dumps(vm()))
     (tmp_path / "listing.txt").write_text(LISTING)
@@ -264,7 +264,7 @@ def uploaded(panel: Any, *files: tuple[str, bytes]) -> Inventory:
 
 
 def test_a_panel_names_what_is_uploaded() -> None:
-    panels = pytest.importorskip("rpmatrix.panels")
+    panels = pytest.importorskip("rpmatrix.panels.panels")
     panel = panels.EligibilityPanel()
     files = [("screen.png", BINARY["png"][0]), ("vm.json", json.dumps(vm()).encode())]
     inventory = uploaded(panel, *files)

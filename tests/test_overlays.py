@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from overlays import ABOUT, BASE, SCHEMA, Rows, write_overlay
 
 import rpmatrix as rp
-from rpmatrix.matrix import MODES, check_overlay, fix_overlay, load_matrix, overlay_names
-from rpmatrix.samples import sample_vm
-from rpmatrix.table_folders import FROZEN, changed_since_freeze, freeze, read_tables
-from rpmatrix.table_problems import TablesError
-from rpmatrix.tables import data_folder
+from rpmatrix.inventory.samples import sample_vm
+from rpmatrix.matrix.folder import FROZEN, changed_since_freeze, freeze, read_tables
+from rpmatrix.matrix.matrix import MODES, check_overlay, fix_overlay, load_matrix, overlay_names
+from rpmatrix.matrix.problems import TablesError
+from rpmatrix.matrix.schema import data_folder
 
 BAD = sorted((Path(__file__).parent / "bad_overlays").glob("*.json"))
 ULTRA = {"scenarios": [{"like": "ultra-disk", "application": "exclude_disk"}]}

@@ -13,11 +13,12 @@ import ipywidgets as widgets
 import pytest
 
 import rpmatrix as rp
-from rpmatrix import panels, report
-from rpmatrix.eligibility import AnswerError
-from rpmatrix.matrix import CITABLE_TABLES
-from rpmatrix.panels import EligibilityPanel, MatrixPanel, Panel, check_environment
-from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.eligibility.assessment import AnswerError
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import CITABLE_TABLES
+from rpmatrix.panels import panels
+from rpmatrix.panels.panels import EligibilityPanel, MatrixPanel, Panel, check_environment
+from rpmatrix.view import report
 
 
 def without_style(page: str) -> str:

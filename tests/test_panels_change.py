@@ -17,13 +17,14 @@ from overlays import write_overlay
 from test_drift import CHANGES, article, statements_of
 from test_panels import assert_reproduced, widgets_in
 
-from rpmatrix import panels_change, report_change
-from rpmatrix.drift import KINDS, drift
-from rpmatrix.impact import impact, matrix_of
-from rpmatrix.inventory import read_inventory
-from rpmatrix.matrix import MODES, OVERLAYS, Matrix
-from rpmatrix.panels_change import WhatChangedPanel
-from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.article.drift import KINDS, drift
+from rpmatrix.authoring.impact import impact, matrix_of
+from rpmatrix.inventory.inventory import read_inventory
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import MODES, OVERLAYS, Matrix
+from rpmatrix.panels import change as panels_change
+from rpmatrix.panels.change import WhatChangedPanel
+from rpmatrix.view import report_change
 
 DAY = "2026-11-22"
 

@@ -15,12 +15,12 @@ from overlays import own as own
 from test_extending import SPOT, ULTRA, tree
 
 import rpmatrix as rp
-from rpmatrix import panels_extend
-from rpmatrix.extending import BACKUP
-from rpmatrix.matrix import check_overlay, load_matrix
-from rpmatrix.samples import sample_vm
-from rpmatrix.table_folders import fix
-from rpmatrix.tables import data_folder
+from rpmatrix.authoring.draft import BACKUP
+from rpmatrix.inventory.samples import sample_vm
+from rpmatrix.matrix.folder import fix
+from rpmatrix.matrix.matrix import check_overlay, load_matrix
+from rpmatrix.matrix.schema import data_folder
+from rpmatrix.panels import extend as panels_extend
 
 
 def click(panel: rp.OverlayPanel, *names: str) -> None:

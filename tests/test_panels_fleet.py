@@ -19,15 +19,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import rpmatrix as rp
-from rpmatrix import panels_fleet
-from rpmatrix.eligibility import VERDICTS, AnswerError
-from rpmatrix.fleet_views import SORTS
-from rpmatrix.matrix import MODES
-from rpmatrix.panels import LONGEST_TEXT_IN_REPR
-from rpmatrix.panels_fleet import FleetPanel
-from rpmatrix.sample_fleets import sample_fleet
-from rpmatrix.samples import sample_vm
-from rpmatrix.summaries import FleetError
+from rpmatrix.eligibility.assessment import VERDICTS, AnswerError
+from rpmatrix.fleet.samples import sample_fleet
+from rpmatrix.fleet.summary import FleetError
+from rpmatrix.inventory.samples import sample_vm
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.panels import fleet as panels_fleet
+from rpmatrix.panels.fleet import FleetPanel
+from rpmatrix.panels.panels import LONGEST_TEXT_IN_REPR
+from rpmatrix.view.fleet_views import SORTS
 
 SMALL = 60
 PRODUCTION = next(vm["location"] for vm, _ in sample_fleet(SMALL) if "-prd-" in vm["name"])

@@ -15,21 +15,22 @@ import pytest
 from test_panels import assert_reproduced, evaluated, widgets_in, without_style
 
 import rpmatrix as rp
-from rpmatrix import panels, plan_names
-from rpmatrix.commands import CLIENTS
-from rpmatrix.copies import copy_of
-from rpmatrix.encryption import encryption_of
-from rpmatrix.errors import look_up
-from rpmatrix.panels import Panel
-from rpmatrix.panels_plan import (
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.panels import panels
+from rpmatrix.panels.panels import Panel
+from rpmatrix.panels.plan import (
     CrossRegionPanel,
     EncryptionPanel,
     ErrorPanel,
     PlanPanel,
     SchedulePanel,
 )
-from rpmatrix.planning import PHASES, SAFE_PHASES
-from rpmatrix.samples import sample_names, sample_vm
+from rpmatrix.planning import names as plan_names
+from rpmatrix.planning.commands.write import CLIENTS
+from rpmatrix.planning.copies import copy_of
+from rpmatrix.planning.encryption import encryption_of
+from rpmatrix.planning.errors import look_up
+from rpmatrix.planning.plan import PHASES, SAFE_PHASES
 
 TARGET = "northeurope"
 START = "2027-01-01"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from outside import Driver, missing
 
 import rpmatrix as rp
-from rpmatrix.access_control import OPERATIONS, RoleError, permissions_of_steps, role_guid
-from rpmatrix.cli import main
-from rpmatrix.role_files import ROLE_WRITERS
-from rpmatrix.tables import read_schema
+from rpmatrix.cli.main import main
+from rpmatrix.matrix.schema import read_schema
+from rpmatrix.planning.permissions import OPERATIONS, RoleError, permissions_of_steps, role_guid
+from rpmatrix.planning.role_files import ROLE_WRITERS
 
 MATRIX = rp.load_matrix()
 COMPUTE = "Microsoft.Compute"

@@ -22,8 +22,7 @@ from azure import (
 )
 from plans import TARGET, make, of_kind, only, operations, step
 
-from rpmatrix.commands import CLIENTS
-from rpmatrix.operations import (
+from rpmatrix.planning.commands.operations import (
     CopyRestorePoint,
     CreateCollection,
     CreateDisk,
@@ -33,8 +32,9 @@ from rpmatrix.operations import (
     ShowDisk,
     ShowVm,
 )
-from rpmatrix.plan_names import NAME_LENGTH, Names, PlanError
-from rpmatrix.planning import PHASES
+from rpmatrix.planning.commands.write import CLIENTS
+from rpmatrix.planning.names import NAME_LENGTH, Names, PlanError
+from rpmatrix.planning.plan import PHASES
 
 
 def test_the_collection_that_is_there_is_used() -> None:

@@ -58,10 +58,11 @@ from plans import (
 )
 
 import rpmatrix as rp
-from rpmatrix.commands import CLIENTS
-from rpmatrix.eligibility import AnswerError, Verdict
-from rpmatrix.matrix import MODES
-from rpmatrix.operations import (
+from rpmatrix.eligibility.assessment import AnswerError, Verdict
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.matrix.schema import read_schema
+from rpmatrix.planning.commands.operations import (
     CopyRestorePoint,
     CreateCollection,
     CreateDisk,
@@ -75,13 +76,12 @@ from rpmatrix.operations import (
     ShowDisk,
     ShowVm,
 )
-from rpmatrix.plan_names import NAME_LENGTH, PlanError
-from rpmatrix.plan_operations import DISK_RESTORE_POINT_NAME
-from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, VmPlan, plan
-from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.schedule import ScheduleError
-from rpmatrix.tables import read_schema
-from rpmatrix.what_if import ELIGIBLE
+from rpmatrix.planning.commands.write import CLIENTS
+from rpmatrix.planning.names import NAME_LENGTH, PlanError
+from rpmatrix.planning.plan import PHASES, SAFE_PHASES, Plan, VmPlan, plan
+from rpmatrix.planning.schedule import ScheduleError
+from rpmatrix.planning.steps import DISK_RESTORE_POINT_NAME
+from rpmatrix.planning.what_if import ELIGIBLE
 
 # --------------------------------------------------------------------------- what always holds
 

@@ -216,7 +216,7 @@ def test_the_package_of_a_wheel_reads_the_tables_it_carries(
         archive.extractall(tmp_path)
     lines = [
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})",
-        "import rpmatrix, rpmatrix.tables as tables",
+        "import rpmatrix, rpmatrix.matrix.schema as tables",
         "print(tables.data_folder()); print(rpmatrix.load_matrix().digest)",
     ]
     packaged = run_python(lines, cwd=tmp_path).splitlines()

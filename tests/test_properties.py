@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from oracle import Case, Known
 
 import rpmatrix as rp
-from rpmatrix.eligibility import Evaluator, Verdict
+from rpmatrix.eligibility.assessment import Evaluator, Verdict
 
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 WRITTEN = settings(PROPERTY, max_examples=EXAMPLES // 3)  # these read each VM many times

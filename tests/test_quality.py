@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-RPMATRIX = ["-c", "import sys; from rpmatrix.cli import main; sys.exit(main())"]
+RPMATRIX = ["-c", "import sys; from rpmatrix.cli.main import main; sys.exit(main())"]
 
 CHECKS = {
     "format": (["-m", "ruff", "format", "--check", "."], "ruff format ."),

@@ -18,19 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from overlays import write_overlay
 
-from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory, report
-from rpmatrix.copies import copy_of, copy_of_fleet
-from rpmatrix.encryption import encryption_of
-from rpmatrix.errors import look_up
-from rpmatrix.markup import SHOWN_VMS, joined
-from rpmatrix.matrix import CITABLE_TABLES
-from rpmatrix.planning import PHASES, SAFE_PHASES, Plan, plan
-from rpmatrix.records import Problem
-from rpmatrix.report_plan import SHOWN_PLANS
-from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.schedule import Schedule, plan_schedule
-from rpmatrix.titles import conditions, limit, row_title
-from rpmatrix.words import amount, word
+from rpmatrix import Assessment, Matrix, assess, load_matrix, read_inventory
+from rpmatrix.common.words import amount, word
+from rpmatrix.inventory.records import Problem
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import CITABLE_TABLES
+from rpmatrix.matrix.titles import conditions, limit, row_title
+from rpmatrix.planning.copies import copy_of, copy_of_fleet
+from rpmatrix.planning.encryption import encryption_of
+from rpmatrix.planning.errors import look_up
+from rpmatrix.planning.plan import PHASES, SAFE_PHASES, Plan, plan
+from rpmatrix.planning.schedule import Schedule, plan_schedule
+from rpmatrix.view import report
+from rpmatrix.view.markup import SHOWN_VMS, joined
+from rpmatrix.view.report_plan import SHOWN_PLANS
 
 STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
 SCRIPT = STYLE_SHEET.parent / "copy.js"

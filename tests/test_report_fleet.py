@@ -12,15 +12,15 @@ from cases import MATRIX
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpmatrix import report_fleet
-from rpmatrix.eligibility import VERDICTS
-from rpmatrix.fleet import assess_frames
-from rpmatrix.matrix import MODES
-from rpmatrix.records import Problem
-from rpmatrix.report_fleet import SHOWN_PLACES, SHOWN_ROWS, fleet, fleet_document
-from rpmatrix.rollups import FleetResult
-from rpmatrix.summaries import Summary
-from rpmatrix.words import badge_of
+from rpmatrix.common.words import badge_of
+from rpmatrix.eligibility.assessment import VERDICTS
+from rpmatrix.fleet.result import assess_frames
+from rpmatrix.fleet.rollups import FleetResult
+from rpmatrix.fleet.summary import Summary
+from rpmatrix.inventory.records import Problem
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.view import report_fleet
+from rpmatrix.view.report_fleet import SHOWN_PLACES, SHOWN_ROWS, fleet, fleet_document
 
 HOSTILE = "<script>alert(1)</script>\u202e\"'&"
 SECTIONS = {

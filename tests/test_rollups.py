@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix import fact_judging
-from rpmatrix.fleet import assess_dask, assess_files, assess_frames
-from rpmatrix.inventory import listed_members, vm_groups
-from rpmatrix.matrix import MODES
-from rpmatrix.parts import hashes_of
-from rpmatrix.rollups import FleetResult
-from rpmatrix.summaries import NAMED, Summary
+from rpmatrix.fleet.parts import hashes_of
+from rpmatrix.fleet.result import assess_dask, assess_files, assess_frames
+from rpmatrix.fleet.rollups import FleetResult
+from rpmatrix.fleet.summary import NAMED, Summary
+from rpmatrix.fleet.tables import judging as fact_judging
+from rpmatrix.inventory.inventory import listed_members, vm_groups
+from rpmatrix.matrix.matrix import MODES
 
 SET = resource_id("Microsoft.Compute/availabilitySets", "as-quay")
 FLEX = resource_id("Microsoft.Compute/virtualMachineScaleSets", "flex-quay")

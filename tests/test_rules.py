@@ -29,9 +29,9 @@ from azure import (
 )
 
 import rpmatrix as rp
-from rpmatrix.facts import FactReader
-from rpmatrix.matrix import MODES
-from rpmatrix.rules import compile_rules, holds
+from rpmatrix.eligibility.rules import compile_rules, holds
+from rpmatrix.inventory.facts import FactReader
+from rpmatrix.matrix.matrix import MODES
 
 MATRIX = rp.load_matrix()
 READER = MATRIX.prepared("reader", FactReader)

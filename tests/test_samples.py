@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rpmatrix import assess, read_inventory
-from rpmatrix.samples import sample_names, sample_title, sample_vm
+from rpmatrix.inventory.samples import sample_names, sample_title, sample_vm
 
 # name: (verdict for application consistency, for crash consistency, disks left out in crash mode)
 SHOWN = {
@@ -102,9 +102,7 @@ def test_a_sample_may_be_changed_without_harm() -> None:
 
 
 def test_samples_are_the_same_in_another_process() -> None:
-    line = (
-        "import json; from rpmatrix.samples import *; print(json.dumps(sample_vm('customer-key')))"
-    )
+    line = "import json; from rpmatrix.inventory.samples import *; print(json.dumps(sample_vm('customer-key')))"
     answer = subprocess.run(
         [sys.executable, "-c", line], check=True, capture_output=True, text=True
     )

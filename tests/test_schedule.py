@@ -13,11 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from overlays import write_overlay
 
-from rpmatrix.durations import decimal, in_days, in_hours, parse_duration, parse_retention
-from rpmatrix.eligibility import assess, fill_command
-from rpmatrix.inventory import RestorePoint, read_inventory, with_sources_of_collections
-from rpmatrix.matrix import MODES, Matrix, load_matrix
-from rpmatrix.schedule import (
+from rpmatrix.eligibility.assessment import assess, fill_command
+from rpmatrix.inventory.inventory import RestorePoint, read_inventory, with_sources_of_collections
+from rpmatrix.matrix.matrix import MODES, Matrix, load_matrix
+from rpmatrix.planning.durations import decimal, in_days, in_hours, parse_duration, parse_retention
+from rpmatrix.planning.schedule import (
     Schedule,
     ScheduleError,
     plan_schedule,

@@ -18,7 +18,7 @@ from keys import (
     vm,
 )
 
-from rpmatrix.matrix import Matrix, load_matrix
+from rpmatrix.matrix.matrix import Matrix, load_matrix
 
 
 @pytest.fixture(scope="module")

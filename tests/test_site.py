@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rpmatrix import site
+from rpmatrix.serve import site
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:

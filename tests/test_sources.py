@@ -18,9 +18,9 @@ from azure import ENCODINGS, Body
 from estates import FORMS, differences, estate, rows_of_fleet
 
 import rpmatrix as rp
-from rpmatrix.fleet import assess_files
-from rpmatrix.parts import FleetError
-from rpmatrix.sources import open_file
+from rpmatrix.fleet.parts import FleetError
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.fleet.sources import open_file
 
 RECORDS = [json.loads(json.dumps(one)) for one in estate(random.Random(11), 9)]
 ROWS = [azure.to_resource_graph(one) for one in RECORDS]

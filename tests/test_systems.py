@@ -18,10 +18,10 @@ from azure import Body, disk, instance_view, vm
 from estates import differences
 
 import rpmatrix as rp
-from rpmatrix.facts import FactReader
-from rpmatrix.fleet import assess_files
-from rpmatrix.readings import Reading
-from rpmatrix.system_patterns import IMAGE_PARTS, SystemPatterns, fits, parts_of
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.inventory.facts import FactReader
+from rpmatrix.inventory.readings import Reading
+from rpmatrix.matrix.system_patterns import IMAGE_PARTS, SystemPatterns, fits, parts_of
 
 MATRIX = rp.load_matrix()
 READER = MATRIX.prepared("reader", FactReader)

@@ -23,12 +23,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rpmatrix import tables as module
-from rpmatrix.table_files import write_table
-from rpmatrix.table_folders import FROZEN, changed_since_freeze, check, fix, freeze, read_tables
-from rpmatrix.table_problems import Problem, TablesError
-from rpmatrix.table_rules import CHECKS, check_together
-from rpmatrix.tables import DESCRIPTOR, Table, Tables, data_folder, read_schema
+from rpmatrix.matrix import schema as module
+from rpmatrix.matrix.checks import CHECKS, check_together
+from rpmatrix.matrix.files import write_table
+from rpmatrix.matrix.folder import FROZEN, changed_since_freeze, check, fix, freeze, read_tables
+from rpmatrix.matrix.problems import Problem, TablesError
+from rpmatrix.matrix.schema import DESCRIPTOR, Table, Tables, data_folder, read_schema
 
 SCHEMA = read_schema()
 DAY = "2026-11-22"

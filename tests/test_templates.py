@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rpmatrix as rp
-from rpmatrix.arm_templates import expand, state_after
-from rpmatrix.template_expressions import Open, Scope
+from rpmatrix.inventory.template_expressions import Open, Scope
+from rpmatrix.inventory.templates import expand, state_after
 
 MATRIX = rp.load_matrix()
 

@@ -33,10 +33,10 @@ from hashicorp import (
 
 import rpmatrix as rp
 from rpmatrix.cases import save_case
-from rpmatrix.facts import FactReader
-from rpmatrix.fleet import assess_files
-from rpmatrix.inventory import Inventory
-from rpmatrix.matrix import MODES
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.inventory.facts import FactReader
+from rpmatrix.inventory.inventory import Inventory
+from rpmatrix.matrix.matrix import MODES
 
 MATRIX = rp.load_matrix()
 READER = MATRIX.prepared("reader", FactReader)

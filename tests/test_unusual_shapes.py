@@ -15,9 +15,9 @@ import pytest
 from azure import Body, data_disk, disk, disk_id, vm, vm_id
 
 import rpmatrix as rp
-from rpmatrix.client_names import fact_like, plain_name
-from rpmatrix.facts import FactReader, flag_of, whole_number
-from rpmatrix.fleet import assess_files
+from rpmatrix.fleet.result import assess_files
+from rpmatrix.inventory.facts import FactReader, flag_of, whole_number
+from rpmatrix.inventory.names import fact_like, plain_name
 
 MATRIX = rp.load_matrix()
 READER = FactReader(MATRIX)

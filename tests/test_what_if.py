@@ -24,10 +24,10 @@ from cases import MATRIX
 from plans import BLOB, CONFIDENTIAL, COREOS, FLATCAR, LOCAL, NANO, NO_SKU, OLD_WINDOWS, make, only
 
 import rpmatrix as rp
-from rpmatrix.eligibility import Verdict
-from rpmatrix.matrix import MODES
-from rpmatrix.samples import sample_names, sample_vm
-from rpmatrix.what_if import ELIGIBLE, WhatIf
+from rpmatrix.eligibility.assessment import Verdict
+from rpmatrix.inventory.samples import sample_names, sample_vm
+from rpmatrix.matrix.matrix import MODES
+from rpmatrix.planning.what_if import ELIGIBLE, WhatIf
 
 Edit = Callable[[Body], Body]
 

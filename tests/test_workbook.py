@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from overlays import ABOUT, SCHEMA, write_overlay
 
-from rpmatrix.matrix import check_overlay, overlay_names
-from rpmatrix.table_folders import FROZEN, check, fix
-from rpmatrix.table_problems import TablesError
-from rpmatrix.tables import DESCRIPTOR, data_folder
-from rpmatrix.workbook import read_workbook, write_workbook
+from rpmatrix.authoring.workbook import read_workbook, write_workbook
+from rpmatrix.matrix.folder import FROZEN, check, fix
+from rpmatrix.matrix.matrix import check_overlay, overlay_names
+from rpmatrix.matrix.problems import TablesError
+from rpmatrix.matrix.schema import DESCRIPTOR, data_folder
 
 openpyxl = pytest.importorskip("openpyxl")
 

@@ -12,9 +12,9 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-from rpmatrix.matrix import overlay_names
-from rpmatrix.table_folders import FROZEN
-from rpmatrix.tables import Column, Schema, TableSchema, data_folder, read_schema
+from rpmatrix.matrix.folder import FROZEN
+from rpmatrix.matrix.matrix import overlay_names
+from rpmatrix.matrix.schema import Column, Schema, TableSchema, data_folder, read_schema
 
 COMMAND = "python tools/data_dictionary.py"
 _FORM = (

@@ -1,7 +1,7 @@
 """Write the machine-made columns of statements.csv anew, from a copy of the article.
 
 The fingerprint, the sketches, the answer and the figures of a statement are made of its text by
-`rpmatrix.article` and `rpmatrix.drift`. When one of these reads a text otherwise than before, they
+`rpmatrix.article.statements` and `rpmatrix.article.drift`. When one of these reads a text otherwise than before, they
 have to be made anew, from the copy that the edition was taken from:
 
     python tools/refresh_statements.py ARTICLE.md seed
@@ -16,11 +16,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rpmatrix.article import read_article
-from rpmatrix.statement_traits import Traits
-from rpmatrix.table_files import write_table
-from rpmatrix.table_folders import read_tables
-from rpmatrix.tables import DESCRIPTOR, data_folder
+from rpmatrix.article.statements import read_article
+from rpmatrix.article.traits import Traits
+from rpmatrix.matrix.files import write_table
+from rpmatrix.matrix.folder import read_tables
+from rpmatrix.matrix.schema import DESCRIPTOR, data_folder
 
 
 def refresh(article: Path, edition: str, folder: Path) -> int:

@@ -7,30 +7,30 @@ not need, are imported when they are first used: the shell answers at once witho
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpmatrix.assessing import assess
-from rpmatrix.eligibility import Assessment, Verdict
-from rpmatrix.inventory import Inventory, read_inventory
-from rpmatrix.matrix import Matrix, load_matrix
+from rpmatrix.eligibility.assessment import Assessment, Verdict
+from rpmatrix.fleet.assess import assess
+from rpmatrix.inventory.inventory import Inventory, read_inventory
+from rpmatrix.matrix.matrix import Matrix, load_matrix
 
 if TYPE_CHECKING:
-    from rpmatrix.access_control import Permissions, permissions
-    from rpmatrix.exercise_answers import mark_answer
-    from rpmatrix.exercises import exercise
-    from rpmatrix.fleet import FleetResult, assess_files
-    from rpmatrix.panels import EligibilityPanel, MatrixPanel, check_environment
-    from rpmatrix.panels_change import WhatChangedPanel
-    from rpmatrix.panels_extend import OverlayPanel
-    from rpmatrix.panels_fleet import FleetPanel
-    from rpmatrix.panels_plan import (
+    from rpmatrix.fleet.result import FleetResult, assess_files
+    from rpmatrix.inventory.samples import sample_names, sample_vm
+    from rpmatrix.panels.change import WhatChangedPanel
+    from rpmatrix.panels.extend import OverlayPanel
+    from rpmatrix.panels.fleet import FleetPanel
+    from rpmatrix.panels.panels import EligibilityPanel, MatrixPanel, check_environment
+    from rpmatrix.panels.plan import (
         CrossRegionPanel,
         EncryptionPanel,
         ErrorPanel,
         PlanPanel,
         SchedulePanel,
     )
-    from rpmatrix.planning import Plan, plan
-    from rpmatrix.samples import sample_names, sample_vm
-    from rpmatrix.workshop_panel import ExercisePanel
+    from rpmatrix.panels.workshop import ExercisePanel
+    from rpmatrix.planning.permissions import Permissions, permissions
+    from rpmatrix.planning.plan import Plan, plan
+    from rpmatrix.workshop.answers import mark_answer
+    from rpmatrix.workshop.deal import exercise
 
 _LATE = {
     "CrossRegionPanel": "panels_plan",

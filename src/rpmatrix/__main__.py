@@ -2,7 +2,7 @@
 
 import sys
 
-from rpmatrix.cli import main
+from rpmatrix.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,9 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from rpmatrix.arm_templates import Expanded
-from rpmatrix.atomic_writing import write_file
-from rpmatrix.eligibility import (
+from rpmatrix.common.atomic import write_file
+from rpmatrix.eligibility.assessment import (
     Answers,
     Assessment,
     Verdict,
@@ -28,12 +27,13 @@ from rpmatrix.eligibility import (
     names_disk,
     vm_and_disk,
 )
-from rpmatrix.facts import ADE_TYPES
-from rpmatrix.inventory import Inventory, contents_of, read_inventory
-from rpmatrix.matrix import BASE, MODES, Matrix, load_matrix
-from rpmatrix.records import Record, collect, is_expression
-from rpmatrix.terraform import Translated
-from rpmatrix.texts import Json, decode, read_text
+from rpmatrix.inventory.facts import ADE_TYPES
+from rpmatrix.inventory.inventory import Inventory, contents_of, read_inventory
+from rpmatrix.inventory.records import Record, collect, is_expression
+from rpmatrix.inventory.templates import Expanded
+from rpmatrix.inventory.terraform import Translated
+from rpmatrix.inventory.texts import Json, decode, read_text
+from rpmatrix.matrix.matrix import BASE, MODES, Matrix, load_matrix
 
 VERSION: Final = 1
 """The version of the file of a case."""
@@ -489,7 +489,7 @@ def save_case(
     CaseError
         If the masked case would not be judged as the original is, or would still hold one of its
         names. Nothing is written then.
-    rpmatrix.eligibility.AnswerError
+    rpmatrix.eligibility.assessment.AnswerError
         If an answer is none.
     OSError
         If a file cannot be written.

@@ -1,0 +1,1 @@
+"""Editions of the article: read, compared, paired."""

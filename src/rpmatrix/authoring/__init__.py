@@ -1,0 +1,1 @@
+"""The analyst's desk: drafts of overlays, workbooks, impact."""

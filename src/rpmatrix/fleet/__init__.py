@@ -1,0 +1,1 @@
+"""Inventories of any size; NumPy and Arrow are used here only."""

@@ -1,0 +1,1 @@
+"""Azure's records read in bulk."""

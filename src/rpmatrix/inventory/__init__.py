@@ -1,0 +1,1 @@
+"""Azure's records in all their shapes, joined; facts with their evidence."""

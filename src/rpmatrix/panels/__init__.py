@@ -1,0 +1,1 @@
+"""Panels for notebooks and the app; ipywidgets is used here only."""

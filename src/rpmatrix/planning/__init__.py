@@ -1,0 +1,1 @@
+"""What to do: schedules, encryption, copies, errors, steps."""

@@ -1,0 +1,1 @@
+"""JupyterLab, the app and the static site."""

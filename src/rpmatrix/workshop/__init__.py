@@ -1,0 +1,1 @@
+"""Exercises: cards, answers, dealing."""
