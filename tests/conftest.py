@@ -134,7 +134,10 @@ def serving_app(folder: Path, **more: str) -> Iterator[str]:
     **more
         Environment variables.
     """
-    start = "import sys; from rpmatrix.serve.app import open_app; sys.exit(open_app(open_browser=False))"
+    start = (
+        "import sys; from rpmatrix.serve.app import open_app; "
+        "sys.exit(open_app(open_browser=False))"
+    )
     environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), **more}
     log = folder / "app.log"
     with log.open("w") as output:

@@ -102,7 +102,10 @@ def test_a_sample_may_be_changed_without_harm() -> None:
 
 
 def test_samples_are_the_same_in_another_process() -> None:
-    line = "import json; from rpmatrix.inventory.samples import *; print(json.dumps(sample_vm('customer-key')))"
+    line = (
+        "import json; from rpmatrix.inventory.samples import *; "
+        "print(json.dumps(sample_vm('customer-key')))"
+    )
     answer = subprocess.run(
         [sys.executable, "-c", line], check=True, capture_output=True, text=True
     )

@@ -2123,7 +2123,9 @@ def test_an_installed_package_carries_its_tables(
 ) -> None:
     monkeypatch.delenv("RPMATRIX_DATA", raising=False)
     checkout = fill(tmp_path / "matrix_data")
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "src" / "rpmatrix" / "tables.py"))
+    monkeypatch.setattr(
+        module, "__file__", str(tmp_path / "src" / "rpmatrix" / "matrix" / "schema.py")
+    )
     assert data_folder() == checkout
     packaged = fill(tmp_path / "src" / "rpmatrix" / "_data" / "matrix_data")
     assert data_folder() == packaged

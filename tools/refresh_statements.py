@@ -1,8 +1,8 @@
 """Write the machine-made columns of statements.csv anew, from a copy of the article.
 
 The fingerprint, the sketches, the answer and the figures of a statement are made of its text by
-`rpmatrix.article.statements` and `rpmatrix.article.drift`. When one of these reads a text otherwise than before, they
-have to be made anew, from the copy that the edition was taken from:
+`rpmatrix.article.statements` and `rpmatrix.article.drift`. When one of these reads a text otherwise
+than before, they have to be made anew, from the copy that the edition was taken from:
 
     python tools/refresh_statements.py ARTICLE.md seed
     python tools/refresh_statements.py ARTICLE.md newer matrix_data/overlays/newer-edition

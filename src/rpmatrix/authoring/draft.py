@@ -123,7 +123,8 @@ class OverlayEditor:
     folder : str or Path
         The folder of the overlay; one that is not there yet is made by the first save.
     below : iterable of str
-        What it lies on, as for `rpmatrix.authoring.impact.matrix_of`; the base alone if it is left out.
+        What it lies on, as for `rpmatrix.authoring.impact.matrix_of`; the base alone if it is left
+        out.
     about : mapping of str to str, optional
         What the overlay is to say of itself, instead of or besides what its file says.
     edits : mapping, optional

@@ -39,35 +39,35 @@ from rpmatrix.matrix.problems import TablesError
 __all__ = ["main"]
 
 COMMANDS: Final = {
-    "assess": ("Give the verdict of every VM in each mode.", "cli_assess"),
-    "explain": ("Say why one VM gets its verdicts.", "cli_assess"),
-    "fleet": ("Judge an inventory of any size, and tell what it adds up to.", "cli_fleet"),
-    "plan": ("Say what to run for each VM, step by step.", "cli_plan"),
-    "commands": ("Write the commands of a plan, to be pasted.", "cli_plan"),
-    "schedule": ("Hold a schedule against the limits.", "cli_schedule"),
-    "copy": ("Say whether restore points can be copied to another region.", "cli_copies"),
-    "encryption": ("Say what becomes of the encryption of each disk.", "cli_encryption"),
-    "error": ("Say what an error means, and what to do about it.", "cli_errors"),
+    "assess": ("Give the verdict of every VM in each mode.", "assess"),
+    "explain": ("Say why one VM gets its verdicts.", "assess"),
+    "fleet": ("Judge an inventory of any size, and tell what it adds up to.", "fleet"),
+    "plan": ("Say what to run for each VM, step by step.", "plan"),
+    "commands": ("Write the commands of a plan, to be pasted.", "plan"),
+    "schedule": ("Hold a schedule against the limits.", "schedule"),
+    "copy": ("Say whether restore points can be copied to another region.", "copies"),
+    "encryption": ("Say what becomes of the encryption of each disk.", "encryption"),
+    "error": ("Say what an error means, and what to do about it.", "errors"),
     "permissions": (
         "List the actions that restore points need, or check a role.",
         "cli_permissions",
     ),
-    "report": ("Write an assessment or plans as one document.", "cli_documents"),
-    "case": ("Save a case in one file, masked if wanted, or open one.", "cli_documents"),
-    "exercise": ("Ask the cards of the workshop, and mark the answers.", "cli_exercise"),
-    "check": ("Check the tables of the matrix, or of an overlay.", "cli_matrix"),
-    "fix": ("Repair in the tables what a machine may repair.", "cli_matrix"),
-    "show": ("Show a row of the tables.", "cli_matrix"),
-    "facts": ("List what can be answered with --assume.", "cli_matrix"),
-    "sample": ("Print the records of a synthetic VM, or make a fleet of them.", "cli_samples"),
-    "drift": ("Say what a copy of the article says otherwise.", "cli_tables"),
-    "impact": ("Say whose verdict changes with other tables.", "cli_tables"),
-    "workbook": ("Write the tables as a workbook, or read one back.", "cli_tables"),
-    "freeze": ("Write down the digests of the base tables.", "cli_tables"),
-    "lab": ("Open the notebooks in JupyterLab.", "cli_open"),
-    "app": ("Open the panels as pages in a browser.", "cli_open"),
-    "site": ("Build the notebooks as a static site.", "cli_open"),
-    "completion": ("Print the script that completes commands with the Tab key.", "cli"),
+    "report": ("Write an assessment or plans as one document.", "documents"),
+    "case": ("Save a case in one file, masked if wanted, or open one.", "documents"),
+    "exercise": ("Ask the cards of the workshop, and mark the answers.", "exercise"),
+    "check": ("Check the tables of the matrix, or of an overlay.", "matrix"),
+    "fix": ("Repair in the tables what a machine may repair.", "matrix"),
+    "show": ("Show a row of the tables.", "matrix"),
+    "facts": ("List what can be answered with --assume.", "matrix"),
+    "sample": ("Print the records of a synthetic VM, or make a fleet of them.", "samples"),
+    "drift": ("Say what a copy of the article says otherwise.", "tables"),
+    "impact": ("Say whose verdict changes with other tables.", "tables"),
+    "workbook": ("Write the tables as a workbook, or read one back.", "tables"),
+    "freeze": ("Write down the digests of the base tables.", "tables"),
+    "lab": ("Open the notebooks in JupyterLab.", "open"),
+    "app": ("Open the panels as pages in a browser.", "open"),
+    "site": ("Build the notebooks as a static site.", "open"),
+    "completion": ("Print the script that completes commands with the Tab key.", "main"),
 }
 """Every command, in the order of the help: what it does, and the module of rpmatrix that holds it.
 
@@ -183,7 +183,7 @@ examples:
         )
         if command not in (None, name):
             continue
-        one: Subcommand = import_module(f"rpmatrix.{module}").SUBCOMMANDS[name]
+        one: Subcommand = import_module(f"rpmatrix.cli.{module}").SUBCOMMANDS[name]
         made.description = f"{text}\n{one.more}".strip()
         made.epilog = f"examples:\n{one.examples}\n\n{EXIT_CODES}"
         made.set_defaults(run=one.run, parser=made, takes_rest=one.takes_rest)

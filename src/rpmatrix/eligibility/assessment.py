@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from rpmatrix.common.displayed import Displayed
 from rpmatrix.eligibility.rules import Decision, RuleSet, Words, compile_rules, holds
 from rpmatrix.inventory.facts import DiskFacts, FactReader, VmFacts, request_readings, whole_number
 from rpmatrix.inventory.inventory import Disk, Inventory, Vm
@@ -227,7 +228,7 @@ class LimitState:
     evidence: Evidence
 
 
-class VerdictTable(tuple[Verdict, ...]):
+class VerdictTable(Displayed, tuple[Verdict, ...]):
     """Verdicts, one for every VM and mode; as a pandas frame when asked."""
 
     __slots__ = ()
@@ -262,11 +263,6 @@ class VerdictTable(tuple[Verdict, ...]):
         counts = Counter(one.verdict for one in self)
         told = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
         return f"VerdictTable({told or 'no verdict'})"
-
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report
-
-        return report.verdict_table(self)
 
 
 # --------------------------------------------------------------------------- evaluation
@@ -848,7 +844,7 @@ def check_answer(matrix: Matrix, fact_id: str, value: str) -> str:
 
 
 @dataclass(frozen=True)
-class Assessment:
+class Assessment(Displayed):
     """The verdicts of an inventory, and all that can be asked about them.
 
     Attributes
@@ -1020,11 +1016,6 @@ class Assessment:
         told = f"VMs: {len(self.inventory.vms)}, problems: {len(self.problems)}"
         return f"Assessment({told}, {self.verdicts!r}, matrix: {' + '.join(self.matrix.layers)})"
 
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report
-
-        return report.assessment(self)
-
 
 def _applies(bits: int, known: _Known) -> str:
     if bits & known.strict:
@@ -1035,7 +1026,7 @@ def _applies(bits: int, known: _Known) -> str:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Displayed):
     """Why one VM got its verdicts.
 
     Attributes
@@ -1065,11 +1056,6 @@ class Explanation:
     def __repr__(self) -> str:
         told = ", ".join(f"{one.mode}: {one.verdict}" for one in self.verdicts)
         return f"Explanation({(self.vm.name or self.vm.id)!r}; {told})"
-
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report
-
-        return report.explanation(self)
 
 
 def _evaluator(matrix: Matrix, strict: bool, answers: Answers | None) -> Evaluator:

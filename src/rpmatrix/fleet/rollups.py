@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rpmatrix.common.displayed import Displayed
 from rpmatrix.eligibility.assessment import VERDICTS
 from rpmatrix.fleet.summary import FleetError, Summary
 from rpmatrix.inventory.records import Problem
@@ -30,7 +31,7 @@ _Table = tuple[Sequence[str], Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, eq=False)
-class FleetResult:
+class FleetResult(Displayed):
     """The verdicts of a fleet, and what they add up to.
 
     Attributes
@@ -71,11 +72,6 @@ class FleetResult:
     def __repr__(self) -> str:
         told = f"{self.summary.vms} VMs, {self.summary.disks} disks, {len(self.problems)} problems"
         return f"FleetResult({told})"
-
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report_fleet
-
-        return report_fleet.fleet(self)
 
     @property
     def held(self) -> tuple[Part, ...]:
@@ -347,7 +343,8 @@ class FleetResult:
             One row per set, mode and member: ``kind``, ``group_id``, ``mode``, ``vm_id``,
             ``verdict``, ``why`` (the rows of the matrix that refuse it, or the facts that are not
             known, or the rows that leave it open) and ``titles`` of these. Of a set with many such
-            members, the first :data:`rpmatrix.fleet.summary.NAMED` by id; ``groups`` counts them all.
+            members, the first :data:`rpmatrix.fleet.summary.NAMED` by id; ``groups`` counts them
+            all.
         """
         return self._frame("members_in_the_way")
 

@@ -37,7 +37,8 @@ class Summary:
         Disks to exclude by mode and row.
     groups : dict
         By kind and id of a set of VMs, how many of its members have each verdict, in the order of
-        :data:`rpmatrix.matrix.matrix.MODES` and, in each mode, of :data:`rpmatrix.eligibility.assessment.VERDICTS`.
+        :data:`rpmatrix.matrix.matrix.MODES` and, in each mode, of
+        :data:`rpmatrix.eligibility.assessment.VERDICTS`.
     in_the_way : dict
         By kind and id of a set and mode, members that cannot be protected, or of which that is not
         known: id, verdict, and the rows or facts that are why. Of each set, so many at most as

@@ -301,8 +301,8 @@ class FixReport:
 def fix(folder: Path, *, partial: bool = False) -> FixReport:
     """Repair in the files what a machine may, and leave the rest to a person.
 
-    Of an overlay, only what it says by itself is judged; `rpmatrix.matrix.matrix.fix_overlay` tells too
-    what remains on top of what lies below it.
+    Of an overlay, only what it says by itself is judged; `rpmatrix.matrix.matrix.fix_overlay` tells
+    too what remains on top of what lies below it.
 
     It restores the written form (encoding, line ends, delimiter, quoting, order of rows and
     columns, empty rows and columns) and in a cell what can have one meaning only: blanks at the

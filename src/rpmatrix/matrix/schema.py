@@ -44,7 +44,7 @@ def data_folder() -> Path:
             f"RPMATRIX_DATA names {folder}, which holds no {DESCRIPTOR}; "
             "let it name the folder of the tables, or unset it"
         )
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     candidates = (package / "_data" / "matrix_data", package.parents[1] / "matrix_data")
     for folder in candidates:
         if (folder / DESCRIPTOR).is_file():

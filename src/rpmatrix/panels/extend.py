@@ -1,8 +1,8 @@
 """The panel in which an overlay is edited: its rows in a grid, one of them in a form, and a save.
 
-What an edit means stands in :mod:`rpmatrix.authoring.draft`; here are only the controls, and the view of
-the rows, of what is wrong with them and of whose verdict they change. The form asks for the columns
-that the descriptor names, in its order and with its words: a new column is a new field.
+What an edit means stands in :mod:`rpmatrix.authoring.draft`; here are only the controls, and the
+view of the rows, of what is wrong with them and of whose verdict they change. The form asks for the
+columns that the descriptor names, in its order and with its words: a new column is a new field.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Copies of restore points in another region: whether they can be made, and what they lose.
 
 The answers are rows of the table ``cross_region`` that apply to a VM, to one of its disks, or to
-the copy that is asked for; see :mod:`rpmatrix.eligibility.applicability`. A disk that must be left out of the
-restore point is in no copy either, so what is said of copies does not concern it: not even a
-private link, whose row itself says that leaving the disk out helps.
+the copy that is asked for; see :mod:`rpmatrix.eligibility.applicability`. A disk that must be left
+out of the restore point is in no copy either, so what is said of copies does not concern it: not
+even a private link, whose row itself says that leaving the disk out helps.
 """
 
 from __future__ import annotations

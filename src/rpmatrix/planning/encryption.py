@@ -1,8 +1,8 @@
 """Encryption of restore points: what becomes of the key of each disk.
 
 The answers are rows of the tables ``encryption`` and ``cross_region`` that apply to a VM or one of
-its disks; see :mod:`rpmatrix.eligibility.applicability`. A disk that must be left out of the restore point is
-in no copy either, so what is said of copies does not concern it.
+its disks; see :mod:`rpmatrix.eligibility.applicability`. A disk that must be left out of the
+restore point is in no copy either, so what is said of copies does not concern it.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from rpmatrix.common.displayed import Displayed
 from rpmatrix.eligibility.assessment import (
     Assessment,
     Question,
@@ -242,7 +243,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Displayed):
     """What to do for one VM or many.
 
     Attributes
@@ -305,11 +306,6 @@ class Plan:
         counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in planned.items())
         target = f"; copies to {self.target_region}" if self.target_region else ""
         return f"Plan({counts or 'no VM'}{target}; {self.client})"
-
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report
-
-        return report.plan(self)
 
 
 def _why_not(vm: VmPlan) -> str:

@@ -45,7 +45,7 @@ LONGEST_START: Final = 120
 LARGEST_MESSAGE: Final = 256 * 2**20
 """Bytes that may come from the browser at once; more than this would be lost without a word."""
 
-_HERE: Final = Path(__file__).resolve().parent
+_HERE: Final = Path(__file__).resolve().parents[1]
 _TITLES: Final = {
     "EligibilityPanel": "Check a VM",
     "FleetPanel": "Check a fleet",

@@ -24,7 +24,7 @@ from pathlib import Path
 __all__ = ["FIRST_NOTEBOOK", "LauncherError", "lab_environment", "open_lab", "place_notebooks"]
 
 FIRST_NOTEBOOK = "00-start-here.ipynb"
-_HERE = Path(__file__).resolve().parent
+_HERE = Path(__file__).resolve().parents[1]
 
 
 class LauncherError(Exception):

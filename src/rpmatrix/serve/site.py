@@ -36,7 +36,7 @@ from rpmatrix.view.markup import bullets, tag
 
 __all__ = ["NOT_THERE", "SiteError", "build_site", "fetch_downloads"]
 
-_HERE: Final = Path(__file__).resolve().parent
+_HERE: Final = Path(__file__).resolve().parents[1]
 _KERNEL_EXTENSION: Final = "@jupyterlite/pyodide-kernel-extension"
 _EXTENSIONS: Final = ("@jupyter-widgets/jupyterlab-manager", "anywidget", _KERNEL_EXTENSION)
 _PYODIDE_FILES: Final = (

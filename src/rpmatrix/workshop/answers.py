@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from rpmatrix.common.displayed import Displayed
 from rpmatrix.common.words import plural, word
 from rpmatrix.eligibility.assessment import Verdict, assess
 from rpmatrix.inventory.inventory import read_inventory
@@ -31,7 +32,7 @@ _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Displayed):
     """An answer, marked.
 
     Attributes
@@ -73,11 +74,6 @@ class Marked:
     def __repr__(self) -> str:
         told = "right" if self.correct else f"wrong ({self.misconception or 'no hint'})"
         return f"Marked({self.exercise.number}: {told}; {', '.join(self.given) or 'nothing'})"
-
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report_exercises
-
-        return report_exercises.marked(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,8 +388,8 @@ def _solve_key(card: Exercise) -> Solved:
 def _key(card: Exercise) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Say what encrypts the copy of a disk; the key is empty if that is not known.
 
-    What the copy loses comes from :func:`rpmatrix.planning.copies.copy_of`; storage is encrypted with
-    a platform key at least, so what is lost leaves that.
+    What the copy loses comes from :func:`rpmatrix.planning.copies.copy_of`; storage is encrypted
+    with a platform key at least, so what is lost leaves that.
     """
     copied = _the_copy(card)
     vm = card.assessment.inventory.vms[0]

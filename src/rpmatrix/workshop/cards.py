@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from rpmatrix.common.displayed import Displayed
 from rpmatrix.eligibility.assessment import Assessment, assess
 from rpmatrix.inventory.inventory import Disk, read_inventory
 from rpmatrix.inventory.readings import Reading
@@ -58,7 +59,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class Exercise(Displayed):
     """One card.
 
     Attributes
@@ -109,11 +110,6 @@ class Exercise:
 
     def __repr__(self) -> str:
         return f"Exercise({self.number}: {self.kind}, {self.vm or 'no VM'}, seed {self.seed})"
-
-    def _repr_html_(self) -> str:
-        from rpmatrix.view import report_exercises
-
-        return report_exercises.card(self)
 
 
 @dataclass(frozen=True, slots=True)

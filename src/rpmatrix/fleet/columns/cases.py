@@ -326,8 +326,8 @@ class Cases:
         ----------
         what : str
             ``verdict``, ``floor`` or ``ceiling``, as places in
-            :data:`rpmatrix.eligibility.assessment.VERDICTS`; ``names_disks``, 1 if the verdict names disks to
-            exclude.
+            :data:`rpmatrix.eligibility.assessment.VERDICTS`; ``names_disks``, 1 if the verdict
+            names disks to exclude.
         mode : str
             The consistency mode.
         signs : array of int
@@ -392,7 +392,7 @@ class Cases:
     # ----- what is told of them
 
     def verdict(self, mode: str) -> Bits:
-        """Give the verdict of every case, as a place in :data:`rpmatrix.eligibility.assessment.VERDICTS`."""
+        """Return the verdict of every case, as a place in the verdicts of an assessment."""
         return np.ascontiguousarray(self._codes[mode].rows[:, _DECIDED.index("verdict")])
 
     def floor(self, mode: str) -> Bits:

@@ -1,8 +1,8 @@
 """The rules over columns: verdicts of a fleet at the speed of reading it.
 
 The scalar evaluator ANDs the words of one VM's facts. Here a fact is a column: cells become codes
-(:mod:`rpmatrix.fleet.columns.codes`), rows of equal codes are evaluated once, and a verdict needs no more
-than a few bits of each (:mod:`rpmatrix.fleet.columns.cases`).
+(:mod:`rpmatrix.fleet.columns.codes`), rows of equal codes are evaluated once, and a verdict needs
+no more than a few bits of each (:mod:`rpmatrix.fleet.columns.cases`).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Judged:
         return self.evaluator.cases_of(self)
 
     def verdicts(self, mode: str) -> Bits:
-        """Give the verdict of each VM, as a place in :data:`rpmatrix.eligibility.assessment.VERDICTS`."""
+        """Return the verdict of each VM, as a place in the verdicts of an assessment."""
         return self.evaluator.cases.decided("verdict", mode, self.signs)
 
     def excluded(self, mode: str) -> Bools:

@@ -1,7 +1,8 @@
 """Facts of many VMs at once, out of Azure's own records.
 
-The ordinary reader of :mod:`rpmatrix.inventory.inventory` knows every shape, and reads VMs one by one. Most
-records of a large inventory are of a few shapes, though, and differ in little that matters. So:
+The ordinary reader of :mod:`rpmatrix.inventory.inventory` knows every shape, and reads VMs one by
+one. Most records of a large inventory are of a few shapes, though, and differ in little that
+matters. So:
 
 *   Records are parsed in blocks, by Arrow, and only where facts can show. A record that is written
     in any other way (keys in other letters, values of other types, expressions, a second record of

@@ -1,9 +1,9 @@
 """Keys of large inputs that stand where no column is read, and may say something of a fact.
 
-The columns of :mod:`rpmatrix.fleet.records.blocks` hold what stands where Azure writes it. A disk that its
-VM lists with ``maxShares``, a security type beside the security profile, or a misspelled key are
-read by the ordinary reader alone. Here every key of a block is looked at, object by object: each
-name is judged once, when it is first met, and remembered.
+The columns of :mod:`rpmatrix.fleet.records.blocks` hold what stands where Azure writes it. A disk
+that its VM lists with ``maxShares``, a security type beside the security profile, or a misspelled
+key are read by the ordinary reader alone. Here every key of a block is looked at, object by object:
+each name is judged once, when it is first met, and remembered.
 """
 
 from __future__ import annotations

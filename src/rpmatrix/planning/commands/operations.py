@@ -1,10 +1,10 @@
 """Neutral operations on Azure restore points, and the API version each one needs.
 
 An operation says *what* is to be done with which resources; it knows no client and no
-spelling. `rpmatrix.planning.plan` makes operations, `rpmatrix.planning.commands.write` writes them down for a
-client. Resources that exist already are named by their resource id; what is created, changed
-or read inside a restore point collection is named by its parts, because its id may not exist
-yet.
+spelling. `rpmatrix.planning.plan` makes operations, `rpmatrix.planning.commands.write` writes them
+down for a client. Resources that exist already are named by their resource id; what is created,
+changed or read inside a restore point collection is named by its parts, because its id may not
+exist yet.
 
 Every operation checks its own values and raises `ValueError` with a sentence that says which
 field is wrong and what it should be. Names are checked only for what no client can express

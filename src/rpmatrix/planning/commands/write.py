@@ -1,8 +1,8 @@
 """Text for a client: what to paste to carry out an operation on restore points.
 
-`write` turns one operation of `rpmatrix.planning.commands.operations` into a `Command` for one of `CLIENTS`.
-All five clients are written from one REST request, so they cannot drift apart: the Azure CLI
-and Az PowerShell use their own commands where those say the same, and send the request itself
+`write` turns one operation of `rpmatrix.planning.commands.operations` into a `Command` for one of
+`CLIENTS`. All five clients are written from one REST request, so they cannot drift apart: the Azure
+CLI and Az PowerShell use their own commands where those say the same, and send the request itself
 (``az rest``, ``Invoke-AzRestMethod``) where they do not.
 
 Every value is quoted for the language it is put into. No name, id or tag, whatever it holds,
@@ -117,8 +117,8 @@ def write(
     Raises
     ------
     ValueError
-        If the client is unknown, or (`rpmatrix.planning.commands.operations.ApiVersionError`) the API version
-        cannot carry the operation.
+        If the client is unknown, or (`rpmatrix.planning.commands.operations.ApiVersionError`) the
+        API version cannot carry the operation.
 
     Examples
     --------
