@@ -41,7 +41,8 @@ def test_quality(name: str) -> None:
 # --- what the tables say stands in no module ---------------------------------------------------
 
 DATA = ROOT / "matrix_data"
-MODULES = {path.name: path for path in sorted((ROOT / "src" / "rpmatrix").rglob("*.py"))}
+PACKAGE = ROOT / "src" / "rpmatrix"
+MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 # The reader of such a fact is a function, or the one who asks; the others stand in the table whole.
 READ_BY_CODE = {"derived", "asked"}
 # What happens to be written like the id of a row, and what else it is.

@@ -50,7 +50,7 @@ COMMANDS: Final = {
     "error": ("Say what an error means, and what to do about it.", "errors"),
     "permissions": (
         "List the actions that restore points need, or check a role.",
-        "cli_permissions",
+        "permissions",
     ),
     "report": ("Write an assessment or plans as one document.", "documents"),
     "case": ("Save a case in one file, masked if wanted, or open one.", "documents"),
