@@ -19,7 +19,7 @@ from rpmatrix.inventory.readings import Reading
 EXAMPLES = int(os.environ.get("RPMATRIX_EXAMPLES", "150"))
 MATRIX = rp.load_matrix()
 
-# Values under which nothing stands in the way; the cases below depart from them.
+# Values under which nothing rules it out; the cases below depart from them.
 CLEAN: dict[str, str | int] = {
     "azure_disk_encryption": "no",
     "ephemeral": "no",

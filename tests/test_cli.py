@@ -494,7 +494,7 @@ def test_an_answer_for_a_disk_of_several_vms_is_refused(run: Run) -> None:
 def test_an_answer_that_the_input_makes_needless_is_told(run: Run) -> None:
     answer = run("assess", save(sure_vm()), "--assume", "os_family=Windows")
     assert answer.code == 0
-    assert "--assume os_family=Windows was not needed: the input tells os_family" in answer.err
+    assert "--assume os_family=Windows had no effect: the input already has os_family" in answer.err
     assert "not needed" not in run("assess", "vm.json", "--assume", "nfs_mounts=no").err
 
 

@@ -95,7 +95,7 @@ def test_the_page_tells_verdicts_and_what_to_do(run: Run) -> None:
         "✕ 1               ✕ 1         Confidential VM [confidential-vm]",
         "✓ within: ",
         "most: 3 of 10,000 in westeurope, ",
-        "Assumed, please confirm",
+        "Assumptions (please confirm)",
         "4 records read: 4 VM records, 0 problems; matrix seed, digest ",
     ):
         assert told in answer.out, told
@@ -190,7 +190,7 @@ def test_a_vm_that_is_told_of_twice_is_named(run: Run) -> None:
     lines = ["vm_id,security_type", "/vm-a,Standard", "/vm-b,Standard", "/vm-a,ConfidentialVM"]
     Path("vms.csv").write_text("\n".join(lines))
     answer = run("fleet", "vms.csv", "--mode", "crash")
-    assert "Told of more than once" in answer.out
+    assert "VMs that appear more than once" in answer.out
     lines = answer.out.splitlines()
     place = lines.index("  /vm-a")
     assert lines[place + 1] == "    crash: unknown | not supported; go by ✕ not supported"

@@ -459,8 +459,7 @@ def test_an_overlay_past_its_day_is_a_warning(tmp_path: Path) -> None:
     folder = write_overlay(tmp_path / "own", ULTRA, {"valid_until": "2027-01-31"})
     assert load_matrix(folder, as_of=date(2027, 1, 31)).warnings == ()
     assert load_matrix(folder, as_of=date(2027, 2, 1)).warnings == (
-        "the layer own was valid until 2027-01-31 only; "
-        "its owner (Backup team) has to look at it again",
+        "overlay own expired on 2027-01-31; ask its owner (Backup team) to review it",
     )
 
 

@@ -309,7 +309,7 @@ def test_strict_turns_assumptions_into_questions() -> None:
     panel.controls["strict"].value = True
     assert verdicts(panel) == ["unknown", "supported"]
     assert panel.controls["proxy_without_python"].options[0] == ("not known", "")
-    assert "Assumed, please confirm" not in panel.html
+    assert "Assumptions (please confirm)" not in panel.html
     assert_reproduced(panel)
 
 

@@ -33,7 +33,7 @@ from rpmatrix.view import report
 from rpmatrix.view.markup import SHOWN_VMS, joined
 from rpmatrix.view.report_plan import SHOWN_PLANS
 
-STYLE_SHEET = Path(report.__file__).parent / "_static" / "report.css"
+STYLE_SHEET = Path(report.__file__).parents[1] / "_static" / "report.css"
 SCRIPT = STYLE_SHEET.parent / "copy.js"
 TAGS = {
     *("a", "code", "details", "div", "li", "p", "pre", "span", "strong", "style", "summary"),
@@ -304,7 +304,8 @@ def test_every_class_has_a_rule_and_every_rule_a_use(pages: list[Page]) -> None:
 
 def test_the_same_input_gives_the_same_bytes_in_any_process() -> None:
     line = (
-        "import sys; from rpmatrix import *; from rpmatrix import report, samples\n"
+        "import sys; from rpmatrix import *; from rpmatrix.inventory import samples\n"
+        "from rpmatrix.view import report\n"
         "found = assess(read_inventory(samples.sample_vm('customer-key')))\n"
         "html = report.assessment(found) + report.explanation(found.explain('hr-01'))\n"
         "html += report.matrix_table(load_matrix()) + report.row_card(load_matrix(), 'sse-cmk')\n"

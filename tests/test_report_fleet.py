@@ -25,14 +25,14 @@ from rpmatrix.view.report_fleet import SHOWN_PLACES, SHOWN_ROWS, fleet, fleet_do
 HOSTILE = "<script>alert(1)</script>\u202e\"'&"
 SECTIONS = {
     "what_first": "What to do first",
-    "reasons": "What stands in the way",
+    "reasons": "What rules restore points out",
     "by_region": "By region",
     "by_subscription": "By subscription",
     "sets": "Sets of VMs: all members or none",
     "limits": "Limits of a subscription and region",
-    "assumptions": "Assumed, please confirm",
+    "assumptions": "Assumptions (please confirm)",
     "caveats": "Caveats",
-    "duplicates": "Told of more than once",
+    "duplicates": "VMs that appear more than once",
     "notes": "Remarks on the input",
     "problems": "Not understood",
 }

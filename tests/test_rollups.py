@@ -222,7 +222,7 @@ def test_records_of_one_vm_are_read_together_and_counted(tmp_path: Path) -> None
     path = written([first, second, QUAY[4]], tmp_path)
     result = assess_files(path)
     assert result.summary.repeated_records == 1
-    assert any("1 record tells of VMs of which others tell" in note for note in result.notes)
+    assert any("1 duplicate VM record was merged" in note for note in result.notes)
     assert result.duplicates().empty
     ordinary = rp.assess(rp.read_inventory(path)).verdicts
     found = result.verdicts()

@@ -117,7 +117,7 @@ def test_the_wheel_holds_code_and_tables_and_needs_no_pandas(tmp_path: Path) -> 
         (metadata,) = [name for name in names if name.endswith("METADATA")]
         assert "pandas" not in archive.read(metadata).decode()
         archive.extractall(tmp_path / "installed")
-    assert {"rpmatrix/panels.py", "rpmatrix/_static/report.css"} <= names
+    assert {"rpmatrix/panels/panels.py", "rpmatrix/_static/report.css"} <= names
     assert "rpmatrix/_data/matrix_data/scenarios.csv" in names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".j2")]
 

@@ -1545,8 +1545,7 @@ MEANING_CASES = [
         "refusal-names-row",
         put("errors", "err-big", row_ids=""),
         at("errors", "row_ids", 2),
-        "the error is a refusal by the matrix, but by which row?; "
-        "name the rows, or choose another kind",
+        "a matrix_refusal needs row_ids; name the rows, or choose another kind",
     ),
 ]
 CASES = [*FORM_CASES, *MEANING_CASES]

@@ -35,7 +35,7 @@ import rpmatrix as rp
 from rpmatrix.cases import save_case
 from rpmatrix.fleet.result import assess_files
 from rpmatrix.inventory.facts import FactReader
-from rpmatrix.inventory.inventory import Inventory
+from rpmatrix.inventory.inventory import Inventory, restore_points
 from rpmatrix.matrix.matrix import MODES
 
 MATRIX = rp.load_matrix()
@@ -877,7 +877,7 @@ def test_restore_points_of_a_state_belong_to_their_vm() -> None:
         (vm,) = read(document(resources)).vms
         if document is plan:
             continue
-        points = rp.inventory.restore_points(vm)
+        points = restore_points(vm)
         assert points is not None
         assert [(one.name, one.mode) for one in points] == [("first", "crash")]
 

@@ -206,7 +206,7 @@ def _print_assumptions(page: Page, result: Assessment, labels: Mapping[str, str]
             found.setdefault(fact_id, {})[labels[one.vm_id]] = None
     if not found:
         return
-    page.heading("Assumed, please confirm; answer otherwise with --assume FACT=VALUE")
+    page.heading("Assumptions (please confirm); change one with --assume FACT=VALUE")
     entries = []
     for fact_id, vms in sorted(found.items()):
         fact = result.matrix.facts[fact_id]
@@ -420,7 +420,7 @@ def _print_verdict(
             indent=4,
         )
     if verdict.possible_caveats:
-        page.label("caveats if they apply, which is not known")
+        page.label("possible caveats (not enough information)")
         page.prose(", ".join(verdict.possible_caveats), indent=4)
 
 

@@ -58,7 +58,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="mark this answer: a letter or several (A,C), none, an id, a number",
     )
     parser.add_argument(
-        "--solution", action="store_true", help="tell the right answer and who says so"
+        "--solution", action="store_true", help="show the right answer and its source"
     )
     parser.add_argument(
         "--records", action="store_true", help="print the records of its VM, for other commands"

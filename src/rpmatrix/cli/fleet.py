@@ -384,7 +384,7 @@ def _print_verdicts(page: Page, verdicts: Mapping[str, Mapping[str, int]]) -> No
 def _print_what_first(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
-    page.heading("What to do first, by VMs: those that it settles alone, and all that it touches")
+    page.heading("What to do first (VMs resolved by this alone / VMs affected)")
     by_thing: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in found:
         by_thing.setdefault((row["kind"], row["id"]), []).append(row)
@@ -419,7 +419,7 @@ def _print_reasons(
             by_row.setdefault(row["row_id"], {}).setdefault(row["mode"], []).append(row)
     if not by_row:
         return
-    page.heading("What stands in the way, or leaves it open")
+    page.heading("What rules restore points out, or leaves them open")
     rows = []
     for row_id, of_modes in list(by_row.items())[:SHOWN]:
         cells = []
@@ -505,7 +505,7 @@ def _of_set(row: Mapping[str, Any]) -> tuple[str, str]:
 def _print_duplicates(page: Page, found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
-    page.heading("Told of more than once, where each row is judged by itself")
+    page.heading("VMs that appear more than once (each row judged separately)")
     by_vm: dict[str, list[Mapping[str, Any]]] = {}
     for row in found:
         by_vm.setdefault(row["vm_id"], []).append(row)
@@ -541,7 +541,7 @@ def _print_limits(page: Page, matrix: Matrix, found: Sequence[Mapping[str, Any]]
 def _print_assumptions(page: Page, matrix: Matrix, found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
-    page.heading("Assumed, please confirm; answer otherwise with --assume FACT=VALUE")
+    page.heading("Assumptions (please confirm); change one with --assume FACT=VALUE")
     most: dict[str, int] = {}
     for row in found:
         most[row["fact_id"]] = max(row["vms"], most.get(row["fact_id"], 0))

@@ -41,10 +41,10 @@ __all__ = ["main"]
 COMMANDS: Final = {
     "assess": ("Give the verdict of every VM in each mode.", "assess"),
     "explain": ("Say why one VM gets its verdicts.", "assess"),
-    "fleet": ("Judge an inventory of any size, and tell what it adds up to.", "fleet"),
+    "fleet": ("Assess an inventory of any size and summarise it.", "fleet"),
     "plan": ("Say what to run for each VM, step by step.", "plan"),
     "commands": ("Write the commands of a plan, to be pasted.", "plan"),
-    "schedule": ("Hold a schedule against the limits.", "schedule"),
+    "schedule": ("Check a schedule against the limits.", "schedule"),
     "copy": ("Say whether restore points can be copied to another region.", "copies"),
     "encryption": ("Say what becomes of the encryption of each disk.", "encryption"),
     "error": ("Say what an error means, and what to do about it.", "errors"),
@@ -60,7 +60,7 @@ COMMANDS: Final = {
     "show": ("Show a row of the tables.", "matrix"),
     "facts": ("List what can be answered with --assume.", "matrix"),
     "sample": ("Print the records of a synthetic VM, or make a fleet of them.", "samples"),
-    "drift": ("Say what a copy of the article says otherwise.", "tables"),
+    "drift": ("Compare a copy of the article with the tables.", "tables"),
     "impact": ("Say whose verdict changes with other tables.", "tables"),
     "workbook": ("Write the tables as a workbook, or read one back.", "tables"),
     "freeze": ("Write down the digests of the base tables.", "tables"),
@@ -156,7 +156,10 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(
         prog="rpmatrix",
-        description="Says whether Azure VMs can have restore points, and who says so.",
+        description=(
+            "Checks Azure VMs against the support matrix for restore points and cites the source "
+            "of every answer."
+        ),
         epilog=f"""\
 examples:
   az vm show --resource-group demo --name vm-1 | rpmatrix assess -

@@ -423,7 +423,7 @@ def _print_assumed(page: Page, matrix: Matrix, found: VmPlan) -> None:
     """Say what the verdict rests on that no record told: a plan is read by itself."""
     facts = [matrix.facts[name] for name in found.verdict.assumptions]
     if facts:
-        page.heading("Assumed, please confirm; answer otherwise with --assume FACT=VALUE")
+        page.heading("Assumptions (please confirm); change one with --assume FACT=VALUE")
         page.entries((f"{one.id}={one.assumption}", one.question or one.title) for one in facts)
 
 
@@ -680,10 +680,7 @@ def _write_commands(
             text.encode(encoding)
         except UnicodeEncodeError as error:
             letter = text[error.start]
-            raise UsageError(
-                f"the console writes {encoding}, which lacks {letter!r}: a command with another "
-                "letter would be another command; write to a file with --output"
-            ) from error
+            raise UsageError(f"this console cannot print {letter!r}; use --output FILE") from error
         stream.write(f"{text}\n")
 
 

@@ -51,7 +51,7 @@ _LOOK_OF_STATE: Final = {
 
 
 def run_schedule(arguments: argparse.Namespace) -> int:
-    """Hold a schedule against the limits, with an inventory or without."""
+    """Check a schedule against the limits, with an inventory or without."""
     if arguments.application_every is None and arguments.crash_every is None:
         raise UsageError("say how often: --application-every DURATION, --crash-every DURATION")
     asked = {

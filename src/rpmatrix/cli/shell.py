@@ -457,7 +457,7 @@ def unused_answers(result: Assessment, answers: Mapping[str, str]) -> Iterator[s
                 break
         else:
             if vms:
-                yield f"--assume {named}={value} was not needed: the input tells {fact_id}"
+                yield f"--assume {named}={value} had no effect: the input already has {fact_id}"
 
 
 def no_vm(inventory: Inventory) -> str:
@@ -782,7 +782,7 @@ def advice_of(row: Row) -> str:
 def summary_of(verdict: Verdict, matrix: Matrix) -> Iterator[str]:
     """Tell a verdict in a few short lines."""
     if verdict.verdict == "supported":
-        yield "nothing stands against it"
+        yield "no restriction applies"
     elif verdict.verdict == "not_supported":
         for row_id in verdict.reasons:
             yield titled(matrix, row_id)

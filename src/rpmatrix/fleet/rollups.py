@@ -542,10 +542,10 @@ def notes_on(matrix: Matrix, summary: Summary) -> Iterator[str]:
         several = "disk belongs" if summary.disks_without_vm == 1 else "disks belong"
         yield f"{summary.disks_without_vm:,} {several} to no VM among those given"
     if summary.repeated_records:
-        several = "record tells" if summary.repeated_records == 1 else "records tell"
+        several = "record was" if summary.repeated_records == 1 else "records were"
         yield (
-            f"{summary.repeated_records:,} {several} of VMs of which others tell, too: they "
-            "are read together, and where they differ the fact is not known"
+            f"{summary.repeated_records:,} duplicate VM {several} merged; "
+            "facts on which they differ are unknown"
         )
     for row in matrix.table("exports"):
         found = [file for file, _ in _full_pages_of(row, summary)]

@@ -419,8 +419,7 @@ class Run:
             self._run.forget(begun)
             self._summary, self._kept = Summary(), []
             self._notes.append(
-                "disks lie in files that are named like those of other VMs than theirs, so all "
-                "files were read together"
+                "some disks are in files paired with other VMs, so all files were read together"
             )
             for name in jobs:
                 if self._target:

@@ -309,12 +309,12 @@ def _sample(name: str, title: str) -> Callable[[_Builder], _Builder]:
     return register
 
 
-@_sample("plain-linux", "Ubuntu with a Premium SSD data disk: nothing stands in the way")
+@_sample("plain-linux", "Ubuntu with a Premium SSD data disk: nothing rules it out")
 def _(estate: _Estate) -> _Machine:
     return _Machine("web-01", estate).data_disk("data").disk_records()
 
 
-@_sample("plain-windows", "Windows Server 2022 with trusted launch: nothing stands in the way")
+@_sample("plain-windows", "Windows Server 2022 with trusted launch: nothing rules it out")
 def _(estate: _Estate) -> _Machine:
     machine = _Machine("app-01", estate, WINDOWS_2022).trusted_launch().data_disk("data")
     machine.set(licenseType="Windows_Server")

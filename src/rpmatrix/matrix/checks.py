@@ -708,5 +708,5 @@ def _refusal_names_row(known: _Known) -> Iterator[_Found]:
     """Name the rows of an error by which the service refuses what the matrix refuses."""
     for row in known.rows("errors"):
         if row["kind"] == "matrix_refusal" and not row["row_ids"]:
-            message = "the error is a refusal by the matrix, but by which row?"
+            message = "a matrix_refusal needs row_ids"
             yield row, "row_ids", message, "name the rows, or choose another kind"

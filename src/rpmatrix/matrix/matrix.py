@@ -528,8 +528,8 @@ def _load(
         stack.lay(overlay, read_overlay_tables(path))
         if overlay.valid_until < as_of:
             warnings.append(
-                f"the layer {overlay.name} was valid until {overlay.valid_until} only; "
-                f"its owner ({overlay.owner}) has to look at it again"
+                f"overlay {overlay.name} expired on {overlay.valid_until}; "
+                f"ask its owner ({overlay.owner}) to review it"
             )
     return stack.matrix(as_of, tuple(warnings))
 

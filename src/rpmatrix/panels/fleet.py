@@ -90,7 +90,7 @@ _SECTIONS: Final[Mapping[str, Callable[[FleetResult], str]]] = {
 }
 _SECTION_TITLES: Final = {
     "what_first": "What to do first",
-    "reasons": "What stands in the way",
+    "reasons": "What rules restore points out",
     "regions": "By region",
     "subscriptions": "By subscription",
     "sets": "Availability sets and scale sets",

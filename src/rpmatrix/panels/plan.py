@@ -294,7 +294,7 @@ class EncryptionPanel(_PlanningPanel):
 
 
 class SchedulePanel(VmPanel):
-    """Hold a schedule of restore points against the limits, for a VM or in numbers alone.
+    """Check a schedule of restore points against the limits, for a VM or in numbers alone.
 
     Parameters
     ----------

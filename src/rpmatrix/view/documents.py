@@ -444,7 +444,7 @@ def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Html]
                     marks.append(_label(f"{symbol} {count}", across + 6, down, class_="rpm-on-bar"))
                 across += width
         down += _BAR + _GAP
-    yield heading("What stands in the way, and of how many verdicts")
+    yield heading("What rules restore points out, and in how many verdicts")
     words = "; ".join(f"{row_title(matrix, row)}: {most[row]} verdicts" for row in shown)
     yield _drawing(marks, down, words)
     if len(most) > len(shown):

@@ -443,7 +443,7 @@ def _assumptions(found: Explanation) -> Html:
     return section(_ASSUMED, *cards)
 
 
-_ASSUMED: Final = "Assumed, please confirm"
+_ASSUMED: Final = "Assumptions (please confirm)"
 _SETTLES: Final = "What settles it"
 
 

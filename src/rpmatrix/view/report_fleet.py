@@ -347,7 +347,7 @@ def _how(matrix: Matrix, kind: str, row: Mapping[str, Any]) -> Html:
 
 def reasons(result: FleetResult, modes: Modes = MODES) -> str:
     """Show which rows of the matrix stand in the way of how many VMs, or leave them open."""
-    return _shown("What stands in the way", _reasons(result, modes))
+    return _shown("What rules restore points out", _reasons(result, modes))
 
 
 def _reasons(result: FleetResult, modes: Modes) -> Html | None:
@@ -571,7 +571,7 @@ def _limits(result: FleetResult, modes: Modes) -> Html | None:
 
 def assumptions(result: FleetResult, modes: Modes = MODES) -> str:
     """Show what was assumed, to be confirmed, and of how many VMs it matters."""
-    return _shown("Assumed, please confirm", _assumptions(result, modes))
+    return _shown("Assumptions (please confirm)", _assumptions(result, modes))
 
 
 def _assumptions(result: FleetResult, modes: Modes) -> Html | None:
@@ -628,7 +628,7 @@ def _by_mode(
 
 def duplicates(result: FleetResult, modes: Modes = MODES) -> str:
     """Show the VMs that tables of facts tell of more than once."""
-    return _shown("Told of more than once", _duplicates(result, modes))
+    return _shown("VMs that appear more than once", _duplicates(result, modes))
 
 
 def _duplicates(result: FleetResult, modes: Modes) -> Html | None:
@@ -709,14 +709,14 @@ _Section = Callable[["FleetResult", Modes], "Html | None"]
 
 _SECTIONS: Final[Mapping[str, _Section]] = {
     "What to do first": _what_first,
-    "What stands in the way": _reasons,
+    "What rules restore points out": _reasons,
     "By region": _by_region,
     "By subscription": _by_subscription,
     "Sets of VMs: all members or none": _sets,
     "Limits of a subscription and region": _limits,
-    "Assumed, please confirm": _assumptions,
+    "Assumptions (please confirm)": _assumptions,
     "Caveats": _caveats,
-    "Told of more than once": _duplicates,
+    "VMs that appear more than once": _duplicates,
     "Remarks on the input": _notes,
     "Not understood": _problems,
 }

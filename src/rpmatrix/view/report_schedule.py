@@ -107,7 +107,7 @@ def _schedule_card(found: Schedule) -> Html:
     facts.append(f"{per_day}.")
     if found.existing is None:
         facts.append(
-            "How many the VM has now is not known: all counts are of the points to come alone."
+            "The number of existing restore points is unknown; counts include new ones only."
         )
     elif found.existing:
         facts.append(f"The VM has {plural(found.existing, 'restore point')} at the start.")
