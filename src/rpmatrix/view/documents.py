@@ -418,7 +418,7 @@ def _verdict_chart(verdicts: Sequence[Verdict]) -> Html:
 
 
 def _reason_chart(matrix: Matrix, verdicts: Sequence[Verdict]) -> Iterator[Html]:
-    """Draw which rows stand in the way of how many VMs."""
+    """Draw which rows rule restore points out for how many VMs."""
     against = [one for one in verdicts if one.verdict != "supported"]
     rows = Counter((row, one.verdict) for one in against for row in one.reasons)
     most: Counter[str] = Counter()
