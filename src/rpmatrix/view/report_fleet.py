@@ -346,7 +346,7 @@ def _how(matrix: Matrix, kind: str, row: Mapping[str, Any]) -> Html:
 
 
 def reasons(result: FleetResult, modes: Modes = MODES) -> str:
-    """Show which rows of the matrix rule restore points out, or leave them open, for how many VMs."""
+    """Show which rows rule restore points out, or leave them open, for how many VMs."""
     return _shown("What rules restore points out", _reasons(result, modes))
 
 
