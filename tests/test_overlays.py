@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from estates import differences
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from overlays import ABOUT, BASE, SCHEMA, Rows, write_overlay
 
 import rpmatrix as rp
+from rpmatrix.authoring.impact import impact
+from rpmatrix.fleet.result import assess_files
 from rpmatrix.inventory.samples import sample_vm
 from rpmatrix.matrix.folder import FROZEN, changed_since_freeze, freeze, read_tables
 from rpmatrix.matrix.matrix import MODES, check_overlay, fix_overlay, load_matrix, overlay_names
@@ -728,8 +731,8 @@ CONFIDENTIAL = {"securityType": "ConfidentialVM"}
         ),
         ("Standard_DC4as_v6", "brazilsouth", "not_supported", "not_supported", "confidential-vm"),
         ("Standard_DC4as_v5", "uaenorth", "not_supported", "not_supported", "confidential-vm"),
-        ("Standard_DC4as_v6", None, "unknown", "unknown", "confidential-vm"),
-        ("[parameters('size')]", "uaenorth", "unknown", "unknown", "confidential-vm"),
+        ("Standard_DC4as_v6", None, "unknown", "not_supported", "confidential-vm"),
+        ("[parameters('size')]", "uaenorth", "unknown", "not_supported", "confidential-vm"),
     ],
 )
 def test_confidential_vms_in_what_is_newest(
@@ -739,7 +742,8 @@ def test_confidential_vms_in_what_is_newest(
     record["properties"]["securityProfile"] = CONFIDENTIAL
     verdicts = rp.assess(rp.read_inventory([record]), NEWEST).verdicts
     assert [one.verdict for one in verdicts] == [application, crash]
-    assert all(row in (*one.reasons, *one.caveats) for one in verdicts)
+    assert row in (*verdicts[0].reasons, *verdicts[0].caveats)
+    assert "confidential-vm-crash" in verdicts[1].reasons
     for matrix in (BASE, NEWER):
         verdicts = rp.assess(rp.read_inventory([record]), matrix).verdicts
         assert {one.verdict for one in verdicts} == {"not_supported"}
@@ -770,3 +774,89 @@ def test_points_that_the_platform_makes_are_a_caveat(enabled: bool) -> None:
 def test_sizes_of_the_m_series_are_read(size: str) -> None:
     verdicts = rp.assess(rp.read_inventory([a_vm(size, 2)]), NEWER).verdicts
     assert [one.verdict for one in verdicts] == ["supported", "supported"]
+
+
+def newest_vms() -> list[dict[str, Any]]:
+    """Give VMs that each row of the overlay applies to, does not, or may."""
+    records: list[dict[str, Any]] = []
+    for size in ("Standard_DC4as_v6", "Standard_DC4as_v5", "Standard_D4s_v5", None):
+        for region in ("UAE North", "westus", "brazilsouth", " ", None):
+            for security in (CONFIDENTIAL, {"securityType": "TrustedLaunch"}, {}):
+                record = a_vm(size or "", 1) | {"location": region}
+                record["properties"]["securityProfile"] = security
+                if size is None:
+                    del record["properties"]["hardwareProfile"]
+                records.append(record)
+    for enabled in (True, False, None, "perhaps"):
+        record = a_vm("Standard_D4s_v5", 0)
+        protection = {"periodicRestorePoints": {"isEnabled": enabled}}
+        record["properties"]["resiliencyProfile"] = protection
+        records.append(record)
+    # A group for each VM, so that no two VMs list the same disk.
+    return [
+        json.loads(json.dumps(record).replace("/resourceGroups/g/", f"/resourceGroups/g{number}/"))
+        for number, record in enumerate(records)
+    ]
+
+
+@pytest.mark.parametrize("answers", [None, {"vm_region": "uaenorth", "vm_size_version": "6"}])
+def test_a_fleet_says_the_same_of_what_is_newest(
+    answers: dict[str, str] | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "vms.json"
+    path.write_text(json.dumps(newest_vms()), encoding="utf-8")
+    result = assess_files(path, NEWEST, answers=answers)
+    assert not differences(result, path, matrix=NEWEST, answers=answers)
+
+
+def test_a_region_that_is_told_settles_the_verdict() -> None:
+    record = a_vm("Standard_DC4as_v6", 1) | {"location": None}
+    record["properties"]["securityProfile"] = CONFIDENTIAL
+    inventory = rp.read_inventory([record])
+    application, _ = rp.assess(inventory, NEWEST).verdicts
+    (question,) = application.missing
+    assert question.fact_id == "vm_region"
+    assert question.command.startswith("az vm show ")
+    for region, verdict in (("uaenorth", "supported"), ("brazilsouth", "not_supported")):
+        application, _ = rp.assess(inventory, NEWEST, answers={"vm_region": region}).verdicts
+        assert application.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("minutes", "states"),
+    [
+        (59, ("exceeded", "within")),
+        (60, ("within", "within")),
+        (300, ("within", "within")),
+        (301, ("within", "exceeded")),
+    ],
+)
+def test_instant_access_lasts_between_two_limits(minutes: int, states: tuple[str, str]) -> None:
+    result = rp.assess(
+        rp.read_inventory([a_vm("Standard_D4s_v5", 1)]),
+        NEWEST,
+        answers={"instant_access_minutes": str(minutes)},
+    )
+    limits = {one.row_id: one.state for one in result.limits_of(result.inventory.vms[0])}
+    names = ("instant-access-minutes", "instant-access-minutes-most")
+    assert tuple(limits[name] for name in names) == states
+
+
+def test_impact_tells_what_is_newest() -> None:
+    records = newest_vms()
+    found = impact(NEWER, NEWEST, rp.read_inventory(records))
+    verdicts = found.of_kind("verdict")
+    better = {one.vm_id for one in verdicts if one.after.verdict == "supported"}
+    assert better == {records[0]["id"]}
+    assert {(one.mode, one.before.verdict) for one in verdicts} == {
+        ("application", "not_supported")
+    }
+    caveats = [(one.vm_id, one.mode) for one in found.of_kind("caveats")]
+    assert caveats == [(records[60]["id"], mode) for mode in MODES]
+
+
+def test_every_source_of_what_is_newest_has_an_address() -> None:
+    for table in ("scenarios", "limits", "encryption", "steps"):
+        for row in NEWEST.table(table):
+            if NEWEST.layer_of(row.id, table) == "newest":
+                assert NEWEST.citation(row.id).address.startswith("https://"), row.id
