@@ -280,8 +280,8 @@ def test_csv_gives_a_spreadsheet_no_formula_and_says_so(run: Run, start: str) ->
 def test_the_table_tells_verdict_by_word_and_sign(run: Run) -> None:
     lines = run("assess", save(four())).out.splitlines()
     assert [line.split() for line in lines if line.startswith(("vm-", "   "))][:3] == [
-        ["vm-sure", "both", "✓", "supported", "nothing", "stands", "against", "it"],
-        ["vm-ultra", "application", "✓", "supported", "nothing", "stands", "against", "it"],
+        ["vm-sure", "both", "✓", "supported", "no", "restriction", "applies"],
+        ["vm-ultra", "application", "✓", "supported", "no", "restriction", "applies"],
         [
             *("crash", "◐", "exclude", "disks", "exclude", "lun", "3:"),
             *("Ultra", "Disk", "attached", "as", "data", "disk", "[ultra-disk]"),
@@ -522,7 +522,7 @@ def test_checking_an_overlay_past_its_day_says_whose_turn_it_is(run: Run, overla
     )
     answer = run("check", overlay)
     assert answer.code == 0
-    assert "valid until 2020-12-31" in answer.err
+    assert "expired on 2020-12-31" in answer.err
     assert "Backup team" in answer.err
 
 

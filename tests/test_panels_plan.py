@@ -446,7 +446,7 @@ def test_points_vms_and_collections_count() -> None:
     assert panel.schedule.state == "exceeded"
     assert_reproduced(panel)
     panel.controls["existing"].value = ""
-    assert "How many the VM has now is not known" in panel.html
+    assert "The number of existing restore points is unknown" in panel.html
 
 
 WRONG = [
