@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import azure
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from azure import Body, data_disk, disk, vm
 from cases import MATRIX
@@ -400,25 +398,6 @@ def _csv(values: list[Any]) -> bytes:
     return azure.to_csv([{k: _cell(v) for k, v in row.items()} for row in values]).encode(
         errors="replace"
     )
-
-
-def _parquet(values: list[Any]) -> bytes:
-    names = list(dict.fromkeys(name for row in values for name in row))
-    columns = {}
-    for name in names:
-        cells = [row.get(name) for row in values]
-        try:
-            columns[name] = pa.array(cells)
-            if pa.types.is_nested(columns[name].type):
-                raise pa.ArrowInvalid
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError):
-            texts = [None if one is None else _cell(one) for one in cells]
-            columns[name] = pa.array(
-                [None if t is None else t.encode(errors="replace").decode() for t in texts]
-            )
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink)
-    return bytes(sink.getvalue())
 
 
 def _text(write: Callable[[list[Any]], str]) -> Callable[[list[Any]], bytes]:
